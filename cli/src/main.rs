@@ -1,0 +1,2 @@
+//! vssim
+fn main() {}

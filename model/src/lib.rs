@@ -1,0 +1,18 @@
+//! The vocabulary of the Volume Shadow Copy Service (VSS).
+//!
+//! Pure and total: nothing here does I/O, reads a clock or draws a random number, and nothing knows the simulator.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`ids`] | `VSS_ID`s as newtypes |
+//! | [`time`] | virtual time in ticks of 100 ns |
+//! | [`hresult`] | every documented return code |
+//! | [`states`] | `VSS_WS_*`, `VSS_SS_*`, application levels |
+//! | [`trace`] | the trace record, format 1 |
+
+pub mod api;
+pub mod hresult;
+pub mod ids;
+pub mod states;
+pub mod time;
+pub mod trace;
