@@ -8,11 +8,13 @@
 //! | [`time`] | virtual time in ticks of 100 ns |
 //! | [`hresult`] | every documented return code |
 //! | [`states`] | `VSS_WS_*`, `VSS_SS_*`, application levels |
+//! | [`tables`] | the state machines of writer, provider, requester and shadow copy, as tables |
 //! | [`trace`] | the trace record, format 1 |
 
 pub mod api;
 pub mod hresult;
 pub mod ids;
 pub mod states;
+pub mod tables;
 pub mod time;
 pub mod trace;

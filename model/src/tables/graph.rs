@@ -1,0 +1,1 @@
+//! The tables as pictures and as text.
