@@ -199,6 +199,14 @@ fn creation(draft: &mut WriterDraft) {
     ] {
         draft.on(&[before], &[WriterInput::Succeeded(event)], &[], Then::Go(after), source);
         draft.on(&[before], &[WriterInput::Failed(event)], &[], Then::Go(failure), source);
+    }
+    for event in [
+        WriterEvent::PrepareForSnapshot,
+        WriterEvent::Freeze,
+        WriterEvent::Thaw,
+        WriterEvent::PostSnapshot,
+        WriterEvent::BackupComplete,
+    ] {
         not_delivered(draft, event);
     }
 }
