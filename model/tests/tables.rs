@@ -1,6 +1,8 @@
 //! The transition tables: complete, free of contradictions, and what the documents say.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail and may speak")]
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use vssim_model::hresult::HResult;
 use vssim_model::states::{SnapshotState, WriterEvent, WriterState};
@@ -55,6 +57,57 @@ fn matrix_and_graphs_of_every_table() {
         insta::assert_snapshot!(format!("{name}_matrix"), tables.matrix(name).unwrap());
         insta::assert_snapshot!(format!("{name}_dot"), tables.dot(name).unwrap());
         insta::assert_snapshot!(format!("{name}_mermaid"), tables.mermaid(name).unwrap());
+    }
+}
+
+/// The text of the files below a folder of the corpus; `None`, after a printed word, when the corpus is not there.
+fn corpus(folder: &str) -> Option<String> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let folder = std::env::var_os("VSSIM_CORPUS").map_or_else(beside, PathBuf::from).join(folder);
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        assert!(std::env::var_os("CI").is_none(), "the corpus is missing: {}", folder.display());
+        println!("skipped: no corpus at {}", folder.display());
+        return None;
+    };
+    let files = entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "yaml"));
+    Some(files.map(|path| std::fs::read_to_string(path).unwrap()).collect())
+}
+
+/// Every source of every row.
+fn sources(tables: &Tables) -> BTreeSet<&'static str> {
+    let mut sources: BTreeSet<&str> = tables.writer.rows().iter().map(|row| row.source).collect();
+    sources.extend(tables.provider.rows().iter().map(|row| row.source));
+    sources.extend(tables.requester.rows().iter().map(|row| row.source));
+    sources.extend(tables.snapshot.rows().iter().map(|row| row.source));
+    sources.iter().flat_map(|source| source.split(", ")).collect()
+}
+
+#[test]
+fn every_cited_requirement_and_page_exists() {
+    let (Some(requirements), Some(pages)) = (corpus("spec"), corpus("spec/api")) else { return };
+    for source in sources(&Tables::documented()) {
+        let known = match source.split_once('-') {
+            Some(("C" | "S", number)) => number.len() == 2 && number.bytes().all(|byte| byte.is_ascii_digit()),
+            _ if source.ends_with(".md") => pages.contains(source),
+            _ => requirements.contains(&format!("- id: {source}\n")),
+        };
+        assert!(known, "{source}");
+    }
+}
+
+#[test]
+fn requester_refuses_with_codes_that_the_method_documents() {
+    let Some(api) = corpus("spec/api") else { return };
+    let api = api.split_once("- interface: IVssBackupComponents\n").unwrap().1;
+    for row in Tables::documented().requester.rows() {
+        let (RequesterInput::Call(method), Then::Refuse(code)) = (row.input, row.then) else { continue };
+        // A function that makes objects and IUnknown::Release have no place in a sequence of calls.
+        if matches!(method, Method::CreateVssBackupComponents | Method::Release) {
+            continue;
+        }
+        let page = api.split_once(&format!("- name: {method}\n")).unwrap().1;
+        let page = page.split("\n  - name: ").next().unwrap();
+        assert!(page.contains(&format!("code: {code},")), "{method} refuses with {code}");
     }
 }
 

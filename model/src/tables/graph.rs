@@ -15,7 +15,7 @@ use petgraph::visit::EdgeRef;
 use super::{Row, Symbol, Table, Tables, Then};
 
 /// From how many states on an edge starts in a group node.
-const GROUP: usize = 4;
+const GROUP_SIZE: usize = 4;
 
 /// A node of the graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl<S: Symbol, I: Symbol, G: Symbol> Table<S, I, G> {
             states.insert(to);
             states.extend(&from);
             let starts: Vec<Vec<S>> = match from.len() {
-                GROUP.. => vec![from.into_iter().collect()],
+                GROUP_SIZE.. => vec![from.into_iter().collect()],
                 _ => from.into_iter().map(|state| vec![state]).collect(),
             };
             for start in starts {
@@ -156,7 +156,7 @@ impl<S: Symbol, I: Symbol, G: Symbol> Table<S, I, G> {
         for &input in I::ALL {
             push(text, format_args!("| {input} |"));
             for &from in S::ALL {
-                let letters: BTreeSet<char> = self.cell(from, input).1.iter().map(|row| letter(row.then)).collect();
+                let letters: BTreeSet<char> = self.cell(from, input).1.iter().map(|row| letter(&row.then)).collect();
                 push(text, format_args!(" {} |", letters.iter().rev().collect::<String>()));
             }
             text.push('\n');
@@ -164,8 +164,7 @@ impl<S: Symbol, I: Symbol, G: Symbol> Table<S, I, G> {
     }
 
     fn input_rows(&self, input: I, text: &mut String) {
-        type Case<S, G> = (Vec<(G, bool)>, Then<S>, &'static str, bool);
-        let mut groups: Vec<(Vec<S>, Vec<Case<S, G>>)> = Vec::new();
+        let mut groups: Vec<Group<S, G>> = Vec::new();
         for &from in S::ALL {
             let cell = self.cell(from, input).1;
             let cases: Vec<Case<S, G>> =
@@ -188,12 +187,18 @@ impl<S: Symbol, I: Symbol, G: Symbol> Table<S, I, G> {
     }
 }
 
+/// A row without its state and input.
+type Case<S, G> = (Vec<(G, bool)>, Then<S>, &'static str, bool);
+
+/// States that have the same rows, and the rows.
+type Group<S, G> = (Vec<S>, Vec<Case<S, G>>);
+
 /// Writing to a string cannot fail.
 fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     let _ = text.write_fmt(arguments);
 }
 
-fn letter<S>(then: Then<S>) -> char {
+fn letter<S>(then: &Then<S>) -> char {
     match then {
         Then::Go(_) => 'm',
         Then::Stay => 's',
