@@ -1,5 +1,6 @@
 //! The transition tables: complete, free of contradictions, and what the documents say.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail and may speak")]
+#![allow(clippy::disallowed_methods, reason = "where the corpus lies is told by the environment")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -197,6 +198,18 @@ mod writer {
         }
         let table = Tables::documented().writer;
         assert_eq!(walk(&table, S::Stable, &[], &[Failed(E::Identify)]), Ok(S::FailedAtIdentify));
+    }
+
+    #[test]
+    fn aborted_writer_gets_no_further_event_of_the_operation() {
+        let table = Tables::documented().writer;
+        for event in
+            [E::PrepareForBackup, E::PrepareForSnapshot, E::Freeze, E::Thaw, E::PostSnapshot, E::BackupComplete]
+        {
+            for input in [Succeeded(event), Failed(event)] {
+                assert_eq!(table.step(S::Stable, input, |_| true), Outcome::Ignored, "{input}");
+            }
+        }
     }
 
     #[test]

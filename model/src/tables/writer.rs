@@ -85,6 +85,8 @@ symbols! {
     WriterGuard {
         /// The writer is in an operation: an event of it other than Identify came, and its last one did not.
         InOperation,
+        /// OnAbort ran in the operation that the event belongs to.
+        Aborted,
     }
 }
 
@@ -130,6 +132,10 @@ fn identify(draft: &mut WriterDraft) {
 
 /// The first events of a backup and the two of a restore.
 fn operation(draft: &mut WriterDraft) {
+    // AbortBackup can come while OnPrepareBackup still runs.
+    let late =
+        [WriterInput::Succeeded(WriterEvent::PrepareForBackup), WriterInput::Failed(WriterEvent::PrepareForBackup)];
+    draft.on(&[S::Stable], &late, &[(WriterGuard::Aborted, true)], Then::Ignore, "API-010, ABT-015");
     let ready = [S::Stable, S::WaitingForBackupComplete];
     for (event, failure) in
         [(WriterEvent::PrepareForBackup, S::FailedAtPrepareBackup), (WriterEvent::PreRestore, S::FailedAtPreRestore)]
@@ -158,6 +164,18 @@ fn not_delivered(draft: &mut WriterDraft, event: WriterEvent) {
 
 /// The events that DoSnapshotSet raises, and BackupComplete.
 fn creation(draft: &mut WriterDraft) {
+    let events = [
+        WriterEvent::PrepareForSnapshot,
+        WriterEvent::Freeze,
+        WriterEvent::Thaw,
+        WriterEvent::PostSnapshot,
+        WriterEvent::BackupComplete,
+    ];
+    for event in events {
+        let both = [WriterInput::Succeeded(event), WriterInput::Failed(event)];
+        draft.on(&[S::Stable], &both, &[(WriterGuard::Aborted, true)], Then::Ignore, "API-010, ABT-015");
+        not_delivered(draft, event);
+    }
     for (before, event, after, failure, source) in [
         (
             S::Stable,
@@ -199,15 +217,6 @@ fn creation(draft: &mut WriterDraft) {
     ] {
         draft.on(&[before], &[WriterInput::Succeeded(event)], &[], Then::Go(after), source);
         draft.on(&[before], &[WriterInput::Failed(event)], &[], Then::Go(failure), source);
-    }
-    for event in [
-        WriterEvent::PrepareForSnapshot,
-        WriterEvent::Freeze,
-        WriterEvent::Thaw,
-        WriterEvent::PostSnapshot,
-        WriterEvent::BackupComplete,
-    ] {
-        not_delivered(draft, event);
     }
 }
 
