@@ -1,11 +1,17 @@
 //! HRESULTs: every code that the catalogue of VSS names, and any other number besides.
 //!
-//! Source: the return tables of the API pages (MicrosoftDocs/sdk-api); the numbers are those of vss.h and vswriter.h.
+//! Source: the return tables of the API pages (MicrosoftDocs/sdk-api); the numbers are those of winerror.h and vsserror.h.
+//! [`TABLE`] holds them all; the closed lists that pages give ([`HResult::PROVIDER_CODES`], [`HResult::WRITER_FAILURES`])
+//! and the words of `vssadmin list writers` ([`writer_error_text`]) stand here.
+
+mod table;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub use table::TABLE;
 
 /// A return code. Unknown numbers survive and print in hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,115 +30,34 @@ pub struct Known {
     pub source: &'static str,
 }
 
-macro_rules! hresults {
-    ($($name:ident = $value:literal, $sentence:literal, $source:literal;)*) => {
-        impl HResult {
-            $(#[doc = $sentence] pub const $name: HResult = HResult($value);)*
-        }
-
-        /// Every known code, general ones first, then by number.
-        pub const TABLE: &[Known] = &[
-            $(Known { code: HResult::$name, name: stringify!($name), sentence: $sentence, source: $source },)*
-        ];
-    };
-}
-
-hresults! {
-    S_OK = 0x00000000, "S_OK.", "vss.h";
-    S_FALSE = 0x00000001, "S_FALSE.", "vss.h";
-    E_NOTIMPL = 0x80004001, "E_NOTIMPL.", "vss.h";
-    E_NOINTERFACE = 0x80004002, "E_NOINTERFACE.", "vss.h";
-    E_POINTER = 0x80004003, "E_POINTER.", "vss.h";
-    E_ABORT = 0x80004004, "E_ABORT.", "vss.h";
-    E_FAIL = 0x80004005, "E_FAIL.", "vss.h";
-    E_UNEXPECTED = 0x8000FFFF, "E_UNEXPECTED.", "vss.h";
-    E_ACCESSDENIED = 0x80070005, "E_ACCESSDENIED.", "vss.h";
-    E_OUTOFMEMORY = 0x8007000E, "E_OUTOFMEMORY.", "vss.h";
-    E_INVALIDARG = 0x80070057, "E_INVALIDARG.", "vss.h";
-    VSS_S_ASYNC_PENDING = 0x00042309, "VSS_S_ASYNC_PENDING.", "vss.h";
-    VSS_S_ASYNC_FINISHED = 0x0004230A, "VSS_S_ASYNC_FINISHED.", "vss.h";
-    VSS_S_ASYNC_CANCELLED = 0x0004230B, "VSS_S_ASYNC_CANCELLED.", "vss.h";
-    VSS_S_SOME_SNAPSHOTS_NOT_IMPORTED = 0x00042321, "VSS_S_SOME_SNAPSHOTS_NOT_IMPORTED.", "vss.h";
-    VSS_E_BAD_STATE = 0x80042301, "VSS_E_BAD_STATE.", "vss.h";
-    VSS_E_UNEXPECTED = 0x80042302, "VSS_E_UNEXPECTED.", "vss.h";
-    VSS_E_PROVIDER_ALREADY_REGISTERED = 0x80042303, "VSS_E_PROVIDER_ALREADY_REGISTERED.", "vss.h";
-    VSS_E_PROVIDER_NOT_REGISTERED = 0x80042304, "VSS_E_PROVIDER_NOT_REGISTERED.", "vss.h";
-    VSS_E_PROVIDER_VETO = 0x80042306, "VSS_E_PROVIDER_VETO.", "vss.h";
-    VSS_E_PROVIDER_IN_USE = 0x80042307, "VSS_E_PROVIDER_IN_USE.", "vss.h";
-    VSS_E_OBJECT_NOT_FOUND = 0x80042308, "VSS_E_OBJECT_NOT_FOUND.", "vss.h";
-    VSS_E_VOLUME_NOT_SUPPORTED = 0x8004230C, "VSS_E_VOLUME_NOT_SUPPORTED.", "vss.h";
-    VSS_E_OBJECT_ALREADY_EXISTS = 0x8004230D, "VSS_E_OBJECT_ALREADY_EXISTS.", "vss.h";
-    VSS_E_VOLUME_NOT_SUPPORTED_BY_PROVIDER = 0x8004230E, "VSS_E_VOLUME_NOT_SUPPORTED_BY_PROVIDER.", "vss.h";
-    VSS_E_UNEXPECTED_PROVIDER_ERROR = 0x8004230F, "VSS_E_UNEXPECTED_PROVIDER_ERROR.", "vss.h";
-    VSS_E_CORRUPT_XML_DOCUMENT = 0x80042310, "VSS_E_CORRUPT_XML_DOCUMENT.", "vss.h";
-    VSS_E_INVALID_XML_DOCUMENT = 0x80042311, "VSS_E_INVALID_XML_DOCUMENT.", "vss.h";
-    VSS_E_MAXIMUM_NUMBER_OF_VOLUMES_REACHED = 0x80042312, "VSS_E_MAXIMUM_NUMBER_OF_VOLUMES_REACHED.", "vss.h";
-    VSS_E_FLUSH_WRITES_TIMEOUT = 0x80042313, "VSS_E_FLUSH_WRITES_TIMEOUT.", "vss.h";
-    VSS_E_HOLD_WRITES_TIMEOUT = 0x80042314, "VSS_E_HOLD_WRITES_TIMEOUT.", "vss.h";
-    VSS_E_UNEXPECTED_WRITER_ERROR = 0x80042315, "VSS_E_UNEXPECTED_WRITER_ERROR.", "vss.h";
-    VSS_E_SNAPSHOT_SET_IN_PROGRESS = 0x80042316, "VSS_E_SNAPSHOT_SET_IN_PROGRESS.", "vss.h";
-    VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED = 0x80042317, "VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED.", "vss.h";
-    VSS_E_WRITER_INFRASTRUCTURE = 0x80042318, "VSS_E_WRITER_INFRASTRUCTURE.", "vss.h";
-    VSS_E_WRITER_NOT_RESPONDING = 0x80042319, "VSS_E_WRITER_NOT_RESPONDING.", "vss.h";
-    VSS_E_WRITER_ALREADY_SUBSCRIBED = 0x8004231A, "VSS_E_WRITER_ALREADY_SUBSCRIBED.", "vss.h";
-    VSS_E_UNSUPPORTED_CONTEXT = 0x8004231B, "VSS_E_UNSUPPORTED_CONTEXT.", "vss.h";
-    VSS_E_VOLUME_IN_USE = 0x8004231D, "VSS_E_VOLUME_IN_USE.", "vss.h";
-    VSS_E_MAXIMUM_DIFFAREA_ASSOCIATIONS_REACHED = 0x8004231E, "VSS_E_MAXIMUM_DIFFAREA_ASSOCIATIONS_REACHED.", "vss.h";
-    VSS_E_INSUFFICIENT_STORAGE = 0x8004231F, "VSS_E_INSUFFICIENT_STORAGE.", "vss.h";
-    VSS_E_NO_SNAPSHOTS_IMPORTED = 0x80042320, "VSS_E_NO_SNAPSHOTS_IMPORTED.", "vss.h";
-    VSS_E_SOME_SNAPSHOTS_NOT_IMPORTED = 0x80042321, "VSS_E_SOME_SNAPSHOTS_NOT_IMPORTED.", "vss.h";
-    VSS_E_MAXIMUM_NUMBER_OF_REMOTE_MACHINES_REACHED = 0x80042322, "VSS_E_MAXIMUM_NUMBER_OF_REMOTE_MACHINES_REACHED.", "vss.h";
-    VSS_E_REMOTE_SERVER_UNAVAILABLE = 0x80042323, "VSS_E_REMOTE_SERVER_UNAVAILABLE.", "vss.h";
-    VSS_E_REMOTE_SERVER_UNSUPPORTED = 0x80042324, "VSS_E_REMOTE_SERVER_UNSUPPORTED.", "vss.h";
-    VSS_E_REVERT_IN_PROGRESS = 0x80042325, "VSS_E_REVERT_IN_PROGRESS.", "vss.h";
-    VSS_E_REVERT_VOLUME_LOST = 0x80042326, "VSS_E_REVERT_VOLUME_LOST.", "vss.h";
-    VSS_E_REBOOT_REQUIRED = 0x80042327, "VSS_E_REBOOT_REQUIRED.", "vss.h";
-    VSS_E_TRANSACTION_FREEZE_TIMEOUT = 0x80042328, "VSS_E_TRANSACTION_FREEZE_TIMEOUT.", "vss.h";
-    VSS_E_TRANSACTION_THAW_TIMEOUT = 0x80042329, "VSS_E_TRANSACTION_THAW_TIMEOUT.", "vss.h";
-    VSS_E_UNSELECTED_VOLUME = 0x8004232A, "VSS_E_UNSELECTED_VOLUME.", "vss.h";
-    VSS_E_SNAPSHOT_NOT_IN_SET = 0x8004232B, "VSS_E_SNAPSHOT_NOT_IN_SET.", "vss.h";
-    VSS_E_NESTED_VOLUME_LIMIT = 0x8004232C, "VSS_E_NESTED_VOLUME_LIMIT.", "vss.h";
-    VSS_E_VOLUME_NOT_LOCAL = 0x8004232D, "VSS_E_VOLUME_NOT_LOCAL.", "vss.h";
-    VSS_E_CLUSTER_TIMEOUT = 0x8004232E, "VSS_E_CLUSTER_TIMEOUT.", "vss.h";
-    VSS_E_NOT_SUPPORTED = 0x8004232F, "VSS_E_NOT_SUPPORTED.", "vss.h";
-    VSS_E_WRITERERROR_PARTIAL_FAILURE = 0x80042336, "VSS_E_WRITERERROR_PARTIAL_FAILURE.", "vss.h";
-    VSS_E_WRITERERROR_INCONSISTENTSNAPSHOT = 0x800423F0, "VSS_E_WRITERERROR_INCONSISTENTSNAPSHOT.", "vss.h";
-    VSS_E_WRITERERROR_OUTOFRESOURCES = 0x800423F1, "VSS_E_WRITERERROR_OUTOFRESOURCES.", "vss.h";
-    VSS_E_WRITERERROR_TIMEOUT = 0x800423F2, "VSS_E_WRITERERROR_TIMEOUT.", "vss.h";
-    VSS_E_WRITERERROR_RETRYABLE = 0x800423F3, "VSS_E_WRITERERROR_RETRYABLE.", "vss.h";
-    VSS_E_WRITERERROR_NONRETRYABLE = 0x800423F4, "VSS_E_WRITERERROR_NONRETRYABLE.", "vss.h";
-    VSS_E_WRITERERROR_RECOVERY_FAILED = 0x800423F5, "VSS_E_WRITERERROR_RECOVERY_FAILED.", "vss.h";
-    VSS_E_BREAK_REVERT_ID_FAILED = 0x800423F6, "VSS_E_BREAK_REVERT_ID_FAILED.", "vss.h";
-    VSS_E_LEGACY_PROVIDER = 0x800423F7, "VSS_E_LEGACY_PROVIDER.", "vss.h";
-    VSS_E_MISSING_DISK = 0x800423F8, "VSS_E_MISSING_DISK.", "vss.h";
-    VSS_E_MISSING_HIDDEN_VOLUME = 0x800423F9, "VSS_E_MISSING_HIDDEN_VOLUME.", "vss.h";
-    VSS_E_MISSING_VOLUME = 0x800423FA, "VSS_E_MISSING_VOLUME.", "vss.h";
-    VSS_E_AUTORECOVERY_FAILED = 0x800423FB, "VSS_E_AUTORECOVERY_FAILED.", "vss.h";
-    VSS_E_DYNAMIC_DISK_ERROR = 0x800423FC, "VSS_E_DYNAMIC_DISK_ERROR.", "vss.h";
-    VSS_E_NONTRANSPORTABLE_BCD = 0x800423FD, "VSS_E_NONTRANSPORTABLE_BCD.", "vss.h";
-    VSS_E_CANNOT_REVERT_DISKID = 0x800423FE, "VSS_E_CANNOT_REVERT_DISKID.", "vss.h";
-    VSS_E_RESYNC_IN_PROGRESS = 0x800423FF, "VSS_E_RESYNC_IN_PROGRESS.", "vss.h";
-    VSS_E_CLUSTER_ERROR = 0x80042400, "VSS_E_CLUSTER_ERROR.", "vss.h";
-    VSS_E_ASRERROR_DISK_ASSIGNMENT_FAILED = 0x80042401, "VSS_E_ASRERROR_DISK_ASSIGNMENT_FAILED.", "vss.h";
-    VSS_E_ASRERROR_DISK_RECREATION_FAILED = 0x80042402, "VSS_E_ASRERROR_DISK_RECREATION_FAILED.", "vss.h";
-    VSS_E_ASRERROR_NO_ARCPATH = 0x80042403, "VSS_E_ASRERROR_NO_ARCPATH.", "vss.h";
-    VSS_E_ASRERROR_MISSING_DYNDISK = 0x80042404, "VSS_E_ASRERROR_MISSING_DYNDISK.", "vss.h";
-    VSS_E_ASRERROR_SHARED_CRIDISK = 0x80042405, "VSS_E_ASRERROR_SHARED_CRIDISK.", "vss.h";
-    VSS_E_ASRERROR_DATADISK_RDISK0 = 0x80042406, "VSS_E_ASRERROR_DATADISK_RDISK0.", "vss.h";
-    VSS_E_ASRERROR_RDISK0_TOOSMALL = 0x80042407, "VSS_E_ASRERROR_RDISK0_TOOSMALL.", "vss.h";
-    VSS_E_ASRERROR_CRITICAL_DISKS_TOO_SMALL = 0x80042408, "VSS_E_ASRERROR_CRITICAL_DISKS_TOO_SMALL.", "vss.h";
-    VSS_E_WRITER_STATUS_NOT_AVAILABLE = 0x80042409, "VSS_E_WRITER_STATUS_NOT_AVAILABLE.", "vss.h";
-    VSS_E_ASRERROR_DYNAMIC_VHD_NOT_SUPPORTED = 0x8004240A, "VSS_E_ASRERROR_DYNAMIC_VHD_NOT_SUPPORTED.", "vss.h";
-    VSS_E_CRITICAL_VOLUME_ON_INVALID_DISK = 0x80042411, "VSS_E_CRITICAL_VOLUME_ON_INVALID_DISK.", "vss.h";
-    VSS_E_ASRERROR_RDISK_FOR_SYSTEM_DISK_NOT_FOUND = 0x80042412, "VSS_E_ASRERROR_RDISK_FOR_SYSTEM_DISK_NOT_FOUND.", "vss.h";
-    VSS_E_ASRERROR_NO_PHYSICAL_DISK_AVAILABLE = 0x80042413, "VSS_E_ASRERROR_NO_PHYSICAL_DISK_AVAILABLE.", "vss.h";
-    VSS_E_ASRERROR_FIXED_PHYSICAL_DISK_AVAILABLE_AFTER_DISK_EXCLUSION = 0x80042414, "VSS_E_ASRERROR_FIXED_PHYSICAL_DISK_AVAILABLE_AFTER_DISK_EXCLUSION.", "vss.h";
-    VSS_E_ASRERROR_CRITICAL_DISK_CANNOT_BE_EXCLUDED = 0x80042415, "VSS_E_ASRERROR_CRITICAL_DISK_CANNOT_BE_EXCLUDED.", "vss.h";
-    VSS_E_ASRERROR_SYSTEM_PARTITION_HIDDEN = 0x80042416, "VSS_E_ASRERROR_SYSTEM_PARTITION_HIDDEN.", "vss.h";
-    VSS_E_FSS_TIMEOUT = 0x80042417, "VSS_E_FSS_TIMEOUT.", "vss.h";
-}
-
 impl HResult {
+    /// The twelve codes that a provider may return (PRV-ERR-001). From any other, `E_FAIL` and `S_FALSE` too, VSS makes
+    /// `VSS_E_UNEXPECTED_PROVIDER_ERROR` (PRV-ERR-002). Some pages let `BeginPrepareSnapshot` return further ones
+    /// (API-044, C-28).
+    pub const PROVIDER_CODES: [HResult; 12] = [
+        HResult::S_OK,
+        HResult::E_OUTOFMEMORY,
+        HResult::E_INVALIDARG,
+        HResult::E_ACCESSDENIED,
+        HResult::VSS_E_BAD_STATE,
+        HResult::VSS_E_OBJECT_NOT_FOUND,
+        HResult::VSS_E_INSUFFICIENT_STORAGE,
+        HResult::VSS_E_VOLUME_NOT_SUPPORTED,
+        HResult::VSS_E_VOLUME_NOT_SUPPORTED_BY_PROVIDER,
+        HResult::VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED,
+        HResult::VSS_E_PROVIDER_VETO,
+        HResult::VSS_E_CANNOT_REVERT_DISKID,
+    ];
+
+    /// The five codes that a writer may pass to `SetWriterFailure` (nf-vswriter-cvsswriter-setwriterfailure.md).
+    pub const WRITER_FAILURES: [HResult; 5] = [
+        HResult::VSS_E_WRITERERROR_INCONSISTENTSNAPSHOT,
+        HResult::VSS_E_WRITERERROR_OUTOFRESOURCES,
+        HResult::VSS_E_WRITERERROR_TIMEOUT,
+        HResult::VSS_E_WRITERERROR_RETRYABLE,
+        HResult::VSS_E_WRITERERROR_NONRETRYABLE,
+    ];
+
     /// Whether the code reports success (its severity bit is clear).
     #[must_use]
     pub const fn is_success(self) -> bool {
@@ -213,5 +138,118 @@ impl<'de> Deserialize<'de> for HResult {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<HResult, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// The words after `Last error:` in what `vssadmin list writers` prints.
+///
+/// Recorded from real Windows: "No error", "Timed out", "Retryable error", "Non-retryable error", "Inconsistent shadow
+/// copy" and "Not responding". "Out of resources" and "Unexpected error" (any other code) are our own, in the same manner.
+#[must_use]
+pub const fn writer_error_text(failure: HResult) -> &'static str {
+    match failure {
+        HResult::S_OK => "No error",
+        HResult::VSS_E_WRITERERROR_INCONSISTENTSNAPSHOT => "Inconsistent shadow copy",
+        HResult::VSS_E_WRITERERROR_OUTOFRESOURCES => "Out of resources",
+        HResult::VSS_E_WRITERERROR_TIMEOUT => "Timed out",
+        HResult::VSS_E_WRITERERROR_RETRYABLE => "Retryable error",
+        HResult::VSS_E_WRITERERROR_NONRETRYABLE => "Non-retryable error",
+        HResult::VSS_E_WRITER_NOT_RESPONDING => "Not responding",
+        _ => "Unexpected error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use quickcheck::quickcheck;
+
+    use super::*;
+    use crate::corpus;
+
+    #[test]
+    fn every_name_and_every_number_stands_once_in_the_table() {
+        let names: BTreeSet<_> = TABLE.iter().map(|known| known.name).collect();
+        let codes: BTreeSet<_> = TABLE.iter().map(|known| known.code).collect();
+        assert_eq!((names.len(), codes.len()), (TABLE.len(), TABLE.len()));
+    }
+
+    #[test]
+    fn every_sentence_says_more_than_the_name() {
+        for known in TABLE {
+            assert!(known.sentence.ends_with('.') && known.sentence.len() > 15, "{}", known.name);
+            assert!(!known.sentence.starts_with(known.name), "{}", known.name);
+        }
+    }
+
+    #[test]
+    fn a_provider_may_return_success_and_failures_but_no_other_success() {
+        let successes = HResult::PROVIDER_CODES.iter().filter(|code| code.is_success()).count();
+        assert_eq!(successes, 1);
+    }
+
+    #[test]
+    fn each_writer_failure_has_words_of_its_own() {
+        let words: BTreeSet<_> = HResult::WRITER_FAILURES.iter().map(|code| writer_error_text(*code)).collect();
+        assert_eq!(words.len(), HResult::WRITER_FAILURES.len());
+        assert!(!words.contains("Unexpected error"));
+        assert_eq!(writer_error_text(HResult::S_OK), "No error");
+    }
+
+    quickcheck! {
+        fn what_is_printed_reads_back(code: u32) -> bool {
+            HResult(code).to_string().parse() == Ok(HResult(code))
+        }
+    }
+
+    #[test]
+    fn known_names_read_and_unknown_ones_do_not() {
+        assert_eq!("VSS_E_PROVIDER_VETO".parse(), Ok(HResult(0x8004_2306)));
+        assert_eq!("0x80042306".parse(), Ok(HResult::VSS_E_PROVIDER_VETO));
+        for text in ["", "0x", "0x+1", "0x123456789", "VSS_E_PROVIDER_VETOED"] {
+            assert!(text.parse::<HResult>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_table_holds_every_value_that_the_documentation_lists() {
+        let Some(text) = corpus::read("spec/api/shared.yaml") else { return };
+        let section = text.split("- interface: VSS HRESULT values").nth(1).expect("the section is there");
+        let mut seen = 0;
+        for line in section.lines() {
+            let Some((name, rest)) = line.trim().strip_prefix("- {name: ").and_then(|line| line.split_once(',')) else {
+                continue;
+            };
+            let hex = rest.split("hex: '").nth(1).and_then(|rest| rest.split('\'').next()).expect("a number in hex");
+            assert_eq!(name.parse::<HResult>(), hex.parse::<HResult>(), "{name}");
+            seen += 1;
+        }
+        assert!(seen > 80, "{seen}");
+    }
+
+    #[test]
+    fn the_page_given_as_source_documents_the_code() {
+        let mut methods = Vec::new();
+        for file in ["shared", "requester", "provider", "writer", "management"] {
+            let Some(text) = corpus::read(&format!("spec/api/{file}.yaml")) else { return };
+            for line in text.lines() {
+                let trimmed = line.trim_start();
+                if trimmed.starts_with("- name: ") || trimmed.starts_with("- interface: ") {
+                    methods.push(String::new());
+                }
+                if let Some(method) = methods.last_mut() {
+                    method.push_str(line);
+                    method.push('\n');
+                }
+            }
+        }
+        for known in TABLE.iter().filter(|known| known.source.starts_with("nf-")) {
+            let page = format!("page: {}", known.source);
+            let named = |method: &&String| {
+                method.split(|c: char| !(c == '_' || c.is_ascii_alphanumeric())).any(|word| word == known.name)
+            };
+            assert!(methods.iter().filter(|method| method.contains(&page)).any(|method| named(&method)), "{known:?}");
+        }
     }
 }

@@ -12,6 +12,8 @@
 //! | [`trace`] | the trace record, format 1 |
 
 pub mod api;
+#[cfg(test)]
+mod corpus;
 pub mod hresult;
 pub mod ids;
 pub mod states;
