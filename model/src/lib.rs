@@ -12,10 +12,12 @@
 //! | [`trace`] | the trace record, format 1 |
 
 pub mod api;
+pub mod context;
 #[cfg(test)]
 mod corpus;
 pub mod hresult;
 pub mod ids;
+pub mod release;
 pub mod states;
 pub mod tables;
 pub mod time;

@@ -1,0 +1,297 @@
+//! The releases of Windows, and the one place for what changed between them.
+//!
+//! A name stands for the release with its last service pack (Windows Vista is Vista SP2), because the pages speak of
+//! attributes that came with a service pack as present (CTX-022). Editions are not told apart.
+//!
+//! Source of each change: the notes in brackets on the API pages (MicrosoftDocs/sdk-api), named at each function.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::context::Attributes;
+use crate::hresult::HResult;
+
+/// Declares the releases, oldest first: variant, display name, generation, other spellings.
+macro_rules! releases {
+    ($($variant:ident = $name:literal, $generation:ident, $($short:literal)|+;)*) => {
+        /// A release of Windows. Older releases are less than newer ones.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Release { $(#[doc = $name] $variant,)* }
+
+        impl Release {
+            /// Every release, oldest first.
+            pub const ALL: &'static [Release] = &[$(Release::$variant),*];
+
+            /// The name that Microsoft gives it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Release::$variant => $name),* }
+            }
+
+            /// The generation of the system: a client release and the server release made from it share one.
+            #[must_use]
+            pub const fn generation(self) -> Generation {
+                match self { $(Release::$variant => Generation::$generation),* }
+            }
+
+            /// The release that a name without blanks and without `windows` means.
+            fn from_short(text: &str) -> Option<Release> {
+                match text { $($($short)|+ => Some(Release::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+releases! {
+    WindowsXp = "Windows XP", Xp, "xp";
+    Server2003 = "Windows Server 2003", Server2003, "server2003" | "2003";
+    Vista = "Windows Vista", Vista, "vista";
+    Server2008 = "Windows Server 2008", Vista, "server2008" | "2008";
+    Windows7 = "Windows 7", Seven, "7";
+    Server2008R2 = "Windows Server 2008 R2", Seven, "server2008r2" | "2008r2";
+    Windows8 = "Windows 8", Eight, "8";
+    Server2012 = "Windows Server 2012", Eight, "server2012" | "2012";
+    Windows8Dot1 = "Windows 8.1", EightDotOne, "8.1";
+    Server2012R2 = "Windows Server 2012 R2", EightDotOne, "server2012r2" | "2012r2";
+    Windows10 = "Windows 10", Ten, "10";
+    Server2016 = "Windows Server 2016", Ten, "server2016" | "2016";
+    Server2019 = "Windows Server 2019", Ten, "server2019" | "2019";
+    Server2022 = "Windows Server 2022", Ten, "server2022" | "2022";
+    Windows11 = "Windows 11", Ten, "11";
+    Server2025 = "Windows Server 2025", Ten, "server2025" | "2025";
+}
+
+/// A generation of Windows: what the pages mean by "Windows 7 and Windows Server 2008 R2".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Generation {
+    /// Windows XP.
+    Xp,
+    /// Windows Server 2003.
+    Server2003,
+    /// Windows Vista and Windows Server 2008.
+    Vista,
+    /// Windows 7 and Windows Server 2008 R2.
+    Seven,
+    /// Windows 8 and Windows Server 2012.
+    Eight,
+    /// Windows 8.1 and Windows Server 2012 R2.
+    EightDotOne,
+    /// Windows 10, Windows Server 2016 and everything later.
+    Ten,
+}
+
+/// What changed between releases. A question is answered for the release it is asked of.
+impl Release {
+    fn from(self, generation: Generation) -> bool {
+        self.generation() >= generation
+    }
+
+    /// The code for an unexpected failure: `E_UNEXPECTED` before Windows 7, `VSS_E_UNEXPECTED` since (the note on nearly
+    /// every page, for one nf-vsbackup-ivssbackupcomponents-dosnapshotset.md).
+    #[must_use]
+    pub fn unexpected_code(self) -> HResult {
+        if self.from(Generation::Seven) { HResult::VSS_E_UNEXPECTED } else { HResult::E_UNEXPECTED }
+    }
+
+    /// Whether `SetContext` is implemented. Windows XP knows `VSS_CTX_BACKUP` alone and answers `E_NOTIMPL`
+    /// (nf-vsbackup-ivssbackupcomponents-setcontext.md, ne-vss-vss_snapshot_context.md).
+    #[must_use]
+    pub fn has_set_context(self) -> bool {
+        self.from(Generation::Server2003)
+    }
+
+    /// Whether there are contexts for rollback, `VSS_CTX_APP_ROLLBACK` and `VSS_CTX_NAS_ROLLBACK`: everywhere but on
+    /// Windows XP (ne-vss-vss_snapshot_context.md).
+    #[must_use]
+    pub fn has_application_rollback(self) -> bool {
+        self.has_set_context()
+    }
+
+    /// Whether `VSS_CTX_CLIENT_ACCESSIBLE_WRITERS` exists: since Windows Vista (ne-vss-vss_snapshot_context.md).
+    #[must_use]
+    pub fn has_client_accessible_writers(self) -> bool {
+        self.from(Generation::Vista)
+    }
+
+    /// The attributes that a requester may put into a context on this release: `NO_AUTORECOVERY` and `NOT_TRANSACTED` since
+    /// Windows Vista (CTX-023), `TXF_RECOVERY` since Windows Server 2008 and Vista SP1 (CTX-022), none on Windows XP.
+    #[must_use]
+    pub fn context_attributes(self) -> Attributes {
+        let since_2003 = Attributes::TRANSPORTABLE
+            .with(Attributes::DIFFERENTIAL)
+            .with(Attributes::PLEX)
+            .with(Attributes::ROLLBACK_RECOVERY);
+        if self.from(Generation::Vista) {
+            since_2003.with(Attributes::NO_AUTORECOVERY).with(Attributes::NOT_TRANSACTED).with(Attributes::TXF_RECOVERY)
+        } else if self.has_set_context() {
+            since_2003
+        } else {
+            Attributes::NONE
+        }
+    }
+
+    /// Whether transaction managers (KTM, DTC) are frozen, with the time-out codes of it: since Windows Vista
+    /// (nf-vsbackup-ivssbackupcomponents-dosnapshotset.md).
+    #[must_use]
+    pub fn freezes_transactions(self) -> bool {
+        self.from(Generation::Vista)
+    }
+
+    /// Whether `DoSnapshotSet` may answer `VSS_E_REBOOT_REQUIRED`: since Windows Vista
+    /// (nf-vsbackup-ivssbackupcomponents-dosnapshotset.md).
+    #[must_use]
+    pub fn has_reboot_required(self) -> bool {
+        self.from(Generation::Vista)
+    }
+
+    /// Whether a writer's session ends only with a `GatherWriterStatus` after `BackupComplete`: up to Windows Server 2008 SP2
+    /// (BKP-ORD-041).
+    #[must_use]
+    pub fn status_after_backup_complete_mandatory(self) -> bool {
+        !self.from(Generation::Seven)
+    }
+
+    /// Whether `GetWriterStatus` may report `VSS_E_WRITER_STATUS_NOT_AVAILABLE`: since Windows Server 2008
+    /// (nf-vsbackup-ivssbackupcomponents-getwriterstatus.md).
+    #[must_use]
+    pub fn has_writer_status_not_available(self) -> bool {
+        self.from(Generation::Vista)
+    }
+
+    /// Whether `IVssAsync::Wait` takes a time other than `INFINITE`. Windows Server 2003 answers `E_INVALIDARG` to one, and
+    /// on Windows XP there is no such parameter (nf-vss-ivssasync-wait.md).
+    #[must_use]
+    pub fn waits_with_time_limit(self) -> bool {
+        self.from(Generation::Vista)
+    }
+
+    /// Whether volumes on virtual disks take part, with `VSS_E_NESTED_VOLUME_LIMIT` for those nested too deeply: since
+    /// Windows 7 (nf-vsbackup-ivssbackupcomponents-addtosnapshotset.md).
+    #[must_use]
+    pub fn has_virtual_disks(self) -> bool {
+        self.from(Generation::Seven)
+    }
+
+    /// Whether a remote file share can be added to a set: since Windows 8
+    /// (nf-vsbackup-ivssbackupcomponents-addtosnapshotset.md).
+    #[must_use]
+    pub fn has_remote_file_shares(self) -> bool {
+        self.from(Generation::Eight)
+    }
+
+    /// Whether entries of the event log carry the operation and its context: since Windows Vista (LOG-003).
+    #[must_use]
+    pub fn logs_context(self) -> bool {
+        self.from(Generation::Vista)
+    }
+}
+
+/// The name that Microsoft gives it.
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A text that names no known release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotARelease(pub String);
+
+impl fmt::Display for NotARelease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is no known release of Windows; known are ", self.0)?;
+        for (at, release) in Release::ALL.iter().enumerate() {
+            write!(f, "{}{release}", if at == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for NotARelease {}
+
+/// Reads a name in any case, with or without `Microsoft`, `Windows` and blanks: `Windows Server 2022`, `server 2022`, `2022`.
+impl FromStr for Release {
+    type Err = NotARelease;
+
+    fn from_str(text: &str) -> Result<Release, NotARelease> {
+        let refuse = || NotARelease(text.chars().take(80).collect());
+        // No name is longer; so a long foreign text is not copied.
+        if text.len() > 80 {
+            return Err(refuse());
+        }
+        let squeezed: String =
+            text.chars().filter(|c| !matches!(c, ' ' | '\t' | '-' | '_')).map(|c| c.to_ascii_lowercase()).collect();
+        let short = squeezed.strip_prefix("microsoft").unwrap_or(&squeezed);
+        let short = short.strip_prefix("windows").unwrap_or(short);
+        Release::from_short(short).ok_or_else(refuse)
+    }
+}
+
+impl Serialize for Release {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Release {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Release, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_reads_back_in_any_case_and_without_windows() {
+        for release in Release::ALL {
+            let name = release.name();
+            assert_eq!(name.parse(), Ok(*release));
+            assert_eq!(name.to_lowercase().parse(), Ok(*release));
+            assert_eq!(name.trim_start_matches("Windows ").parse(), Ok(*release), "{name}");
+            let json = serde_json::to_string(release).unwrap();
+            assert_eq!(serde_json::from_str::<Release>(&json).unwrap(), *release);
+        }
+        assert_eq!("2022".parse(), Ok(Release::Server2022));
+        assert_eq!("Microsoft Windows Server 2008R2".parse(), Ok(Release::Server2008R2));
+    }
+
+    #[test]
+    fn an_unknown_release_is_refused_with_the_known_ones() {
+        for text in ["", "windows", "Windows 9", "2021", "server", &"7".repeat(1000)] {
+            assert!(text.parse::<Release>().is_err(), "{text}");
+        }
+        let told = "Windows 9".parse::<Release>().unwrap_err().to_string();
+        assert!(told.contains("`Windows 9`") && told.contains("Windows Server 2025"), "{told}");
+    }
+
+    #[test]
+    fn releases_and_their_generations_are_in_the_same_order() {
+        assert!(Release::ALL.windows(2).all(|pair| pair[0] < pair[1] && pair[0].generation() <= pair[1].generation()));
+    }
+
+    #[test]
+    fn an_unexpected_failure_has_its_own_code_since_windows_7() {
+        assert_eq!(Release::Server2008.unexpected_code(), HResult::E_UNEXPECTED);
+        assert_eq!(Release::Windows7.unexpected_code(), HResult::VSS_E_UNEXPECTED);
+        assert_eq!(Release::Server2008R2.unexpected_code(), HResult::VSS_E_UNEXPECTED);
+    }
+
+    #[test]
+    fn the_status_check_after_backup_complete_is_needed_up_to_server_2008() {
+        assert!(Release::Server2008.status_after_backup_complete_mandatory());
+        assert!(!Release::Server2008R2.status_after_backup_complete_mandatory());
+    }
+
+    #[test]
+    fn transactions_are_frozen_since_vista() {
+        assert!(!Release::Server2003.freezes_transactions());
+        assert!(Release::Vista.freezes_transactions());
+    }
+}
