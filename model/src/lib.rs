@@ -12,6 +12,7 @@
 //! | [`trace`] | the trace record, format 1 |
 
 pub mod api;
+pub mod component;
 pub mod context;
 #[cfg(test)]
 mod corpus;
