@@ -16,6 +16,7 @@ pub mod component;
 pub mod context;
 #[cfg(test)]
 mod corpus;
+pub mod file_spec;
 pub mod hresult;
 pub mod ids;
 pub mod release;
