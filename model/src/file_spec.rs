@@ -242,7 +242,7 @@ pub fn expand<'a>(text: &'a str, variables: &Variables) -> Result<Cow<'a, str>, 
 }
 
 /// A character without its case, as far as one character stands for one, which is how Windows compares file names.
-fn fold(c: char) -> char {
+pub(crate) fn fold(c: char) -> char {
     let mut upper = c.to_uppercase();
     match (upper.next(), upper.next()) {
         (Some(one), None) => one,

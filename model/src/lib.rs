@@ -24,3 +24,4 @@ pub mod states;
 pub mod tables;
 pub mod time;
 pub mod trace;
+pub mod volume_name;
