@@ -9,6 +9,13 @@
 //! | [`hresult`] | every documented return code |
 //! | [`states`] | `VSS_WS_*`, `VSS_SS_*`, application levels |
 //! | [`tables`] | the state machines of writer, provider, requester and shadow copy, as tables |
+//! | [`api`] | the documented methods as values |
+//! | [`context`] | shadow copy contexts and attributes, and which of them a requester may set |
+//! | [`component`] | components of a writer, and which of them a backup includes |
+//! | [`file_spec`] | file sets: paths with variables, file specifications with wildcards |
+//! | [`volume_name`] | names of volumes and of shadow copy devices |
+//! | [`event_log`] | what Windows writes into its event logs |
+//! | [`release`] | releases of Windows, and what changed between them |
 //! | [`trace`] | the trace record, format 1 |
 
 pub mod api;
@@ -16,6 +23,7 @@ pub mod component;
 pub mod context;
 #[cfg(test)]
 mod corpus;
+pub mod event_log;
 pub mod file_spec;
 pub mod hresult;
 pub mod ids;
