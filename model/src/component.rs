@@ -29,9 +29,9 @@ use crate::hresult::HResult;
 /// A logical path: elements separated by backslashes; any other character is allowed (CMP-DEF-020). Empty is the root
 /// (CMP-DEF-021).
 ///
-/// C-06: tools and some pages write a backslash in front, or `\` for the root. Empty elements are therefore left out, and
-/// `\writerData\` is `writerData`. The path of a remote dependency (`\\computer\...`, C-07) is not a logical path of this
-/// kind.
+/// C-06: tools and some pages write a backslash in front, or `\` for the root. Empty elements are therefore left out,
+/// and `\writerData\` is `writerData`. The path of a remote dependency (`\\computer\...`, C-07) is not a logical path
+/// of this kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogicalPath(String);
 
@@ -115,8 +115,8 @@ impl<'de> Deserialize<'de> for LogicalPath {
     }
 }
 
-/// What tells a component from the others of its writer class: logical path and name together (CMP-DEF-004, CMP-DEF-006,
-/// CMP-DEF-037; C-05: the pair is unique, not each of the two).
+/// What tells a component from the others of its writer class: logical path and name together (CMP-DEF-004,
+/// CMP-DEF-006, CMP-DEF-037; C-05: the pair is unique, not each of the two).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ComponentId {
     /// The logical path; the root if left out.
@@ -335,8 +335,8 @@ impl Components {
         })
     }
 
-    /// The members of the component set that a selectable component defines, itself left out, in the writer's order; none
-    /// for a nonselectable one (CMP-DEF-025).
+    /// The members of the component set that a selectable component defines, itself left out, in the writer's order;
+    /// none for a nonselectable one (CMP-DEF-025).
     pub fn component_set<'a>(&'a self, id: &'a ComponentId) -> impl Iterator<Item = &'a ComponentId> {
         let defines = self.get(id).is_some_and(|component| component.selectable);
         self.list.iter().map(|component| &component.id).filter(move |other| defines && id.is_ancestor_of(other))
@@ -357,8 +357,8 @@ impl Components {
         included
     }
 
-    /// Judges a list of explicitly added components: first each of the list in its order, then what it lacks. An empty list
-    /// is right: then nothing of the writer is backed up.
+    /// Judges a list of explicitly added components: first each of the list in its order, then what it lacks. An empty
+    /// list is right: then nothing of the writer is backed up.
     #[must_use]
     pub fn check_explicit(&self, explicit: &[ComponentId]) -> Vec<Violation> {
         let chosen = places_of(explicit);

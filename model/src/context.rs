@@ -13,8 +13,8 @@
 //! | `VSS_CTX_CLIENT_ACCESSIBLE` 0x1D | yes | yes | no | no |
 //! | `VSS_CTX_ALL` 0xFFFFFFFF | for administration; creates nothing | | | |
 //!
-//! [`Context::from_bits`] takes a number apart and checks it; [`Context::for_release`] also asks whether the release knows
-//! it. A number that is refused yields a [`ContextError`], which knows the code that `SetContext` answers.
+//! [`Context::from_bits`] takes a number apart and checks it; [`Context::for_release`] also asks whether the release
+//! knows it. A number that is refused yields a [`ContextError`], which knows the code that `SetContext` answers.
 //!
 //! Source: ne-vss-vss_snapshot_context.md, ne-vss-vss_volume_snapshot_attributes.md,
 //! nf-vsbackup-ivssbackupcomponents-setcontext.md (MicrosoftDocs/sdk-api).
@@ -193,7 +193,8 @@ impl fmt::Display for NotAttributes {
 
 impl std::error::Error for NotAttributes {}
 
-/// Reads what Display prints, and `VSS_CTX_*` names too: `VSS_CTX_BACKUP | VSS_VOLSNAP_ATTR_TRANSPORTABLE`, `0x20`, `0`.
+/// Reads what Display prints, and `VSS_CTX_*` names too: `VSS_CTX_BACKUP | VSS_VOLSNAP_ATTR_TRANSPORTABLE`, `0x20`,
+/// `0`.
 impl FromStr for Attributes {
     type Err = NotAttributes;
 
@@ -300,9 +301,10 @@ impl fmt::Display for ContextError {
 impl std::error::Error for ContextError {}
 
 impl Context {
-    /// What a requester may add to a context. C-27: the page's remark names `TRANSPORTABLE`, `DIFFERENTIAL` and `PLEX`; its
-    /// own rows also let requesters add `NO_AUTORECOVERY`, `NOT_TRANSACTED` and `ROLLBACK_RECOVERY`, other pages `TXF_RECOVERY`
-    /// (CTX-013, CTX-017, CTX-018). DiskShadow and VShadow set all but `NOT_TRANSACTED`; so the wider list holds here.
+    /// What a requester may add to a context. C-27: the page's remark names `TRANSPORTABLE`, `DIFFERENTIAL` and `PLEX`;
+    /// its own rows also let requesters add `NO_AUTORECOVERY`, `NOT_TRANSACTED` and `ROLLBACK_RECOVERY`, other pages
+    /// `TXF_RECOVERY` (CTX-013, CTX-017, CTX-018). Between them DiskShadow and VShadow set all but `NOT_TRANSACTED`; so the wider
+    /// list holds here.
     pub const MODIFIERS: Attributes = Attributes::TRANSPORTABLE
         .with(Attributes::DIFFERENTIAL)
         .with(Attributes::PLEX)
@@ -313,10 +315,11 @@ impl Context {
 
     /// Takes the argument of `SetContext` apart and checks it.
     ///
-    /// C-27 again: by API-036 no client-accessible context takes `TRANSPORTABLE`, `DIFFERENTIAL` or `PLEX`; but DiskShadow is
-    /// recorded creating `CLIENT_ACCESSIBLE | DIFFERENTIAL | NO_AUTORECOVERY`, and the system provider copies on write anyway.
-    /// So `DIFFERENTIAL` is taken, the two others are refused. S-18: no page forbids `NO_AUTORECOVERY` beside
-    /// `ROLLBACK_RECOVERY` or `TXF_RECOVERY` (only DiskShadow's grammar does); it is taken, and switches recovery off.
+    /// C-27 again: by API-036 no client-accessible context takes `TRANSPORTABLE`, `DIFFERENTIAL` or `PLEX`; but
+    /// DiskShadow is recorded creating `CLIENT_ACCESSIBLE | DIFFERENTIAL | NO_AUTORECOVERY`, and the system provider
+    /// copies on write anyway. So `DIFFERENTIAL` is taken, the two others are refused. S-18: no page forbids
+    /// `NO_AUTORECOVERY` beside `ROLLBACK_RECOVERY` or `TXF_RECOVERY` (only DiskShadow's grammar does); it is taken,
+    /// and switches recovery off.
     ///
     /// # Errors
     ///

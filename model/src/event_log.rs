@@ -1,8 +1,8 @@
 //! What Windows writes into its event logs about shadow copies: one constructor for each entry.
 //!
-//! The service, its requesters, writers and providers write to the Application log under the source `VSS`, the driver to
-//! the System log under `volsnap` (LOG-001). The ids are Windows' own, the words are ours. An entry stands here only if its
-//! id and meaning are public:
+//! The service, its requesters, writers and providers write to the Application log under the source `VSS`, the driver
+//! to the System log under `volsnap` (LOG-001). The ids are Windows' own, the words are ours. An entry stands here only
+//! if its id and meaning are public:
 //!
 //! - the message tables of VSSVC.EXE and volsnap.sys, as libyal/winevt-kb lists them (`MessageFile-vssvc.exe.md`,
 //!   `MessageFile-volsnap.sys.md`); an id is the low 16 bits of the message's identifier. Every entry but 8231 is there;
@@ -13,12 +13,14 @@
 //! Where a page or a recording confirms the table, the constructor names it. The entry 8222 of the source `VSSAudit` (a
 //! shadow copy was created) is left out, because it goes to the Security log.
 //!
-//! Since Windows Vista an entry also tells operation and context (LOG-003): [`with_context`] adds them.
+//! Since Windows Vista an entry also tells operation and context (LOG-003): [`with_context`] adds them. Not every
+//! release has every entry: [`is_written_by`] tells which has.
 
 use std::fmt::Display;
 
 use crate::hresult::HResult;
 use crate::ids::{ProviderId, SnapshotSetId, WriterClassId, WriterInstanceId};
+use crate::release::{Generation, Release};
 use crate::states::WriterEvent;
 use crate::trace::{EventLog, EventLogEntry};
 
@@ -41,6 +43,21 @@ fn code(hresult: HResult) -> String {
         Some(known) => format!("0x{:08x} ({})", hresult.0, known.name),
         None => format!("0x{:08x}", hresult.0),
     }
+}
+
+/// Whether the release can write this entry, by the first message table that has its id. Entries of other sources, or
+/// without an id, are anybody's own.
+#[must_use]
+pub fn is_written_by(entry: &EventLogEntry, release: Release) -> bool {
+    let since = match (entry.source.as_str(), entry.id) {
+        (VSS, Some(8229 | 12366)) => Generation::Seven,
+        (VSS, Some(4003 | 8219 | 8220 | 8224 | 8225 | 12323 | 12324 | 12338 | 12340 | 12349)) => Generation::Vista,
+        (VSS, Some(12310)) | (VOLSNAP, Some(30 | 33 | 35 | 36 | 38 | 58)) => Generation::Server2003,
+        // In no table; recorded on Windows 10 or later.
+        (VSS, Some(8231)) => Generation::Ten,
+        _ => Generation::Xp,
+    };
+    release.generation() >= since
 }
 
 /// Adds what was being done and for whom (LOG-003). Windows Vista and later write it.
@@ -69,6 +86,13 @@ fn of_writer(entry: EventLogEntry, operation: &dyn Display, writer: LoggedWriter
     let (class, instance) = (writer.class.to_string(), writer.instance.to_string());
     let context = [("Writer class", class.as_str()), ("Writer", writer.name), ("Writer instance", instance.as_str())];
     with_context(entry, &operation.to_string(), &context)
+}
+
+/// VSS 4003: a writer has been frozen for more than two minutes and still waits for Thaw or Abort; a warning.
+#[must_use]
+pub fn writer_still_frozen(writer: LoggedWriter<'_>) -> EventLogEntry {
+    let message = "The writer was frozen more than two minutes ago and still waits for Thaw or Abort.";
+    of_writer(vss(4003, message.to_owned()), &WriterEvent::Freeze, writer)
 }
 
 /// VSS 8193: a routine of the system failed unexpectedly. Recorded.
@@ -110,8 +134,8 @@ pub fn service_stopped() -> EventLogEntry {
     vss(8225, "The service ends because the service control manager stops it.".to_owned())
 }
 
-/// VSS 8229: a writer has rejected an event. Confirmed by "VSS Writer Operations" (message) and by MicrosoftDocs/SupportArticles
-/// on backups of domain controllers and SQL Server (id and message).
+/// VSS 8229: a writer has rejected an event. Confirmed by "VSS Writer Operations" (message) and by Microsoft's support
+/// articles on backups of domain controllers and of SQL Server (id and message).
 #[must_use]
 pub fn writer_rejected_event(writer: LoggedWriter<'_>, event: WriterEvent, hresult: HResult) -> EventLogEntry {
     let message = format!(
@@ -127,7 +151,8 @@ pub fn creation_begins(set: SnapshotSetId, command_line: &str) -> EventLogEntry 
     vss(8231, format!("The creation of the shadow copy set {set} begins for the process {command_line}."))
 }
 
-/// VSS 12289: something failed unexpectedly. Confirmed by KB 978773, which quotes it for a writer session that was left over.
+/// VSS 12289: something failed unexpectedly. Confirmed by KB 978773, which quotes it for a writer session that was left
+/// over.
 #[must_use]
 pub fn unexpected_error(what: &str, hresult: HResult) -> EventLogEntry {
     vss(12289, format!("Unexpected error: {what} failed with {}.", code(hresult)))
@@ -157,8 +182,9 @@ pub fn vss_flush_writes(volume: &str, index: u32, flush: HResult, release: HResu
     vss(12297, of_volume("flushed", volume, index, flush, release))
 }
 
-/// VSS 12298: writes to a volume could not be held during the creation. `index` numbers the volume in the set. Confirmed by
-/// published entries: a hold that ended by itself is told at the release, with `VSS_E_HOLD_WRITES_TIMEOUT`.
+/// VSS 12298: writes to a volume could not be held during the creation. `index` numbers the volume in the set.
+/// Confirmed by published entries: a hold that ended by itself is told at the release, with
+/// `VSS_E_HOLD_WRITES_TIMEOUT`.
 #[must_use]
 pub fn vss_hold_writes(volume: &str, index: u32, flush: HResult, release: HResult) -> EventLogEntry {
     vss(12298, of_volume("held", volume, index, flush, release))
@@ -201,13 +227,13 @@ pub fn commit_timed_out(where_met: &str) -> EventLogEntry {
     vss(12310, format!("The shadow copy could not be committed in time: {where_met}."))
 }
 
-/// VSS 12323: the kernel transaction manager could not be frozen in time. Windows Vista and later.
+/// VSS 12323: the kernel transaction manager could not be frozen in time.
 #[must_use]
 pub fn transaction_freeze_timeout(seconds: u32) -> EventLogEntry {
     vss(12323, format!("The kernel transaction manager was not frozen within {seconds} s."))
 }
 
-/// VSS 12324: the kernel transaction manager had to stay frozen for too long. Windows Vista and later.
+/// VSS 12324: the kernel transaction manager had to stay frozen for too long.
 #[must_use]
 pub fn transaction_thaw_timeout(seconds: u32) -> EventLogEntry {
     vss(12324, format!("The kernel transaction manager was not thawed within {seconds} s."))
@@ -234,7 +260,7 @@ pub fn writer_slow_in_freeze(writer: LoggedWriter<'_>) -> EventLogEntry {
     of_writer(vss(12349, message.to_owned()), &WriterEvent::Freeze, writer)
 }
 
-/// VSS 12366: a writer's handler threw an exception. Confirmed by "VSS Writer Operations" (message). Windows 7 and later.
+/// VSS 12366: a writer's handler threw an exception. Confirmed by "VSS Writer Operations" (message).
 #[must_use]
 pub fn writer_exception(writer: LoggedWriter<'_>, event: WriterEvent) -> EventLogEntry {
     let message = "A handler of the writer threw an exception; the process that hosts the writer has to be restarted.";
@@ -266,7 +292,8 @@ pub fn volsnap_storage_could_not_grow(volume: &str, storage: &str) -> EventLogEn
     volsnap(13, format!("The storage area on {storage} for the shadow copy of {volume} could not grow."))
 }
 
-/// volsnap 14: a read or write failed, so that all shadow copies of the volume are gone. Confirmed by "Diff Area Integrity".
+/// volsnap 14: a read or write failed, so that all shadow copies of the volume are gone. Confirmed by "Diff Area
+/// Integrity".
 #[must_use]
 pub fn volsnap_io_failure(volume: &str, failed: &str) -> EventLogEntry {
     volsnap(14, aborted(volume, &format!("a read or write on volume {failed} failed")))
@@ -299,8 +326,8 @@ pub fn volsnap_no_space_to_grow(volume: &str, storage: &str) -> EventLogEntry {
     volsnap(24, message)
 }
 
-/// volsnap 25: the storage area did not grow as fast as the volume was written to. Confirmed by "Diff Area Integrity" and
-/// KB 826936.
+/// volsnap 25: the storage area did not grow as fast as the volume was written to. Confirmed by "Diff Area Integrity"
+/// and KB 826936.
 #[must_use]
 pub fn volsnap_storage_grew_too_slowly(volume: &str) -> EventLogEntry {
     volsnap(25, aborted(volume, "the storage area could not grow in time"))
@@ -385,6 +412,15 @@ mod tests {
     #[test]
     fn a_code_without_a_name_is_shown_by_its_number() {
         assert!(routine_failed("CreateFileW", HResult(0x8007_0001)).message.ends_with("0x80070001."));
+    }
+
+    #[test]
+    fn a_release_writes_only_what_its_message_table_has() {
+        let rejected = writer_rejected_event(writer(), WriterEvent::Freeze, HResult::E_FAIL);
+        assert!(!is_written_by(&rejected, Release::Server2008) && is_written_by(&rejected, Release::Server2008R2));
+        assert!(!is_written_by(&service_idle_shutdown(), Release::Server2003));
+        let driver = volsnap_flush_and_hold_timeout("C:");
+        assert!(Release::ALL.iter().all(|release| is_written_by(&driver, *release)));
     }
 
     #[test]

@@ -8,13 +8,14 @@
 //!   (CMP-DEF-012)
 //! ```
 //!
-//! [`FileSet::new`] checks the two texts, [`FileSet::expand`] replaces variables out of a table, [`FileSet::matches`] says
-//! whether a file belongs to the set and [`FileSet::recreates`] whether a restore makes a directory of it anew.
+//! [`FileSet::new`] checks the two texts, [`FileSet::expand`] replaces variables out of a table, [`FileSet::matches`]
+//! says whether a file belongs to the set and [`FileSet::recreates`] whether a restore makes a directory of it anew.
 //!
-//! S-21: the pages do not say how `*.*` differs from `*`, nor whether case counts. Here it is as `FindFirstFile` of Windows
-//! does it: case does not count; `.*` at the end of a specification also matches nothing at all, so that `*.*` is every name
-//! and `log.*` is `log` too. Left out are the finer rules of MS-DOS: a `?` stands for exactly one character even at the end
-//! of a name, a `*` for any characters even across periods, and short names (8.3) are not looked at.
+//! S-21: the pages do not say how `*.*` differs from `*`, nor whether case counts. Here it is as `FindFirstFile` of
+//! Windows does it: case does not count; `.*` at the end of a specification also matches nothing at all, so that `*.*`
+//! is every name and `log.*` is `log` too. Left out are the finer rules of MS-DOS: a `?` stands for exactly one
+//! character even at the end of a name, a `*` for any characters even across periods, and short names (8.3) are not
+//! looked at.
 //!
 //! Source: definition-of-components-by-writers.md (MicrosoftDocs/win32).
 
@@ -144,8 +145,8 @@ impl FileSet {
         FileSet::new(&expand(&self.path, variables)?, &self.spec, self.recursive)
     }
 
-    /// Whether a file belongs to the set: its folder is the path, or lies below it in a recursive set, and its name matches
-    /// the specification (CMP-DEF-015).
+    /// Whether a file belongs to the set: its folder is the path, or lies below it in a recursive set, and its name
+    /// matches the specification (CMP-DEF-015).
     #[must_use]
     pub fn matches(&self, file: &str) -> bool {
         let Some((folder, name)) = file.rsplit_once('\\') else { return false };
@@ -210,8 +211,8 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Variables {
     }
 }
 
-/// Replaces `%name%` by its value, once: values are not expanded again. As `ExpandEnvironmentStrings` does, a name that is
-/// not known stays as it is, and its closing `%` may open the next name.
+/// Replaces `%name%` by its value, once: values are not expanded again. As `ExpandEnvironmentStrings` does, a name that
+/// is not known stays as it is, and its closing `%` may open the next name.
 ///
 /// # Errors
 ///
@@ -256,7 +257,8 @@ pub fn matches_wildcards(spec: &str, name: &str) -> bool {
     matches_literally(spec, name) || spec.strip_suffix(".*").is_some_and(|before| matches_literally(before, name))
 }
 
-/// Takes at most as many steps as the product of both lengths: on a mismatch only the last `*` takes one character more.
+/// Takes at most as many steps as the product of both lengths: on a mismatch only the last `*` takes one character
+/// more.
 fn matches_literally(spec: &str, name: &str) -> bool {
     let (mut spec, mut name) = (spec.chars(), name.chars());
     // What follows the last `*`, and the name from where that `*` may end.

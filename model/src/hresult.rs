@@ -1,8 +1,8 @@
 //! HRESULTs: every code that the catalogue of VSS names, and any other number besides.
 //!
-//! Source: the return tables of the API pages (MicrosoftDocs/sdk-api); the numbers are those of winerror.h and vsserror.h.
-//! [`TABLE`] holds them all; the closed lists that pages give ([`HResult::PROVIDER_CODES`], [`HResult::WRITER_FAILURES`])
-//! and the words of `vssadmin list writers` ([`writer_error_text`]) stand here.
+//! Source: the return tables of the API pages (MicrosoftDocs/sdk-api); the numbers are those of winerror.h and
+//! vsserror.h. [`TABLE`] holds them all; the closed lists that pages give ([`HResult::PROVIDER_CODES`],
+//! [`HResult::WRITER_FAILURES`]) and the words of `vssadmin list writers` ([`writer_error_text`]) stand here.
 
 mod table;
 
@@ -144,7 +144,8 @@ impl<'de> Deserialize<'de> for HResult {
 /// The words after `Last error:` in what `vssadmin list writers` prints.
 ///
 /// Recorded from real Windows: "No error", "Timed out", "Retryable error", "Non-retryable error", "Inconsistent shadow
-/// copy" and "Not responding". "Out of resources" and "Unexpected error" (any other code) are our own, in the same manner.
+/// copy" and "Not responding". "Out of resources" and "Unexpected error" (any other code) are our own, in the same
+/// manner.
 #[must_use]
 pub const fn writer_error_text(failure: HResult) -> &'static str {
     match failure {

@@ -90,8 +90,8 @@ impl Release {
         self.generation() >= generation
     }
 
-    /// The code for an unexpected failure: `E_UNEXPECTED` before Windows 7, `VSS_E_UNEXPECTED` since (the note on nearly
-    /// every page, for one nf-vsbackup-ivssbackupcomponents-dosnapshotset.md).
+    /// The code for an unexpected failure: `E_UNEXPECTED` before Windows 7, `VSS_E_UNEXPECTED` since (the note on
+    /// nearly every page, for one nf-vsbackup-ivssbackupcomponents-dosnapshotset.md).
     #[must_use]
     pub fn unexpected_code(self) -> HResult {
         if self.from(Generation::Seven) { HResult::VSS_E_UNEXPECTED } else { HResult::E_UNEXPECTED }
@@ -117,8 +117,9 @@ impl Release {
         self.from(Generation::Vista)
     }
 
-    /// The attributes that a requester may put into a context on this release: `NO_AUTORECOVERY` and `NOT_TRANSACTED` since
-    /// Windows Vista (CTX-023), `TXF_RECOVERY` since Windows Server 2008 and Vista SP1 (CTX-022), none on Windows XP.
+    /// The attributes that a requester may put into a context on this release: `NO_AUTORECOVERY` and `NOT_TRANSACTED`
+    /// since Windows Vista (CTX-023), `TXF_RECOVERY` since Windows Server 2008 and Vista SP1 (CTX-022), none on Windows
+    /// XP.
     #[must_use]
     pub fn context_attributes(self) -> Attributes {
         let since_2003 = Attributes::TRANSPORTABLE
@@ -148,8 +149,8 @@ impl Release {
         self.from(Generation::Vista)
     }
 
-    /// Whether a writer's session ends only with a `GatherWriterStatus` after `BackupComplete`: up to Windows Server 2008 SP2
-    /// (BKP-ORD-041).
+    /// Whether a writer's session ends only with a `GatherWriterStatus` after `BackupComplete`: up to Windows Server
+    /// 2008 SP2 (BKP-ORD-041).
     #[must_use]
     pub fn status_after_backup_complete_mandatory(self) -> bool {
         !self.from(Generation::Seven)
@@ -162,8 +163,8 @@ impl Release {
         self.from(Generation::Vista)
     }
 
-    /// Whether `IVssAsync::Wait` takes a time other than `INFINITE`. Windows Server 2003 answers `E_INVALIDARG` to one, and
-    /// on Windows XP there is no such parameter (nf-vss-ivssasync-wait.md).
+    /// Whether `IVssAsync::Wait` takes a time other than `INFINITE`. Windows Server 2003 answers `E_INVALIDARG` to one,
+    /// and on Windows XP there is no such parameter (nf-vss-ivssasync-wait.md).
     #[must_use]
     pub fn waits_with_time_limit(self) -> bool {
         self.from(Generation::Vista)
@@ -213,7 +214,8 @@ impl fmt::Display for NotARelease {
 
 impl std::error::Error for NotARelease {}
 
-/// Reads a name in any case, with or without `Microsoft`, `Windows` and blanks: `Windows Server 2022`, `server 2022`, `2022`.
+/// Reads a name in any case, with or without `Microsoft`, `Windows` and blanks: `Windows Server 2022`, `server 2022`,
+/// `2022`.
 impl FromStr for Release {
     type Err = NotARelease;
 

@@ -7,11 +7,12 @@
 //! | volume GUID path | `\\?\Volume{b5946137-7b9f-4925-af80-51abd60b20d5}\` |
 //! | UNC path of a remote share | `\\server\share\` |
 //!
-//! A volume's name ends with a backslash (API-034); a shadow copy's device object is named without one (`VSS_SNAPSHOT_PROP`):
-//! `\\?\GLOBALROOT\Device\HarddiskVolumeShadowCopy1`. Whether a well-formed name stands for anything is not asked here:
-//! `AddToSnapshotSet` answers `VSS_E_OBJECT_NOT_FOUND` if it does not (API-032).
+//! A volume's name ends with a backslash (API-034); a shadow copy's device object is named without one
+//! (`VSS_SNAPSHOT_PROP`): `\\?\GLOBALROOT\Device\HarddiskVolumeShadowCopy1`. Whether a well-formed name stands for
+//! anything is not asked here: `AddToSnapshotSet` answers `VSS_E_OBJECT_NOT_FOUND` if it does not (API-032).
 //!
-//! Source: nf-vsbackup-ivssbackupcomponents-addtosnapshotset.md and ns-vss-vss_snapshot_prop.md (MicrosoftDocs/sdk-api).
+//! Source: nf-vsbackup-ivssbackupcomponents-addtosnapshotset.md and ns-vss-vss_snapshot_prop.md
+//! (MicrosoftDocs/sdk-api).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -58,7 +59,8 @@ pub enum VolumeNameError {
     UnknownForm(String),
     /// A character that no path has, or an empty element.
     BadPath(String),
-    /// The server of a UNC path is an address. It has to be a host name; `GetRootAndLogicalPrefixPaths` makes one of it.
+    /// The server of a UNC path is an address. It has to be a host name; `GetRootAndLogicalPrefixPaths` makes one of
+    /// it.
     ServerIsAddress(String),
     /// The device object of a shadow copy, which is no volume to be shadow-copied.
     ShadowCopyDevice(String),
@@ -67,8 +69,8 @@ pub enum VolumeNameError {
 }
 
 impl VolumeNameError {
-    /// What `AddToSnapshotSet` answers. The page names no case for a malformed name, so this is its code for a parameter value
-    /// that is not valid.
+    /// What `AddToSnapshotSet` answers. The page names no case for a malformed name, so this is its code for a
+    /// parameter value that is not valid.
     pub const HRESULT: HResult = HResult::E_INVALIDARG;
 }
 

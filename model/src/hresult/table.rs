@@ -1,7 +1,7 @@
 //! The table of known codes: number, meaning in one sentence, source.
 //!
-//! The source is the page (MicrosoftDocs/sdk-api) that documents the code with the case in which it is returned, else the
-//! header that defines it. Where several pages document a code, the most telling one is named.
+//! The source is the page (MicrosoftDocs/sdk-api) that documents the code with the case in which it is returned, else
+//! the header that defines it. Where several pages document a code, the most telling one is named.
 
 use super::{HResult, Known};
 
