@@ -17,6 +17,7 @@
 //! | [`event_log`] | what Windows writes into its event logs |
 //! | [`release`] | releases of Windows, and what changed between them |
 //! | [`trace`] | the trace record, format 1 |
+//! | [`trace_codec`] | the trace as JSON lines |
 
 pub mod api;
 pub mod component;
@@ -33,3 +34,4 @@ pub mod tables;
 pub mod time;
 pub mod trace;
 pub mod volume_name;
+pub mod trace_codec;
