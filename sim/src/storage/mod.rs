@@ -1,0 +1,4 @@
+//! storage
+
+pub mod block_store;
+pub mod words;
