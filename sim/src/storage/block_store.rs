@@ -33,7 +33,7 @@ const MAX_BLOCKS_A_PAGE: u32 = 64;
 /// The hash of a block of zeros.
 const ZERO_HASH: u128 = 0;
 
-static ZEROS: Block = [0; BLOCK_SIZE];
+pub(super) static ZEROS: Block = [0; BLOCK_SIZE];
 
 /// A place that is not inside the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,7 +225,7 @@ impl BlockStore {
         Ok(())
     }
 
-    fn check(&self, offset: u64, length: usize) -> Result<(), OutOfRange> {
+    pub(super) fn check(&self, offset: u64, length: usize) -> Result<(), OutOfRange> {
         let length = length as u64;
         match offset.checked_add(length) {
             Some(end) if end <= self.size() => Ok(()),
@@ -296,17 +296,17 @@ impl Hash for BlockStore {
 
 /// A part of a byte range that lies in one block.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Piece {
+pub(super) struct Piece {
     /// The block.
-    pub(crate) block: u64,
+    pub(super) block: u64,
     /// Where in the block it starts.
-    pub(crate) start: usize,
+    pub(super) start: usize,
     /// How long it is.
-    pub(crate) length: usize,
+    pub(super) length: usize,
 }
 
 /// Cuts a byte range at the borders of blocks.
-pub(crate) fn pieces(offset: u64, length: usize) -> impl Iterator<Item = Piece> {
+pub(super) fn pieces(offset: u64, length: usize) -> impl Iterator<Item = Piece> {
     let mut at = offset;
     let mut rest = length;
     std::iter::from_fn(move || {

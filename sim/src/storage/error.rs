@@ -46,6 +46,8 @@ pub enum StorageError {
         /// The disk's size.
         size: u64,
     },
+    /// VSS's own data lies in that block.
+    VssOwned(u64),
     /// The volume's writes are held.
     Held,
     /// The volume's writes are not held.
@@ -72,11 +74,14 @@ impl fmt::Display for StorageError {
             StorageError::NoSpace => write!(f, "the volume is full"),
             StorageError::OutOfRange(why) => write!(f, "{why}"),
             StorageError::Duplicate(what) => write!(f, "{what} exists already"),
-            StorageError::BadSize(size) => write!(f, "{size} bytes is not a size: expected a multiple of 16 KiB up to 1 TiB"),
+            StorageError::BadSize(size) => {
+                write!(f, "{size} bytes is not a size: expected a multiple of 16 KiB up to 1 TiB")
+            }
             StorageError::ExtentTaken { disk, by } => write!(f, "that part of disk {disk} belongs to volume {by}"),
             StorageError::ExtentOutsideDisk { disk, end, size } => {
                 write!(f, "disk {disk} has {size} bytes, the extent ends at {end}")
             }
+            StorageError::VssOwned(block) => write!(f, "block {block} is VSS's own"),
             StorageError::Held => write!(f, "the volume's writes are held"),
             StorageError::NotHeld => write!(f, "the volume's writes are not held"),
             StorageError::AreaFull => write!(f, "the diff area is full and cannot grow"),

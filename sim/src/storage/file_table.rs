@@ -115,7 +115,7 @@ pub struct FileTable {
     names: Arc<BTreeMap<Arc<str>, FileId>>,
     files: Arc<Vec<Chunk>>,
     next: u32,
-    freed: Vec<FileId>,
+    freed: Arc<Vec<FileId>>,
     used: Bitmap,
     vss: Bitmap,
     /// No cluster below this one is free.
@@ -142,7 +142,7 @@ impl FileTable {
             names: Arc::default(),
             files: Arc::default(),
             next: 0,
-            freed: Vec::new(),
+            freed: Arc::default(),
             used: Bitmap::new(blocks * CLUSTERS_A_BLOCK),
             vss: Bitmap::new(blocks),
             first_free: 0,
@@ -186,7 +186,8 @@ impl FileTable {
         let mut owned = Bitmap::new(self.vss.len());
         // Each word of the cluster map folds to 16 bits, four words make one of the block map.
         for word in 0..self.vss.len().div_ceil(64) {
-            let folded = (0..4).fold(0_u64, |folded, part| folded | fold_nibbles(self.used.word(word * 4 + part)) << (part * 16));
+            let folded = (0..4)
+                .fold(0_u64, |folded, part| folded | fold_nibbles(self.used.word(word * 4 + part)) << (part * 16));
             let folded = folded & !self.vss.word(word);
             if folded != 0 {
                 owned.put_word(word, folded);
@@ -222,10 +223,192 @@ impl FileTable {
             start.push('\\');
         }
         let from: Arc<str> = start.as_str().into();
+        let skip = start.len();
         self.names
             .range(from..)
             .take_while(move |(name, _)| name.starts_with(start.as_str()))
-            .filter(move |(name, _)| below || !name[folder_length(name)..].is_empty())
+            .filter(move |(name, _)| below || !name.get(skip..).is_some_and(|rest| rest.contains('\\')))
             .filter_map(|(_, &id)| self.file(id).map(|file| (id, file)))
     }
+
+    /// Makes a file of that size; its clusters are taken at once, its bytes read as zeros.
+    ///
+    /// # Errors
+    /// When the path is bad or taken, or there is no room.
+    pub fn create(&mut self, path: &str, size: u64) -> Result<FileId, StorageError> {
+        let path = path::check(path)?;
+        let name = path::fold(path);
+        if self.names.contains_key(name.as_str()) {
+            return Err(StorageError::FileExists(path.to_owned()));
+        }
+        let mut file = File { path: path.into(), size, valid: 0, extents: Vec::new() };
+        self.allocate(size.div_ceil(CLUSTER), &mut file.extents)?;
+        let id = if let Some(id) = Arc::make_mut(&mut self.freed).pop() {
+            id
+        } else {
+            let id = FileId(self.next);
+            self.next = self.next.checked_add(1).ok_or(StorageError::NoSpace)?;
+            id
+        };
+        self.digest = self.digest.wrapping_add(file.part(id));
+        *self.slot(id) = Some(file);
+        Arc::make_mut(&mut self.names).insert(name.into(), id);
+        Ok(id)
+    }
+
+    /// Removes a file and frees its clusters. Its bytes stay on the volume until something is written over them.
+    ///
+    /// # Errors
+    /// When there is no such file.
+    pub fn delete(&mut self, id: FileId) -> Result<(), StorageError> {
+        let file = self.slot(id).take().ok_or(StorageError::NoSuchFile)?;
+        self.digest = self.digest.wrapping_sub(file.part(id));
+        for &extent in &file.extents {
+            self.free(extent);
+        }
+        Arc::make_mut(&mut self.names).remove(path::fold(&file.path).as_str());
+        Arc::make_mut(&mut self.freed).push(id);
+        Ok(())
+    }
+
+    /// Gives a file another path.
+    ///
+    /// # Errors
+    /// When there is no such file, or the path is bad or another file's.
+    pub fn rename(&mut self, id: FileId, path: &str) -> Result<(), StorageError> {
+        let path = path::check(path)?;
+        let old = path::fold(self.file(id).ok_or(StorageError::NoSuchFile)?.path());
+        let new = path::fold(path);
+        if self.names.get(new.as_str()).is_some_and(|&other| other != id) {
+            return Err(StorageError::FileExists(path.to_owned()));
+        }
+        let names = Arc::make_mut(&mut self.names);
+        names.remove(old.as_str());
+        names.insert(new.into(), id);
+        self.update(id, |file| file.path = path.into())
+    }
+
+    /// Makes a file longer (what is new reads as zeros) or shorter (its last clusters are freed).
+    ///
+    /// # Errors
+    /// When there is no such file or no room.
+    pub fn set_size(&mut self, id: FileId, size: u64) -> Result<(), StorageError> {
+        let file = self.file(id).ok_or(StorageError::NoSuchFile)?;
+        if file.size == size {
+            return Ok(());
+        }
+        let (want, have) = (size.div_ceil(CLUSTER), file.clusters());
+        let mut extents = file.extents.clone();
+        if want > have {
+            self.allocate(want - have, &mut extents)?;
+        }
+        let mut surplus = have.saturating_sub(want);
+        while surplus > 0 {
+            let Some(last) = extents.last_mut() else { break };
+            let cut = surplus.min(last.count);
+            last.count -= cut;
+            surplus -= cut;
+            let freed = Extent { first: last.first + last.count, count: cut };
+            if last.count == 0 {
+                extents.pop();
+            }
+            self.free(freed);
+        }
+        self.update(id, |file| {
+            file.size = size;
+            file.valid = file.valid.min(size);
+            file.extents = extents;
+        })
+    }
+
+    /// Notes that the file was written up to `end`, which is at most its size.
+    ///
+    /// # Errors
+    /// When there is no such file.
+    pub fn note_written(&mut self, id: FileId, end: u64) -> Result<(), StorageError> {
+        let file = self.file(id).ok_or(StorageError::NoSuchFile)?;
+        if end.min(file.size) <= file.valid {
+            return Ok(());
+        }
+        self.update(id, |file| file.valid = end.min(file.size))
+    }
+
+    /// Reserves up to `want` whole free blocks for VSS, first fit, none of them in `avoid`, and adds them to `into`. Gives how many
+    /// there were.
+    pub fn reserve_blocks(&mut self, want: u64, avoid: Option<&Bitmap>, into: &mut Vec<u64>) -> u64 {
+        let mut found = 0;
+        let mut cluster = self.first_free;
+        while found < want {
+            let Some(free) = self.used.next_clear(cluster) else { break };
+            let block = free / CLUSTERS_A_BLOCK;
+            let first = block * CLUSTERS_A_BLOCK;
+            cluster = first + CLUSTERS_A_BLOCK;
+            let whole = self.used.clear_run(first, CLUSTERS_A_BLOCK) == CLUSTERS_A_BLOCK;
+            if whole && !avoid.is_some_and(|avoid| avoid.get(block)) {
+                self.used.put_run(first, CLUSTERS_A_BLOCK, true);
+                self.vss.put(block, true);
+                into.push(block);
+                found += 1;
+            }
+        }
+        found
+    }
+
+    /// Gives back a block that VSS had reserved; any other block is left as it is.
+    pub fn release_block(&mut self, block: u64) {
+        if self.vss.put(block, false) {
+            self.free(Extent { first: block * CLUSTERS_A_BLOCK, count: CLUSTERS_A_BLOCK });
+        }
+    }
+
+    fn allocate(&mut self, count: u64, extents: &mut Vec<Extent>) -> Result<(), StorageError> {
+        if count > self.free_clusters() {
+            return Err(StorageError::NoSpace);
+        }
+        let mut rest = count;
+        while rest > 0 {
+            let Some(first) = self.used.next_clear(self.first_free) else { return Err(StorageError::NoSpace) };
+            let run = self.used.clear_run(first, rest);
+            self.used.put_run(first, run, true);
+            self.first_free = first + run;
+            rest -= run;
+            match extents.last_mut() {
+                Some(last) if last.first + last.count == first => last.count += run,
+                _ => extents.push(Extent { first, count: run }),
+            }
+        }
+        Ok(())
+    }
+
+    fn free(&mut self, extent: Extent) {
+        self.used.put_run(extent.first, extent.count, false);
+        self.first_free = self.first_free.min(extent.first);
+    }
+
+    fn slot(&mut self, id: FileId) -> &mut Option<File> {
+        let (chunk, at) = (id.0 as usize / CHUNK, id.0 as usize % CHUNK);
+        let files = Arc::make_mut(&mut self.files);
+        while files.len() <= chunk {
+            files.push(Arc::new(vec![None; CHUNK]));
+        }
+        &mut Arc::make_mut(&mut files[chunk])[at]
+    }
+
+    fn update(&mut self, id: FileId, edit: impl FnOnce(&mut File)) -> Result<(), StorageError> {
+        let file = self.slot(id).as_mut().ok_or(StorageError::NoSuchFile)?;
+        let old = file.part(id);
+        edit(file);
+        let new = file.part(id);
+        self.digest = self.digest.wrapping_sub(old).wrapping_add(new);
+        Ok(())
+    }
+}
+
+/// Folds each four bits into one: set when any of the four is.
+fn fold_nibbles(word: u64) -> u64 {
+    let any = (word | word >> 1 | word >> 2 | word >> 3) & 0x1111_1111_1111_1111;
+    let pairs = (any | any >> 3) & 0x0303_0303_0303_0303;
+    let bytes = (pairs | pairs >> 6) & 0x000f_000f_000f_000f;
+    let halves = (bytes | bytes >> 12) & 0x0000_00ff_0000_00ff;
+    (halves | halves >> 24) & 0xffff
 }

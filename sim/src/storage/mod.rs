@@ -1,4 +1,125 @@
-//! storage
+//! Disks, volumes, files and shadow copies, as plain values.
+//!
+//! ```text
+//!   application ──► gate ──► file table ──► blocks of the volume ──► (before the first write after a commit) ──► diff area
+//!                    │                                                                                            of the
+//!                    └── waits while writes are held                                                              newest copy
+//!
+//!   reading copy k:   its overlay ──► diff(k) ──► diff(k+1) ──► … ──► the live volume
+//! ```
+//!
+//! Nothing here knows a queue, an actor or the time: [`Storage`] is a value with verbs, cheap to clone, and hashed by digests.
+//! Happy path: [`Storage::add_disk`], [`Storage::add_volume`], [`Storage::create_file`], [`Storage::submit`]; then
+//! [`Storage::prepare_snapshot`], [`Storage::hold`], [`Storage::commit_snapshot`], [`Storage::release`];
+//! [`Storage::view`] reads the copy and [`Storage::compare`] holds it against the full copy taken at the same instant.
+//! Failures are [`StorageError`]s and change nothing. A diff area that cannot grow costs the volume its oldest copies
+//! first; the write itself always lands ([`WriteReport::lost`] names the copies).
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`words`] | sparse arrays of numbers and bits |
+//! | [`block_store`] | the bytes |
+//! | [`path`] | paths inside a volume |
+//! | [`file_table`] | files, clusters |
+//! | [`gate`] | the write gate of flush and hold |
+//! | [`diff_area`] | where old blocks go |
+//! | [`volume`] | disks, extents, volumes |
+//! | [`io`] | reading and writing files, with first copies |
+//! | [`snapshot`] | prepare, commit, write to, delete and read shadow copies |
+//! | [`reference`] | the naive full copy and the comparison |
 
 pub mod block_store;
+pub mod diff_area;
+pub mod error;
+pub mod file_table;
+pub mod gate;
+mod host;
+pub mod io;
+pub mod path;
+pub mod reference;
+pub mod snapshot;
+pub mod volume;
 pub mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use block_store::{BLOCK_BYTES, BLOCK_SIZE, Block, BlockStore};
+pub use error::StorageError;
+pub use file_table::{CLUSTER, File, FileId, FileTable};
+pub use gate::{FileWrite, Gate, Passage};
+pub use io::{FirstCopy, WriteReport};
+pub use reference::{BlockVerdict, Comparison};
+pub use snapshot::{Snapshot, SnapshotView};
+pub use volume::{AreaSettings, Disk, DiskExtent, MountPoint, Volume, VolumeSpec};
+
+use vssim_model::ids::{SnapshotId, VolumeId};
+
+/// All disks and volumes of a machine.
+#[derive(Clone, Debug, Hash)]
+pub struct Storage {
+    disks: Vec<Disk>,
+    volumes: Vec<Volume>,
+    references: bool,
+}
+
+impl Default for Storage {
+    fn default() -> Storage {
+        Storage::new()
+    }
+}
+
+impl Storage {
+    /// No disks, no volumes; a reference copy is kept at every commit.
+    #[must_use]
+    pub fn new() -> Storage {
+        Storage { disks: Vec::new(), volumes: Vec::new(), references: true }
+    }
+
+    /// Whether the commits that follow keep a reference copy. Without one a shadow copy cannot be compared, and the first write to a page
+    /// after the commit is cheaper.
+    pub fn keep_references(&mut self, keep: bool) {
+        self.references = keep;
+    }
+
+    /// The disks, by number.
+    #[must_use]
+    pub fn disks(&self) -> &[Disk] {
+        &self.disks
+    }
+
+    /// The volumes, in the order in which they were added.
+    #[must_use]
+    pub fn volumes(&self) -> &[Volume] {
+        &self.volumes
+    }
+
+    /// The volume of that id.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn volume(&self, id: VolumeId) -> Result<&Volume, StorageError> {
+        self.volumes.iter().find(|volume| volume.id() == id).ok_or(StorageError::NoSuchVolume(id))
+    }
+
+    /// The committed shadow copies of a volume, oldest first.
+    ///
+    /// # Errors
+    /// When there is no such volume.
+    pub fn snapshots(&self, id: VolumeId) -> Result<impl Iterator<Item = &Snapshot> + '_, StorageError> {
+        Ok(self.volume(id)?.snapshots.iter().map(AsRef::as_ref))
+    }
+
+    fn volume_at(&self, id: VolumeId) -> Result<usize, StorageError> {
+        self.volumes.iter().position(|volume| volume.id() == id).ok_or(StorageError::NoSuchVolume(id))
+    }
+
+    /// The volume and the place among its copies of a committed shadow copy.
+    fn snapshot_at(&self, id: SnapshotId) -> Result<(usize, usize), StorageError> {
+        self.volumes
+            .iter()
+            .enumerate()
+            .find_map(|(at, volume)| volume.snapshots.iter().position(|copy| copy.id == id).map(|copy| (at, copy)))
+            .ok_or(StorageError::NoSuchSnapshot(id))
+    }
+}

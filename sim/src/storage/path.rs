@@ -26,7 +26,9 @@ impl fmt::Display for BadPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BadPath::EmptyName => write!(f, "a name in the path is empty"),
-            BadPath::TooLong => write!(f, "a name is longer than {MAX_NAME} or the path longer than {MAX_PATH} characters"),
+            BadPath::TooLong => {
+                write!(f, "a name is longer than {MAX_NAME} or the path longer than {MAX_PATH} characters")
+            }
             BadPath::Dots => write!(f, "`.` and `..` are not names"),
             BadPath::Character(c) => write!(f, "{c:?} cannot stand in a name"),
         }

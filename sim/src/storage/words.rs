@@ -239,6 +239,14 @@ impl Bitmap {
             self.put_word(at, self.words.get(at) | word);
         }
     }
+
+    /// Clears every bit that `other` does not have.
+    pub fn keep(&mut self, other: &Bitmap) {
+        let words = self.words.clone();
+        for (at, word) in words.iter() {
+            self.put_word(at, word & other.words.get(at));
+        }
+    }
 }
 
 impl Hash for Bitmap {
