@@ -7,6 +7,7 @@
 //! | [`ids`] | `VSS_ID`s as newtypes |
 //! | [`time`] | virtual time in ticks of 100 ns |
 //! | [`hresult`] | every documented return code |
+//! | [`documents`] | the Writer Metadata Document and the Backup Components Document |
 //! | [`states`] | `VSS_WS_*`, `VSS_SS_*`, application levels |
 //! | [`tables`] | the state machines of writer, provider, requester and shadow copy, as tables |
 //! | [`api`] | the documented methods as values |
@@ -26,6 +27,7 @@ pub mod context;
 mod corpus;
 pub mod event_log;
 pub mod file_spec;
+pub mod documents;
 pub mod hresult;
 pub mod ids;
 pub mod release;

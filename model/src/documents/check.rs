@@ -1,0 +1,372 @@
+//! What a Writer Metadata Document breaks of the rules for writers: for the author of a writer.
+//!
+//! Each finding names its requirement, or the page of the API that says it, and the component it is about. File sets are
+//! compared by path, specification and recursion, without regard to case or a trailing backslash; whether two wildcards
+//! can match the same file is not asked.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::builder::has_wildcard;
+use super::values::{BackupSchema, ComponentType, RestoreMethodKind, SourceType, UsageType, WriterRestore};
+use super::writer_metadata::{Component, FileSet, FileSetKind, WriterMetadata};
+
+/// How binding a broken rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The documents say must, or call it an error of the writer.
+    Must,
+    /// The documents say should, or writers of Windows itself do it.
+    Should,
+}
+
+/// A broken rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What is broken.
+    pub kind: FindingKind,
+    /// Logical path and name of the component, if it is about one.
+    pub component: Option<(String, String)>,
+}
+
+/// What is broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// The writer has no component.
+    NoComponent,
+    /// The writer has no restore method.
+    NoRestoreMethod,
+    /// The restore method is `VSS_RME_UNDEFINED`.
+    UndefinedRestoreMethod,
+    /// Whether the writer takes part in a restore is `VSS_WRE_UNDEFINED`.
+    UndefinedWriterRestore,
+    /// The usage is `VSS_UT_UNDEFINED`.
+    UndefinedUsage,
+    /// The source is `VSS_ST_UNDEFINED`.
+    UndefinedSource,
+    /// The method stops and starts a service, but none is named.
+    NoService,
+    /// A service is named, but the method touches none.
+    UnusedService,
+    /// The method restores to alternate locations, but there is no mapping.
+    NoMapping,
+    /// A mapping whose files are no file set of a component.
+    MappingWithoutFiles {
+        /// Path and file specification.
+        files: String,
+    },
+    /// Two components of the same logical path and name.
+    DuplicateComponent,
+    /// A component name with a backslash.
+    BackslashInName,
+    /// A path with a wildcard.
+    WildcardInPath {
+        /// The path.
+        path: String,
+    },
+    /// A file specification with a backslash.
+    BackslashInFilespec {
+        /// The file specification.
+        filespec: String,
+    },
+    /// Database files with recursion or an alternate path.
+    RecursiveDatabaseFiles {
+        /// Path and file specification.
+        files: String,
+    },
+    /// A file set that another component has too.
+    FilesOfAnotherComponent {
+        /// Path and file specification.
+        files: String,
+        /// Logical path and name of the other component.
+        other: (String, String),
+    },
+    /// A file set that stands in its component twice.
+    RepeatedFiles {
+        /// Path and file specification.
+        files: String,
+    },
+    /// A component that depends on one of the same writer.
+    DependencyOnItself,
+    /// A schema that needs another one.
+    SchemaWithout {
+        /// What is declared.
+        schema: BackupSchema,
+        /// One of these is needed; all of them for exclusive incremental or differential backups.
+        needs: BackupSchema,
+    },
+    /// Log backups are declared, but no database has log files.
+    LogSchemaWithoutLogFiles,
+    /// A mask with bits that have no documented name.
+    UnknownBits {
+        /// The attribute.
+        attribute: &'static str,
+        /// The bits.
+        bits: u32,
+    },
+}
+
+impl FindingKind {
+    /// The requirement, or the page of the API, and how binding it is.
+    #[must_use]
+    pub fn rule(&self) -> (&'static str, Level) {
+        match self {
+            // Writers of Windows itself have no component: Shadow Copy Optimization, BITS.
+            FindingKind::NoComponent => ("CMP-DEF-001", Level::Should),
+            FindingKind::NoRestoreMethod => ("WMD-016", Level::Must),
+            FindingKind::UndefinedRestoreMethod => ("WMD-017", Level::Must),
+            FindingKind::UndefinedWriterRestore => ("ne-vswriter-vss_writerrestore_enum.md", Level::Must),
+            FindingKind::UndefinedUsage => ("ne-vswriter-vss_usage_type.md", Level::Must),
+            FindingKind::UndefinedSource => ("ne-vswriter-vss_source_type.md", Level::Must),
+            FindingKind::NoService => ("RST-MTH-021", Level::Must),
+            FindingKind::UnusedService => ("nf-vswriter-ivsscreatewritermetadata-setrestoremethod.md", Level::Should),
+            FindingKind::NoMapping => ("ne-vswriter-vss_restoremethod_enum.md", Level::Must),
+            FindingKind::MappingWithoutFiles { .. } => ("WMD-018", Level::Must),
+            FindingKind::DuplicateComponent => ("CMP-DEF-004", Level::Must),
+            FindingKind::BackslashInName => ("nf-vswriter-ivsscreatewritermetadata-addcomponent.md", Level::Must),
+            FindingKind::WildcardInPath { .. } => ("CMP-DEF-012", Level::Must),
+            FindingKind::BackslashInFilespec { .. } => ("CMP-DEF-013", Level::Must),
+            FindingKind::RecursiveDatabaseFiles { .. } => ("CMP-DEF-009", Level::Must),
+            FindingKind::FilesOfAnotherComponent { .. } => ("CMP-DEF-027", Level::Must),
+            FindingKind::RepeatedFiles { .. } => {
+                ("nf-vswriter-ivsscreatewritermetadata-addfilestofilegroup.md", Level::Must)
+            }
+            FindingKind::DependencyOnItself => {
+                ("nf-vswriter-ivsscreatewritermetadata-addcomponentdependency.md", Level::Must)
+            }
+            FindingKind::SchemaWithout { .. } | FindingKind::LogSchemaWithoutLogFiles => {
+                ("ne-vss-vss_backup_schema.md", Level::Must)
+            }
+            FindingKind::UnknownBits { attribute: "backupSchema", .. } => {
+                ("ne-vss-vss_backup_schema.md", Level::Should)
+            }
+            FindingKind::UnknownBits { attribute: "filespecBackupType", .. } => {
+                ("ne-vss-vss_file_spec_backup_type.md", Level::Should)
+            }
+            FindingKind::UnknownBits { .. } => ("ne-vswriter-vss_component_flags.md", Level::Should),
+        }
+    }
+}
+
+impl WriterMetadata {
+    /// The rules for writers that the document breaks, in the order of the document.
+    #[must_use]
+    pub fn check(&self) -> Vec<Finding> {
+        let mut findings = Findings { found: Vec::new(), component: None };
+        check_writer(self, &mut findings);
+        check_schema(self, &mut findings);
+        let owners = check_components(self, &mut findings);
+        findings.component = None;
+        for files in self.excludes().chain(self.excludes_from_snapshot()) {
+            check_files(files, &mut findings);
+        }
+        check_restore_method(self, &owners, &mut findings);
+        findings.found
+    }
+}
+
+struct Findings {
+    found: Vec<Finding>,
+    component: Option<(String, String)>,
+}
+
+impl Findings {
+    fn add(&mut self, kind: FindingKind) {
+        self.found.push(Finding { kind, component: self.component.clone() });
+    }
+
+    fn unknown_bits(&mut self, attribute: &'static str, bits: u32) {
+        if bits != 0 {
+            self.add(FindingKind::UnknownBits { attribute, bits });
+        }
+    }
+}
+
+/// What makes two file sets the same one.
+type FilesKey = (String, String, bool);
+
+fn key(files: FileSet<'_>) -> FilesKey {
+    let path = files.path();
+    let path = path.strip_suffix('\\').unwrap_or(path).to_lowercase();
+    (path, files.filespec().to_lowercase(), files.recursive())
+}
+
+fn shown(files: FileSet<'_>) -> String {
+    format!("{}\\{}", files.path().strip_suffix('\\').unwrap_or(files.path()), files.filespec())
+}
+
+fn full_name(component: Component<'_>) -> (String, String) {
+    (component.logical_path().to_owned(), component.name().to_owned())
+}
+
+fn check_writer(document: &WriterMetadata, findings: &mut Findings) {
+    let writer = document.identification();
+    if writer.usage() == UsageType::Undefined {
+        findings.add(FindingKind::UndefinedUsage);
+    }
+    if writer.source() == SourceType::Undefined {
+        findings.add(FindingKind::UndefinedSource);
+    }
+    if document.components().next().is_none() {
+        findings.add(FindingKind::NoComponent);
+    }
+}
+
+/// The page of `VSS_BACKUP_SCHEMA` says which schema needs which.
+fn check_schema(document: &WriterMetadata, findings: &mut Findings) {
+    let schema = document.backup_schema();
+    findings.unknown_bits("backupSchema", schema.unknown_bits());
+    let both = BackupSchema::DIFFERENTIAL | BackupSchema::INCREMENTAL;
+    let exclusive = BackupSchema::EXCLUSIVE_INCREMENTAL_DIFFERENTIAL;
+    if schema.contains(exclusive) && !schema.contains(both) {
+        findings.add(FindingKind::SchemaWithout { schema: exclusive, needs: both });
+    }
+    for needy in [BackupSchema::TIMESTAMPED, BackupSchema::LAST_MODIFY] {
+        if schema.contains(needy) && !schema.intersects(both) {
+            findings.add(FindingKind::SchemaWithout { schema: needy, needs: both });
+        }
+    }
+    let mut files = document.components().flat_map(Component::file_sets);
+    if schema.contains(BackupSchema::LOG) && !files.any(|f| f.kind() == FileSetKind::DatabaseLogFiles) {
+        findings.add(FindingKind::LogSchemaWithoutLogFiles);
+    }
+}
+
+/// Checks each component; answers who owns which file set.
+fn check_components(document: &WriterMetadata, findings: &mut Findings) -> BTreeMap<FilesKey, (String, String)> {
+    let mut names = BTreeMap::new();
+    let mut owners: BTreeMap<FilesKey, (usize, (String, String))> = BTreeMap::new();
+    let writer = document.identification().writer();
+    for (number, component) in document.components().enumerate() {
+        let name = full_name(component);
+        findings.component = Some(name.clone());
+        if names.insert(name.clone(), ()).is_some() {
+            findings.add(FindingKind::DuplicateComponent);
+        }
+        if component.name().contains('\\') {
+            findings.add(FindingKind::BackslashInName);
+        }
+        findings.unknown_bits("componentFlags", component.flags().unknown_bits());
+        if component.dependencies().any(|d| d.writer() == writer) {
+            findings.add(FindingKind::DependencyOnItself);
+        }
+        for files in component.file_sets() {
+            check_files(files, findings);
+            let plain = !files.recursive() && files.alternate_path().is_none();
+            if component.component_type() == ComponentType::Database && !plain {
+                findings.add(FindingKind::RecursiveDatabaseFiles { files: shown(files) });
+            }
+            match owners.get(&key(files)) {
+                None => {
+                    owners.insert(key(files), (number, name.clone()));
+                }
+                Some((owner, _)) if *owner == number => {
+                    findings.add(FindingKind::RepeatedFiles { files: shown(files) });
+                }
+                Some((_, other)) => {
+                    let other = other.clone();
+                    findings.add(FindingKind::FilesOfAnotherComponent { files: shown(files), other });
+                }
+            }
+        }
+    }
+    owners.into_iter().map(|(key, (_, name))| (key, name)).collect()
+}
+
+fn check_files(files: FileSet<'_>, findings: &mut Findings) {
+    if has_wildcard(files.path()) {
+        findings.add(FindingKind::WildcardInPath { path: files.path().to_owned() });
+    }
+    if files.filespec().contains('\\') {
+        findings.add(FindingKind::BackslashInFilespec { filespec: files.filespec().to_owned() });
+    }
+    findings.unknown_bits("filespecBackupType", files.backup_type().unknown_bits());
+}
+
+fn check_restore_method(
+    document: &WriterMetadata,
+    owners: &BTreeMap<FilesKey, (String, String)>,
+    findings: &mut Findings,
+) {
+    let Some(restore) = document.restore_method() else {
+        findings.add(FindingKind::NoRestoreMethod);
+        return;
+    };
+    let method = restore.method();
+    if method == RestoreMethodKind::Undefined {
+        findings.add(FindingKind::UndefinedRestoreMethod);
+    }
+    if restore.writer_restore() == WriterRestore::Undefined {
+        findings.add(FindingKind::UndefinedWriterRestore);
+    }
+    let stops = matches!(method, RestoreMethodKind::StopRestoreStart | RestoreMethodKind::RestoreStopStart);
+    let named = restore.service().is_some_and(|service| !service.is_empty());
+    match (stops, named) {
+        (true, false) => findings.add(FindingKind::NoService),
+        (false, true) => findings.add(FindingKind::UnusedService),
+        _ => {}
+    }
+    if method == RestoreMethodKind::RestoreToAlternateLocation && restore.mappings().next().is_none() {
+        findings.add(FindingKind::NoMapping);
+    }
+    for mapping in restore.mappings() {
+        check_files(mapping, findings);
+        if !owners.contains_key(&key(mapping)) {
+            findings.add(FindingKind::MappingWithoutFiles { files: shown(mapping) });
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((path, name)) = &self.component {
+            let backslash = if path.is_empty() { "" } else { "\\" };
+            write!(f, "component `{path}{backslash}{name}`: ")?;
+        }
+        let (rule, _) = self.kind.rule();
+        write!(f, "{} ({rule})", self.kind)
+    }
+}
+
+impl fmt::Display for FindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FindingKind::NoComponent => f.write_str("the writer has no component"),
+            FindingKind::NoRestoreMethod => f.write_str("the writer has no restore method"),
+            FindingKind::UndefinedRestoreMethod => f.write_str("the restore method is VSS_RME_UNDEFINED"),
+            FindingKind::UndefinedWriterRestore => f.write_str("the restore condition is VSS_WRE_UNDEFINED"),
+            FindingKind::UndefinedUsage => f.write_str("the usage is VSS_UT_UNDEFINED"),
+            FindingKind::UndefinedSource => f.write_str("the source is VSS_ST_UNDEFINED"),
+            FindingKind::NoService => f.write_str("the restore method needs a service, and none is named"),
+            FindingKind::UnusedService => f.write_str("a service is named that the restore method does not touch"),
+            FindingKind::NoMapping => {
+                f.write_str("the restore method needs an alternate location mapping, and there is none")
+            }
+            FindingKind::MappingWithoutFiles { files } => {
+                write!(f, "the alternate location mapping of `{files}` matches no file set of a component")
+            }
+            FindingKind::DuplicateComponent => f.write_str("a second component of this logical path and name"),
+            FindingKind::BackslashInName => f.write_str("the component name holds a backslash"),
+            FindingKind::WildcardInPath { path } => write!(f, "path `{path}` holds a wildcard"),
+            FindingKind::BackslashInFilespec { filespec } => {
+                write!(f, "file specification `{filespec}` holds a backslash")
+            }
+            FindingKind::RecursiveDatabaseFiles { files } => {
+                write!(f, "database files `{files}` are recursive or have an alternate path")
+            }
+            FindingKind::FilesOfAnotherComponent { files, other: (path, name) } => {
+                write!(f, "`{files}` belongs to component `{name}` at logical path `{path}` too")
+            }
+            FindingKind::RepeatedFiles { files } => write!(f, "`{files}` stands there twice"),
+            FindingKind::DependencyOnItself => f.write_str("the component depends on one of the same writer"),
+            FindingKind::SchemaWithout { schema, needs } => write!(f, "{schema} needs {needs}"),
+            FindingKind::LogSchemaWithoutLogFiles => {
+                f.write_str("VSS_BS_LOG is declared, and no database has log files")
+            }
+            FindingKind::UnknownBits { attribute, bits } => {
+                write!(f, "`{attribute}` has bits without a name: 0x{bits:x}")
+            }
+        }
+    }
+}
