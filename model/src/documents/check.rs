@@ -36,7 +36,10 @@ pub enum FindingKind {
     /// The writer has no component.
     NoComponent,
     /// The writer has no restore method.
-    NoRestoreMethod,
+    NoRestoreMethod {
+        /// Whether it has a component that the method would apply to.
+        has_components: bool,
+    },
     /// The restore method is `VSS_RME_UNDEFINED`.
     UndefinedRestoreMethod,
     /// Whether the writer takes part in a restore is `VSS_WRE_UNDEFINED`.
@@ -112,9 +115,10 @@ impl FindingKind {
     #[must_use]
     pub fn rule(&self) -> (&'static str, Level) {
         match self {
-            // Writers of Windows itself have no component: Shadow Copy Optimization, BITS.
+            // Two writers of Windows itself, Shadow Copy Optimization and BITS, have neither component nor method.
             FindingKind::NoComponent => ("CMP-DEF-001", Level::Should),
-            FindingKind::NoRestoreMethod => ("WMD-016", Level::Must),
+            FindingKind::NoRestoreMethod { has_components: false } => ("WMD-016", Level::Should),
+            FindingKind::NoRestoreMethod { has_components: true } => ("WMD-016", Level::Must),
             FindingKind::UndefinedRestoreMethod => ("WMD-017", Level::Must),
             FindingKind::UndefinedWriterRestore => ("ne-vswriter-vss_writerrestore_enum.md", Level::Must),
             FindingKind::UndefinedUsage => ("ne-vswriter-vss_usage_type.md", Level::Must),
@@ -290,7 +294,8 @@ fn check_restore_method(
     findings: &mut Findings,
 ) {
     let Some(restore) = document.restore_method() else {
-        findings.add(FindingKind::NoRestoreMethod);
+        let has_components = document.components().next().is_some();
+        findings.add(FindingKind::NoRestoreMethod { has_components });
         return;
     };
     let method = restore.method();
@@ -333,7 +338,7 @@ impl fmt::Display for FindingKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FindingKind::NoComponent => f.write_str("the writer has no component"),
-            FindingKind::NoRestoreMethod => f.write_str("the writer has no restore method"),
+            FindingKind::NoRestoreMethod { .. } => f.write_str("the writer has no restore method"),
             FindingKind::UndefinedRestoreMethod => f.write_str("the restore method is VSS_RME_UNDEFINED"),
             FindingKind::UndefinedWriterRestore => f.write_str("the restore condition is VSS_WRE_UNDEFINED"),
             FindingKind::UndefinedUsage => f.write_str("the usage is VSS_UT_UNDEFINED"),

@@ -92,6 +92,7 @@ impl fmt::Display for Item {
 
 struct Items<'a> {
     reader: Reader<&'a [u8]>,
+    depth: usize,
 }
 
 impl<'a> Items<'a> {
@@ -100,21 +101,28 @@ impl<'a> Items<'a> {
         let config = reader.config_mut();
         config.expand_empty_elements = true;
         config.trim_text(true);
-        Items { reader }
+        Items { reader, depth: 0 }
     }
 
     fn next(&mut self) -> Item {
         loop {
             return match self.reader.read_event() {
                 Err(fault) => Item::Broken(fault.to_string()),
-                Ok(Event::Start(tag) | Event::Empty(tag)) => start(&tag),
-                Ok(Event::End(tag)) => Item::End(tag.name().as_ref().to_owned()),
+                Ok(Event::Start(tag) | Event::Empty(tag)) => {
+                    self.depth += 1;
+                    start(&tag)
+                }
+                Ok(Event::End(tag)) => {
+                    self.depth = self.depth.saturating_sub(1);
+                    Item::End(tag.name().as_ref().to_owned())
+                }
                 Ok(Event::Text(text)) if text.trim().is_empty() => continue,
                 Ok(Event::Text(text)) => Item::Text(text.to_string()),
                 Ok(Event::CData(text)) => Item::Text(text.to_string()),
                 Ok(Event::GeneralRef(name)) => Item::Text(format!("&{};", &*name)),
                 Ok(Event::Decl(_) | Event::Comment(_) | Event::PI(_)) => continue,
                 Ok(Event::DocType(_)) => Item::Broken("a document type declaration".to_owned()),
+                Ok(Event::Eof) if self.depth > 0 => Item::Broken("an element that is never closed".to_owned()),
                 Ok(Event::Eof) => Item::Over,
             };
         }
@@ -134,4 +142,51 @@ fn start(tag: &BytesStart<'_>) -> Item {
         };
     }
     Item::Start(tag.name().as_ref().to_owned(), attributes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_does_not_count() {
+        let first = "<?xml version=\"1.0\"?>\n<A b=\"1\" c=\"&lt;'\">\r\n\t<B/><!-- c --></A>";
+        let second = "\u{feff}<A c='&#60;&apos;' b='1' ><B></B></A>";
+        same_document(first.as_bytes(), second.as_bytes()).unwrap();
+        let utf16: Vec<u8> = second.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        same_document(first.as_bytes(), &utf16).unwrap();
+    }
+
+    #[test]
+    fn what_counts_makes_a_difference() {
+        let good = "<A b=\"1\"><B/><C/>text</A>";
+        let others = [
+            "<A b=\"2\"><B/><C/>text</A>",
+            "<A b=\"1\" c=\"\"><B/><C/>text</A>",
+            "<A><B/><C/>text</A>",
+            "<A b=\"1\"><C/><B/>text</A>",
+            "<A b=\"1\"><B><C/></B>text</A>",
+            "<A b=\"1\"><B/><C/>tent</A>",
+            "<A b=\"1\"><B/><C/></A>",
+            "<A b=\"1\"><B/><C/>text</A><D/>",
+            "<A b=\"1\"><B/><C/>text</D>",
+            "<A b=\"1\"><B/><C/>text",
+            "<a b=\"1\"><B/><C/>text</a>",
+        ];
+        for other in others {
+            same_document(good.as_bytes(), other.as_bytes()).unwrap_err();
+            same_document(other.as_bytes(), good.as_bytes()).unwrap_err();
+        }
+        let difference = same_document(good.as_bytes(), others[0].as_bytes()).unwrap_err();
+        assert_eq!(difference.to_string(), "after 0 elements: <A b=\"1\"> against <A b=\"2\">");
+        same_document(b"<A>", b"<A>").unwrap_err();
+        let broken = same_document(b"\xff\xff", good.as_bytes()).unwrap_err();
+        assert!(broken.to_string().contains("not UTF-8"), "{broken}");
+    }
+
+    #[test]
+    fn a_line_end_counts_as_a_blank_and_a_reference_to_one_as_itself() {
+        same_document(b"<A b=\"1\r\n2\"/>", b"<A b=\"1 2\"/>").unwrap();
+        same_document(b"<A b=\"1\n2\"/>", b"<A b=\"1&#10;2\"/>").unwrap_err();
+    }
 }

@@ -192,7 +192,8 @@ fn the_check_tells_an_author_every_broken_rule() {
 fn a_writer_that_declares_nothing_is_told_so() {
     let findings = builder().finish().check();
     let rules: Vec<_> = findings.iter().map(|f| f.kind.rule()).collect();
-    assert_eq!(rules, [("CMP-DEF-001", Level::Should), ("WMD-016", Level::Must)]);
+    assert_eq!(rules, [("CMP-DEF-001", Level::Should), ("WMD-016", Level::Should)]);
+    assert_eq!(database().finish().check()[0].kind.rule(), ("WMD-016", Level::Must));
     let mut moved = database();
     moved.set_restore_method(RestoreMethodKind::RestoreToAlternateLocation, None, WriterRestore::Never, false).unwrap();
     assert_eq!(

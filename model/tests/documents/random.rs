@@ -1,11 +1,14 @@
 //! Generated documents survive every encoding; foreign bytes are answered, never a panic.
 
+#![allow(clippy::needless_pass_by_value, reason = "quickcheck hands over values")]
+
 use quickcheck::{Arbitrary, Gen, QuickCheck};
+use vssim_model::api::{BackupType, ComponentName};
 use vssim_model::documents::{
-    BackupComponents, ComponentFlags, ComponentSpec, ComponentType, FileSpec, FileSpecBackupType, RestoreMethodKind,
-    SourceType, UsageType, WriterMetadata, WriterRestore, same_document,
+    BackupComponents, BackupSchema, BackupState, ComponentFlags, ComponentSpec, ComponentType, ComponentView, FileSpec,
+    FileSpecBackupType, RestoreMethodKind, SourceType, UsageType, WriterMetadata, WriterRestore, same_document,
 };
-use vssim_model::ids::{Guid, WriterClassId, WriterInstanceId};
+use vssim_model::ids::{Guid, SnapshotSetId, WriterClassId, WriterInstanceId};
 
 /// A text in every encoding that is read.
 pub(crate) fn encodings(text: &str) -> Vec<Vec<u8>> {
@@ -85,6 +88,63 @@ impl Arbitrary for Generated {
         }
         Generated(builder.finish())
     }
+}
+
+/// A Backup Components Document, made by the setters.
+#[derive(Clone, Debug)]
+struct Backup(BackupComponents);
+
+impl Arbitrary for Backup {
+    fn arbitrary(g: &mut Gen) -> Backup {
+        let text = |g: &mut Gen| Text::arbitrary(g).0;
+        let mut document = BackupComponents::new();
+        if bool::arbitrary(g) {
+            document.set_backup_state(BackupState {
+                select_components: bool::arbitrary(g),
+                bootable_system_state: bool::arbitrary(g),
+                backup_type: *g.choose(BackupType::ALL).unwrap(),
+                partial_file_support: bool::arbitrary(g),
+            });
+            document.set_snapshot_set_id(SnapshotSetId(Guid(u128::arbitrary(g))));
+        }
+        for number in 0..u8::arbitrary(g) % 5 {
+            let name = ComponentName {
+                instance: WriterInstanceId(Guid(u128::from(bool::arbitrary(g)))),
+                writer: WriterClassId(Guid(u128::from(bool::arbitrary(g)))),
+                logical_path: text(g),
+                name: format!("{}{number}", text(g)),
+            };
+            document.add_component(&name, ComponentType::Database, BackupSchema(u32::arbitrary(g))).unwrap();
+            document.set_backup_metadata(&name, &text(g)).unwrap();
+            document.set_backup_succeeded(&name, bool::arbitrary(g)).unwrap();
+            document.set_backup_stamp(&name, &text(g)).unwrap();
+            document.add_partial_file(&name, &text(g), "file", &text(g), Some(&text(g))).unwrap();
+        }
+        Backup(document)
+    }
+}
+
+#[test]
+fn generated_backup_components_documents_survive_every_encoding() {
+    fn survives(document: Backup) -> bool {
+        let names = |d: &BackupComponents| -> Vec<_> {
+            d.writers().flat_map(|w| w.components()).map(|c| c.full_name()).collect()
+        };
+        let texts = |d: &BackupComponents| -> Vec<_> {
+            let text = |c: ComponentView<'_>| (c.backup_metadata().map(str::to_owned), c.backup_succeeded());
+            d.writers().flat_map(|w| w.components()).map(text).collect()
+        };
+        let xml = document.0.to_xml();
+        encodings(&xml).iter().all(|bytes| {
+            let read = BackupComponents::read(bytes).unwrap();
+            read.to_xml() == xml
+                && same_document(bytes, read.to_xml().as_bytes()).is_ok()
+                && names(&read) == names(&document.0)
+                && texts(&read) == texts(&document.0)
+                && read.backup_state() == document.0.backup_state()
+        })
+    }
+    quickcheck().quickcheck(survives as fn(Backup) -> bool);
 }
 
 /// The same cases in every run.
