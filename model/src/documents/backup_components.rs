@@ -80,8 +80,8 @@ impl BackupComponents {
 
     fn from_root(root: Element) -> BackupComponents {
         let mut index = BTreeMap::new();
-        for (w, writer) in root.children.iter().enumerate() {
-            for (c, component) in writer.children.iter().enumerate() {
+        for (w, writer) in root.elements().enumerate() {
+            for (c, component) in writer.elements().enumerate() {
                 // Of two equal components the first one is meant; `AddComponent` would have refused the second.
                 index.entry(ComponentView { writer, element: component }.full_name()).or_insert((w, c));
             }
@@ -142,7 +142,7 @@ impl BackupComponents {
 
     /// The writers with components in the document (BCD-003, BCD-004).
     pub fn writers(&self) -> impl Iterator<Item = WriterComponents<'_>> {
-        self.root.children.iter().map(|element| WriterComponents { element })
+        self.root.elements().map(|element| WriterComponents { element })
     }
 
     /// A component.
@@ -174,25 +174,27 @@ impl BackupComponents {
             .with_some("logicalPath", Some(&*name.logical_path).filter(|path| !path.is_empty()))?
             .with("componentName", &name.name)?
             .having("componentType", component_type.word());
-        let writers = &mut Arc::make_mut(&mut self.root).children;
-        let is_its_writer = |element: &Element| {
+        let root = Arc::make_mut(&mut self.root);
+        let its_writer = root.elements().position(|element| {
             let writer = WriterComponents { element };
             writer.instance() == name.instance && writer.writer() == name.writer
-        };
-        let place = match writers.iter().position(is_its_writer) {
-            Some(place) => place,
+        });
+        let place = match its_writer.and_then(|place| Some((place, root.child_mut(place)?))) {
+            Some((place, writer)) => {
+                writer.push(component);
+                (place, writer.children.len() - 1)
+            }
             None => {
-                let writer = Element::new(&shape::WRITER_COMPONENTS)
+                let mut writer = Element::new(&shape::WRITER_COMPONENTS)
                     .having("instanceId", &name.instance.0.to_string())
                     .having("writerId", &name.writer.0.to_string())
                     .having("backupSchema", &schema.0.to_string());
-                writers.push(writer);
-                writers.len() - 1
+                writer.push(component);
+                root.push(writer);
+                (root.children.len() - 1, 0)
             }
         };
-        let components = &mut writers[place].children;
-        components.push(component);
-        Arc::make_mut(&mut self.index).insert(name.clone(), (place, components.len() - 1));
+        Arc::make_mut(&mut self.index).insert(name.clone(), place);
         Ok(())
     }
 
@@ -213,7 +215,7 @@ impl BackupComponents {
             .with("filename", filename)?
             .with("ranges", ranges)?
             .with_some("metadata", metadata)?;
-        self.component_mut(component)?.children.push(file);
+        self.component_mut(component)?.push(file);
         Ok(())
     }
 
@@ -234,7 +236,7 @@ impl BackupComponents {
             .with("filespec", filespec)?
             .having("recursive", yes_no(recursive))
             .having("lastModifyTime", &last_modify_time.to_string());
-        self.component_mut(component)?.children.push(files);
+        self.component_mut(component)?.push(files);
         Ok(())
     }
 
@@ -244,8 +246,8 @@ impl BackupComponents {
             DocumentError::refusal(Kind::NoSuchComponent { logical_path, name })
         };
         let (w, c) = *self.index.get(name).ok_or_else(missing)?;
-        let writer = Arc::make_mut(&mut self.root).children.get_mut(w).ok_or_else(missing)?;
-        writer.children.get_mut(c).ok_or_else(missing)
+        let writer = Arc::make_mut(&mut self.root).child_mut(w).ok_or_else(missing)?;
+        writer.child_mut(c).ok_or_else(missing)
     }
 }
 
@@ -276,7 +278,7 @@ impl<'a> WriterComponents<'a> {
 
     /// The components, in the order in which they were added.
     pub fn components(self) -> impl Iterator<Item = ComponentView<'a>> {
-        self.element.children.iter().map(move |element| ComponentView { writer: self.element, element })
+        self.element.elements().map(move |element| ComponentView { writer: self.element, element })
     }
 }
 

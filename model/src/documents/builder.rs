@@ -139,7 +139,7 @@ impl WriterMetadataBuilder {
         let mut root = Element::new(&shape::WRITER_METADATA)
             .having("xmlns", shape::WRITER_METADATA_NAMESPACE)
             .having("version", shape::VERSION);
-        root.children.push(identification);
+        root.push(identification);
         Ok(WriterMetadataBuilder { class, root, components: BTreeMap::new() })
     }
 
@@ -160,7 +160,7 @@ impl WriterMetadataBuilder {
             .having("dataSource", value("dataSource"))
             .having("majorVersion", &version.0.to_string())
             .having("minorVersion", &version.1.to_string());
-        if let Some(first) = self.root.children.first_mut() {
+        if let Some(first) = self.root.child_mut(0) {
             *first = identification;
         }
         Ok(())
@@ -191,7 +191,7 @@ impl WriterMetadataBuilder {
             .with_some("service", service)?
             .having("writerRestore", writer_restore.word())
             .having("rebootRequired", yes_no(reboot_required));
-        self.root.children.push(element);
+        self.root.push(element);
         Ok(())
     }
 
@@ -207,8 +207,9 @@ impl WriterMetadataBuilder {
             .with("filespec", &files.filespec)?
             .having("recursive", yes_no(files.recursive))
             .with("alternatePath", to)?;
-        match self.root.children.iter_mut().find(|e| e.rule == &shape::RESTORE_METHOD) {
-            Some(method) => method.children.push(mapping),
+        let place = self.root.elements().position(|e| e.rule == &shape::RESTORE_METHOD);
+        match place.and_then(|place| self.root.child_mut(place)) {
+            Some(method) => method.push(mapping),
             None => return Err(DocumentError::refusal(Kind::NoRestoreMethod)),
         }
         Ok(())
@@ -247,9 +248,7 @@ impl WriterMetadataBuilder {
             .having("selectable", yes_no(spec.selectable))
             .having("selectableForRestore", yes_no(spec.selectable_for_restore))
             .having("componentFlags", &spec.flags.0.to_string());
-        let locations = self.locations();
-        locations.push(element);
-        let index = locations.len() - 1;
+        let index = self.add_location(element);
         self.components.insert(key, index);
         Ok(())
     }
@@ -317,7 +316,7 @@ impl WriterMetadataBuilder {
             .having("writerId", &on_writer.0.to_string())
             .with_some("logicalPath", Some(on_path).filter(|path| !path.is_empty()))?
             .with("componentName", on_name)?;
-        self.component_mut(path, name)?.children.push(dependency);
+        self.component_mut(path, name)?.push(dependency);
         Ok(())
     }
 
@@ -346,7 +345,7 @@ impl WriterMetadataBuilder {
             .with_some("recursive", files.recursive.then_some("yes"))?
             .with_some("alternatePath", files.alternate_path.as_deref())?
             .having("filespecBackupType", &files.backup_type.0.to_string());
-        component.children.push(element);
+        component.push(element);
         Ok(())
     }
 
@@ -356,28 +355,35 @@ impl WriterMetadataBuilder {
             .with("path", &files.path)?
             .with("filespec", &files.filespec)?
             .having("recursive", yes_no(files.recursive));
-        self.locations().push(element);
+        self.add_location(element);
         Ok(())
     }
 
-    /// What stands in BACKUP_LOCATIONS, which the first call adds.
-    fn locations(&mut self) -> &mut Vec<Element> {
-        let children = &mut self.root.children;
-        let found = children.iter().position(|e| e.rule == &shape::BACKUP_LOCATIONS);
-        let index = found.unwrap_or_else(|| {
-            children.push(Element::new(&shape::BACKUP_LOCATIONS));
-            children.len() - 1
-        });
-        &mut children[index].children
+    /// Adds an element to BACKUP_LOCATIONS, which the first one brings along; answers its place there.
+    fn add_location(&mut self, element: Element) -> usize {
+        if let Some(locations) = self.locations_mut() {
+            locations.push(element);
+            return locations.children.len() - 1;
+        }
+        let mut locations = Element::new(&shape::BACKUP_LOCATIONS);
+        locations.push(element);
+        self.root.push(locations);
+        0
+    }
+
+    fn locations_mut(&mut self) -> Option<&mut Element> {
+        let place = self.root.elements().position(|e| e.rule == &shape::BACKUP_LOCATIONS)?;
+        self.root.child_mut(place)
     }
 
     fn component_mut(&mut self, path: &str, name: &str) -> Result<&mut Element, DocumentError> {
         let key = (path.to_owned(), name.to_owned());
         let index = self.components.get(&key).copied();
         let missing = || DocumentError::refusal(Kind::NoSuchComponent { logical_path: key.0, name: key.1 });
-        match index {
-            Some(index) => self.locations().get_mut(index).ok_or_else(missing),
-            None => Err(missing()),
+        let locations = self.locations_mut();
+        match (index, locations) {
+            (Some(index), Some(locations)) => locations.child_mut(index).ok_or_else(missing),
+            _ => Err(missing()),
         }
     }
 }

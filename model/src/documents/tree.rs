@@ -4,6 +4,8 @@
 //! order of attributes, absent against default, the case of a GUID. Names come from the rules of `shape`, so a tree
 //! can hold no name that its kind of document does not have.
 
+use std::sync::Arc;
+
 use super::encoding::is_xml_character;
 use super::error::{DocumentError, DocumentErrorKind};
 use super::shape::ElementRule;
@@ -13,7 +15,8 @@ use super::shape::ElementRule;
 pub(crate) struct Element {
     pub(crate) rule: &'static ElementRule,
     pub(crate) attributes: Vec<Attribute>,
-    pub(crate) children: Vec<Element>,
+    /// Each shared, so that a document with one element changed costs no copy of the others.
+    pub(crate) children: Vec<Arc<Element>>,
 }
 
 /// An attribute.
@@ -95,14 +98,29 @@ impl Element {
         }
     }
 
+    /// The children.
+    pub(crate) fn elements(&self) -> impl Iterator<Item = &Element> {
+        self.children.iter().map(|child| &**child)
+    }
+
+    /// Adds a child behind the others.
+    pub(crate) fn push(&mut self, child: Element) {
+        self.children.push(Arc::new(child));
+    }
+
+    /// A child, to be changed.
+    pub(crate) fn child_mut(&mut self, index: usize) -> Option<&mut Element> {
+        self.children.get_mut(index).map(Arc::make_mut)
+    }
+
     /// The children of one name.
     pub(crate) fn children_named(&self, name: &'static str) -> impl Iterator<Item = &Element> {
-        self.children.iter().filter(move |child| child.rule.name == name)
+        self.elements().filter(move |child| child.rule.name == name)
     }
 
     /// The first child of one name.
     pub(crate) fn child(&self, name: &'static str) -> Option<&Element> {
-        self.children.iter().find(|child| child.rule.name == name)
+        self.elements().find(|child| child.rule.name == name)
     }
 
     /// Writes the element as Windows does: no prolog, nothing between the elements.

@@ -1,8 +1,8 @@
 //! The enumerations and masks of the documents, with their documented names and numbers and the words of the XML.
 //!
 //! The documentation names the constants, not the words that stand in the XML. A word marked *recorded* stands in a
-//! document that Windows wrote; the others follow the pattern of these: the constant's own name without its prefix, in
-//! upper case in the Writer Metadata Document and in lower case in the Backup Components Document.
+//! document that Windows wrote; the others are a choice, made like these: the constant's own name without its prefix, in
+//! the case of the recorded words of the enumeration. Windows may spell a word that is not recorded otherwise.
 
 use serde::{Deserialize, Serialize};
 

@@ -49,6 +49,17 @@ impl WriterMetadata {
         WriterMetadataBuilder::new(class, instance, name, usage, source)
     }
 
+    /// The same document as another instance of the writer gives it, after a restart (WMD-013). Everything else is shared.
+    #[must_use]
+    pub fn with_instance(&self, instance: WriterInstanceId) -> WriterMetadata {
+        let mut root = Element::clone(&self.root);
+        let place = root.elements().position(|e| e.rule == &shape::IDENTIFICATION);
+        if let Some(identification) = place.and_then(|place| root.child_mut(place)) {
+            identification.put("instanceId", &instance.0.to_string());
+        }
+        WriterMetadata::from_root(root)
+    }
+
     pub(crate) fn from_root(root: Element) -> WriterMetadata {
         WriterMetadata { root: Arc::new(root) }
     }
@@ -107,7 +118,7 @@ impl WriterMetadata {
     }
 
     fn locations(&self) -> impl Iterator<Item = &Element> {
-        self.root.child(shape::BACKUP_LOCATIONS.name).into_iter().flat_map(|locations| &locations.children)
+        self.root.child(shape::BACKUP_LOCATIONS.name).into_iter().flat_map(Element::elements)
     }
 
     fn files(&self, name: &'static str) -> impl Iterator<Item = FileSet<'_>> {
@@ -209,7 +220,7 @@ impl<'a> RestoreMethod<'a> {
 
     /// The alternate location mappings; the place to restore to is the alternate path of each.
     pub fn mappings(self) -> impl Iterator<Item = FileSet<'a>> {
-        self.element.children.iter().map(|element| FileSet { element })
+        self.element.elements().map(|element| FileSet { element })
     }
 }
 
@@ -287,7 +298,7 @@ impl<'a> Component<'a> {
 
     /// All file sets of the component, in their order.
     pub fn file_sets(self) -> impl Iterator<Item = FileSet<'a>> {
-        self.element.children.iter().filter(|e| e.rule != &shape::DEPENDENCY).map(|element| FileSet { element })
+        self.element.elements().filter(|e| e.rule != &shape::DEPENDENCY).map(|element| FileSet { element })
     }
 
     /// The components that this one depends on.

@@ -257,7 +257,7 @@ impl Scan<'_> {
         }
         element.attributes.shrink_to_fit();
         match self.open.last_mut() {
-            Some(parent) => parent.element.children.push(element),
+            Some(parent) => parent.element.push(element),
             None => self.done = Some(element),
         }
         Ok(())

@@ -284,3 +284,13 @@ fn a_component_is_added_once_and_set_only_if_it_is_there() {
     assert_eq!(shared.component(&component()).unwrap().backup_stamp(), None, "a clone keeps what it had");
     assert_eq!(FileSpec::new("a", "b").backup_type, FileSpecBackupType::DEFAULT);
 }
+
+#[test]
+fn a_restarted_writer_gives_the_same_document_under_a_new_instance() {
+    // WMD-013
+    let document = database().finish();
+    let restarted = document.with_instance(WriterInstanceId(Guid(0x22)));
+    assert_eq!(restarted.identification().instance(), WriterInstanceId(Guid(0x22)));
+    let (old, new) = ("000000000011", "000000000022");
+    assert_eq!(document.to_xml().replace(old, new), restarted.to_xml());
+}
