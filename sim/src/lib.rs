@@ -1,3 +1,4 @@
 //! sim
 
+pub mod database;
 pub mod storage;
