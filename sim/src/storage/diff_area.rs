@@ -228,3 +228,85 @@ impl DiffArea for PlainDiffArea {
         Box::new(self.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives the places 0, 1, 2 … up to a limit, and notes what is copied in and given back.
+    #[derive(Default)]
+    struct Places {
+        next: u64,
+        limit: u64,
+        copied: Vec<u64>,
+        released: Vec<u64>,
+    }
+
+    impl AreaHost for Places {
+        fn copy_in(&mut self, place: u64) {
+            self.copied.push(place);
+        }
+
+        fn reserve(&mut self, want: u64, into: &mut Vec<u64>) -> u64 {
+            let got = want.min(self.limit - self.next);
+            into.extend(self.next..self.next + got);
+            self.next += got;
+            got
+        }
+
+        fn release(&mut self, place: u64) {
+            self.released.push(place);
+        }
+    }
+
+    #[test]
+    fn an_area_grows_in_steps_until_it_is_full() {
+        let mut host = Places { limit: 5, ..Places::default() };
+        let mut area = PlainDiffArea::new(100, 1, 3, &mut host).unwrap();
+        assert_eq!(area.allocated(), 1);
+        for block in 10..15 {
+            assert_eq!(area.save(block, &mut host), Ok(()));
+        }
+        assert_eq!(area.save(15, &mut host), Err(AreaFull));
+        assert_eq!(area.save_overlay(15, &mut host), Err(AreaFull));
+        assert_eq!(area.save(14, &mut host), Ok(()), "a saved block needs no room");
+        assert_eq!((area.used(), area.allocated(), area.lookup(15)), (5, 5, None));
+        assert_eq!(host.copied, [0, 1, 2, 3, 4]);
+        area.clear(&mut host);
+        host.released.sort_unstable();
+        assert_eq!((host.released, area.allocated()), (vec![0, 1, 2, 3, 4], 0));
+    }
+
+    #[test]
+    fn what_is_written_into_the_copy_lies_beside_what_was_saved() {
+        let mut host = Places { limit: 9, ..Places::default() };
+        let mut area = PlainDiffArea::new(100, 0, 1, &mut host).unwrap();
+        area.save(7, &mut host).unwrap();
+        let own = area.save_overlay(7, &mut host).unwrap();
+        assert_eq!(area.save_overlay(7, &mut host), Ok(own));
+        assert_eq!((area.lookup(7), area.lookup_overlay(7)), (Some(0), Some(1)));
+        assert_eq!(area.saved().collect::<Vec<_>>(), [(7, 0)]);
+    }
+
+    #[test]
+    fn a_saved_block_goes_to_the_older_copy_with_its_place() {
+        let mut host = Places { limit: 9, ..Places::default() };
+        let mut young = PlainDiffArea::new(100, 2, 1, &mut host).unwrap();
+        let mut old = PlainDiffArea::new(100, 0, 1, &mut host).unwrap();
+        young.save(7, &mut host).unwrap();
+        let place = young.take(7).unwrap();
+        assert_eq!(young.take(7), None);
+        old.adopt(7, place);
+        assert_eq!((young.lookup(7), old.lookup(7)), (None, Some(place)));
+        young.clear(&mut host);
+        assert!(!host.released.contains(&place));
+        assert_eq!((old.used(), old.allocated(), old.boxed_clone().digest()), (1, 1, old.digest()));
+    }
+
+    #[test]
+    fn an_area_without_its_initial_room_takes_none() {
+        let mut host = Places { limit: 2, ..Places::default() };
+        assert!(PlainDiffArea::new(100, 3, 1, &mut host).is_err());
+        assert_eq!(host.released.len(), 2);
+    }
+}

@@ -412,3 +412,114 @@ fn fold_nibbles(word: u64) -> u64 {
     let halves = (bytes | bytes >> 12) & 0x0000_00ff_0000_00ff;
     (halves | halves >> 24) & 0xffff
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn files_are_found_in_any_case_and_keep_theirs() {
+        let mut table = FileTable::new(8);
+        let id = table.create(r"\Windows\NTDS\ntds.dit", 10).unwrap();
+        assert_eq!(table.find(r"WINDOWS\ntds\NTDS.DIT"), Some(id));
+        assert_eq!(table.file(id).unwrap().path(), r"Windows\NTDS\ntds.dit");
+        assert!(matches!(table.create(r"windows\ntds\ntds.dit", 1), Err(StorageError::FileExists(_))));
+        table.rename(id, r"Windows\NTDS\NTDS.DIT").unwrap();
+        assert_eq!(table.file(id).unwrap().path(), r"Windows\NTDS\NTDS.DIT");
+        table.rename(id, "other").unwrap();
+        assert_eq!((table.find(r"windows\ntds\ntds.dit"), table.find("OTHER")), (None, Some(id)));
+        table.create("third", 1).unwrap();
+        assert!(matches!(table.rename(id, "THIRD"), Err(StorageError::FileExists(_))));
+    }
+
+    #[test]
+    fn a_folder_lists_its_own_files_or_also_those_below() {
+        let mut table = FileTable::new(8);
+        for path in [r"a\1", r"a\b\2", r"a\3", r"ab\4", "5"] {
+            table.create(path, 0).unwrap();
+        }
+        let list = |folder, below| table.list(folder, below).map(|(_, file)| file.path()).collect::<Vec<_>>();
+        assert_eq!(list("A", false), [r"a\1", r"a\3"]);
+        assert_eq!(list(r"a\", true), [r"a\1", r"a\3", r"a\b\2"]);
+        assert_eq!(list("", false), ["5"]);
+        assert_eq!(list("none", true), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn small_files_share_a_block_and_each_keeps_it_owned() {
+        let mut table = FileTable::new(4);
+        let ids = [table.create("a", 1).unwrap(), table.create("b", 4096).unwrap()];
+        assert_eq!(table.owned_blocks().iter().collect::<Vec<_>>(), [0]);
+        table.delete(ids[0]).unwrap();
+        assert_eq!(table.owned_blocks().ones(), 1);
+        table.delete(ids[1]).unwrap();
+        assert_eq!(table.owned_blocks().ones(), 0);
+        assert_eq!(table.delete(ids[1]), Err(StorageError::NoSuchFile));
+    }
+
+    #[test]
+    fn vss_gets_whole_free_blocks_only_and_files_do_not_get_them() {
+        let mut table = FileTable::new(4);
+        table.create("a", 1).unwrap();
+        let mut avoid = Bitmap::new(4);
+        avoid.put(1, true);
+        let mut blocks = Vec::new();
+        assert_eq!(table.reserve_blocks(9, Some(&avoid), &mut blocks), 2);
+        assert_eq!(blocks, [2, 3]);
+        assert_eq!(table.owned_blocks().iter().collect::<Vec<_>>(), [0]);
+        assert!(matches!(table.create("b", 8 * CLUSTER), Err(StorageError::NoSpace)));
+        assert!(table.create("b", 7 * CLUSTER).is_ok());
+        table.release_block(2);
+        table.release_block(0);
+        assert_eq!((table.vss_blocks().ones(), table.free_clusters()), (1, 4));
+    }
+
+    #[test]
+    fn a_file_without_room_changes_nothing() {
+        let mut table = FileTable::new(1);
+        let id = table.create("a", CLUSTER).unwrap();
+        assert_eq!(table.set_size(id, 5 * CLUSTER), Err(StorageError::NoSpace));
+        assert_eq!(table.create("b", u64::MAX), Err(StorageError::NoSpace));
+        assert_eq!((table.free_clusters(), table.len(), table.file(id).unwrap().size()), (3, 1, CLUSTER));
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_files_share_a_cluster_and_the_map_knows_every_one(
+            steps in proptest::collection::vec((0_u8..4, 0_u8..8, 0_u64..40_000), 1..60),
+        ) {
+            let mut table = FileTable::new(16);
+            let mut vss = Vec::new();
+            let kept = table.clone();
+            for (verb, name, size) in steps {
+                let id = table.find(&format!("f{name}"));
+                match (verb, id) {
+                    (0, None) => drop(table.create(&format!("F{name}"), size)),
+                    (1, Some(id)) => drop(table.set_size(id, size)),
+                    (2, Some(id)) => table.delete(id).unwrap(),
+                    (3, _) if size < 20_000 => drop(table.reserve_blocks(1, None, &mut vss)),
+                    (3, _) => vss.pop().into_iter().for_each(|block| table.release_block(block)),
+                    _ => {}
+                }
+                let mut seen = BTreeSet::new();
+                for (_, file) in table.files() {
+                    let clusters = file.extents().iter().flat_map(|extent| extent.first..extent.first + extent.count);
+                    prop_assert_eq!(clusters.clone().count() as u64, file.size().div_ceil(CLUSTER));
+                    for cluster in clusters {
+                        prop_assert!(seen.insert(cluster));
+                    }
+                }
+                let owned: BTreeSet<u64> = seen.iter().map(|cluster| cluster / CLUSTERS_A_BLOCK).collect();
+                prop_assert_eq!(table.owned_blocks().iter().collect::<BTreeSet<_>>(), owned);
+                seen.extend(vss.iter().flat_map(|block| block * CLUSTERS_A_BLOCK..(block + 1) * CLUSTERS_A_BLOCK));
+                prop_assert_eq!(table.used.iter().collect::<BTreeSet<_>>(), seen);
+                prop_assert_eq!(table.first_free, table.first_free.min(table.used.next_clear(0).unwrap_or(u64::MAX)));
+            }
+            prop_assert!(kept.is_empty() && kept.free_clusters() == 64);
+        }
+    }
+}

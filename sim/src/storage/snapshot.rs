@@ -38,7 +38,7 @@ pub struct Snapshot {
     /// The blocks VSS had for itself at the commit.
     pub(super) vss: Bitmap,
     pub(super) area: Box<dyn DiffArea>,
-    /// What was pending when the next newer copy was committed; without meaning in the newest copy.
+    /// What was pending when the next newer copy was committed; empty in the newest copy.
     pub(super) pending: Bitmap,
     pub(super) reference: Option<BlockStore>,
 }
@@ -327,8 +327,12 @@ impl Storage {
             }
         }
         if copy == volume.snapshots.len() {
-            let older = copy.checked_sub(1).and_then(|older| volume.snapshots.get(older));
-            volume.pending = older.map_or_else(|| Bitmap::new(volume.store.blocks()), |older| older.pending.clone());
+            let none = Bitmap::new(volume.store.blocks());
+            let older = copy.checked_sub(1).and_then(|older| volume.snapshots.get_mut(older));
+            volume.pending = match older {
+                Some(older) => std::mem::replace(&mut Arc::make_mut(older).pending, none),
+                None => none,
+            };
         } else {
             forget_needs(volume, copy);
         }

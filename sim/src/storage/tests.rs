@@ -72,6 +72,29 @@ fn the_copy_shows_the_bytes_of_the_commit_and_each_block_is_saved_once() {
 }
 
 #[test]
+fn a_block_that_was_forgotten_is_found_by_the_comparison() {
+    let mut storage = machine(32);
+    let id = file(&mut storage, "a.txt", &[1; 40_000]);
+    let copy = take(&mut storage, 1);
+    storage.volumes[0].pending.put(1, false);
+    storage.write_file(C, id, 0, &[2; 40_000], &mut WriteReport::default()).unwrap();
+    let found = storage.compare(copy).unwrap().unwrap();
+    assert_eq!((found.compared, found.different, found.first_different), (3, 1, Some(1)));
+    let verdicts = [0, 1, 2, 3, 32].map(|block| storage.compare_block(copy, block).unwrap());
+    let (equal, different) = (Some(BlockVerdict::Equal), Some(BlockVerdict::Different));
+    assert_eq!(verdicts, [equal, different, equal, Some(BlockVerdict::ExcludedVss), None]);
+}
+
+#[test]
+fn without_references_there_is_nothing_to_compare() {
+    let mut storage = machine(32);
+    storage.keep_references(false);
+    let copy = take(&mut storage, 1);
+    assert_eq!(storage.compare(copy), Ok(None));
+    assert!(storage.compare(snapshot(9)).is_err());
+}
+
+#[test]
 fn a_block_that_was_free_at_the_commit_is_not_saved() {
     let mut storage = machine(32);
     let copy = take(&mut storage, 1);
