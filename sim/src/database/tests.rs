@@ -1,9 +1,11 @@
 //! Databases cut off at every instant, held against a naive model.
 
 use proptest::prelude::*;
+use vssim_model::ids::{Guid, SnapshotId, VolumeId};
 use vssim_model::trace::Consistency;
 
 use super::*;
+use crate::storage::{BLOCK_BYTES, DiskExtent, FileId, FileWrite, Passage, Storage, VolumeSpec, WriteReport};
 
 const SMALL: DatabaseSpec = DatabaseSpec { pages: 5, log_records: 16, updates: 3, circular: true };
 
@@ -137,6 +139,108 @@ fn impossible_databases_are_refused() {
     assert_eq!(Database::new(DatabaseSpec { updates: 65, ..SMALL }), Err(BadDatabase::Updates(65)));
     assert_eq!(Database::new(DatabaseSpec { log_records: 6, ..SMALL }), Err(BadDatabase::LogTooSmall(7)));
     assert!(Database::new(DatabaseSpec { log_records: 7, ..SMALL }).is_ok());
+}
+
+/// A database whose log and pages lie on two volumes of a machine.
+struct Machine {
+    storage: Storage,
+    database: Database,
+    files: [FileId; 2],
+    numbers: Box<dyn Iterator<Item = u64>>,
+}
+
+const VOLUMES: [VolumeId; 2] = [VolumeId(Guid(1)), VolumeId(Guid(2))];
+const COPIES: [SnapshotId; 2] = [SnapshotId(Guid(1)), SnapshotId(Guid(2))];
+
+impl Machine {
+    fn new(seed: u64) -> Machine {
+        let mut storage = Storage::new();
+        let database = Database::new(SMALL).unwrap();
+        storage.add_disk("disk0", 32 * BLOCK_BYTES).unwrap();
+        let files = [(0, DatabaseFile::Log), (1, DatabaseFile::Pages)].map(|(at, file)| {
+            let extent = DiskExtent { disk: 0, offset: at as u64 * 16 * BLOCK_BYTES, length: 16 * BLOCK_BYTES };
+            let spec = VolumeSpec { id: VOLUMES[at], mount: None, extents: vec![extent], blocks_a_page: 1 };
+            storage.add_volume(spec).unwrap();
+            storage.create_file(VOLUMES[at], "db", database.file_size(file)).unwrap()
+        });
+        Machine { storage, database, files, numbers: Box::new(numbers(seed)) }
+    }
+
+    fn work(&mut self, writes: usize) {
+        for _ in 0..writes {
+            let Some(write) = self.database.next_write(self.numbers.next().unwrap()) else { return };
+            let at = usize::from(write.file == DatabaseFile::Pages);
+            let write = FileWrite { tag: 0, file: self.files[at], offset: write.offset, bytes: write.bytes };
+            let passage = self.storage.submit(VOLUMES[at], write, &mut WriteReport::default()).unwrap();
+            // An application waits for its write before it makes the next one.
+            if passage == Passage::Wait {
+                return;
+            }
+        }
+    }
+
+    /// Takes both copies with some writes between the two commits; gives what the copies show.
+    fn copy(&mut self, between: usize) -> Consistency {
+        for at in [0, 1] {
+            self.storage.prepare_snapshot(VOLUMES[at], COPIES[at]).unwrap();
+            self.storage.hold(VOLUMES[at]).unwrap();
+        }
+        self.storage.commit_snapshot(COPIES[0], 0).unwrap();
+        self.work(between);
+        self.storage.commit_snapshot(COPIES[1], 0).unwrap();
+        for at in [0, 1] {
+            for write in self.storage.release(VOLUMES[at]).unwrap() {
+                self.storage.submit(VOLUMES[at], write, &mut WriteReport::default()).unwrap();
+            }
+        }
+        self.work(50);
+        let [log, pages] = [0, 1].map(|at| {
+            let view = self.storage.view(COPIES[at]).unwrap();
+            let file = view.files().find("DB").unwrap();
+            let mut bytes = vec![0; view.files().file(file).unwrap().size() as usize];
+            view.read_file(file, 0, &mut bytes).unwrap();
+            assert_eq!(self.storage.compare(COPIES[at]).unwrap().unwrap().different, 0);
+            bytes
+        });
+        classify(&log, &pages).state
+    }
+}
+
+#[test]
+fn the_copy_of_a_quiet_database_is_clean() {
+    for seed in 0..50 {
+        let mut machine = Machine::new(seed);
+        machine.work(60 + seed as usize);
+        machine.database.quiesce();
+        machine.work(100);
+        assert!(machine.database.is_quiet());
+        assert_eq!(machine.copy(20), Consistency::Clean);
+    }
+}
+
+#[test]
+fn the_copy_of_a_busy_database_whose_writes_are_held_is_never_corrupt() {
+    let mut crashed = 0;
+    for seed in 0..100 {
+        let mut machine = Machine::new(seed);
+        machine.work(60 + seed as usize);
+        let state = machine.copy(20);
+        assert_ne!(state, Consistency::Corrupt);
+        crashed += usize::from(state == Consistency::CrashConsistent);
+    }
+    assert!(crashed > 80, "{crashed}");
+}
+
+#[test]
+fn the_copy_of_a_busy_database_through_a_broken_gate_is_corrupt() {
+    for seed in 0..100 {
+        let mut machine = Machine::new(seed);
+        machine.work(60 + seed as usize);
+        for volume in VOLUMES {
+            machine.storage.set_gate_broken(volume, true).unwrap();
+        }
+        assert_eq!(machine.copy(20), Consistency::Corrupt, "seed {seed}");
+    }
 }
 
 fn spec() -> impl Strategy<Value = DatabaseSpec> {
