@@ -117,6 +117,33 @@ fn a_page_newer_than_the_log_is_corrupt() {
 }
 
 #[test]
+fn a_page_beyond_the_end_of_the_log_is_named_with_both_lsns() {
+    let mut database = Database::new(SMALL).unwrap();
+    let mut disk = Disk::new(&database);
+    step(&mut database, &mut disk, 1);
+    disk.pages[..PAGE].copy_from_slice(&encode_page(0, 7, 9));
+    let finding = classify(&disk.log, &disk.pages);
+    assert_eq!(finding.state, Consistency::Corrupt);
+    assert_eq!(finding.detail, "page 0 has LSN 7, newer than the log's end at LSN 1");
+}
+
+#[test]
+fn a_log_pieced_together_from_two_lives_is_corrupt() {
+    let log = |seed| {
+        let (database, writes) = writes(SMALL, seed, 40);
+        (database, writes.into_iter().filter(|write| write.file == DatabaseFile::Log).take(6).collect::<Vec<_>>())
+    };
+    let ((database, one), (_, other)) = (log(1), log(2));
+    let mut disk = Disk::new(&database);
+    for write in one.iter().chain([&other[1]]) {
+        disk.land(write);
+    }
+    let finding = classify(&disk.log, &disk.pages);
+    assert_eq!(finding.state, Consistency::Corrupt);
+    assert!(finding.detail.contains("does not follow"), "{}", finding.detail);
+}
+
+#[test]
 fn a_torn_page_or_record_is_corrupt() {
     let mut database = Database::new(SMALL).unwrap();
     let mut disk = Disk::new(&database);

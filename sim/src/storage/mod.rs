@@ -26,7 +26,7 @@
 //! | [`volume`] | disks, extents, volumes |
 //! | [`io`] | reading and writing files, with first copies |
 //! | [`snapshot`] | prepare, commit, write to, delete and read shadow copies |
-//! | [`reference`] | the naive full copy and the comparison |
+//! | [`mod@reference`] | the naive full copy and the comparison |
 
 pub mod block_store;
 pub mod diff_area;

@@ -103,6 +103,12 @@ impl<'a> SnapshotView<'a> {
         &self.volumes[self.volume].snapshots[self.at]
     }
 
+    /// The volume it is a copy of, as that is now.
+    #[must_use]
+    pub fn volume(&self) -> &'a Volume {
+        &self.volumes[self.volume]
+    }
+
     /// The files as they were at the commit, and as they were changed in the copy since.
     #[must_use]
     pub fn files(&self) -> &'a FileTable {
@@ -215,7 +221,7 @@ impl Storage {
         Ok(())
     }
 
-    /// Opens the copy for writing (PreFinalCommitSnapshots) or closes it for good (PostFinalCommitSnapshots) (ARC-002).
+    /// Opens the copy for writing (PreFinalCommitSnapshots) or closes it again (PostFinalCommitSnapshots) (ARC-002).
     ///
     /// # Errors
     /// When there is no such copy.

@@ -198,6 +198,11 @@ impl Volume {
         self.snapshots.len()
     }
 
+    /// The shadow copies that are prepared and neither committed nor given up.
+    pub fn prepared(&self) -> impl Iterator<Item = SnapshotId> + '_ {
+        self.prepared.iter().map(|(id, _)| *id)
+    }
+
     /// How many bytes the diff areas of its copies take on their host.
     #[must_use]
     pub fn area_allocated(&self) -> u64 {
