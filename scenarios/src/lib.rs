@@ -1,1 +1,24 @@
-//! scenarios
+//! The YAML scenario format, its errors, its schema and the library of ready scenarios.
+//!
+//! ```text
+//! text ──► yaml ──► syntax::Document ──► resolve ──► Scenario (names checked, sizes placed, macros expanded)
+//!           │                               │
+//!           └────────── error::Errors ◄─────┘   file, line, column, excerpt, what was expected, nearest name
+//! ```
+//!
+//! The happy path is [`Scenario::parse`]. It fails with every mistake it could find, never with a panic, and within
+//! bounds of time and memory whatever the text.
+
+pub mod error;
+pub mod expand;
+pub mod layout;
+pub mod library;
+pub mod resolve;
+pub mod scalars;
+pub mod schema;
+pub mod syntax;
+pub mod words;
+pub mod yaml;
+
+pub use error::{ErrorKind, Errors, ScenarioError};
+pub use resolve::Scenario;

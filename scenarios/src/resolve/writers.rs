@@ -1,0 +1,149 @@
+//! Checks of the writers: their metadata, handlers and misbehaviours.
+
+use std::collections::BTreeSet;
+
+use super::Resolver;
+use crate::error::{ErrorKind, Problem, one_of, shortened};
+use crate::scalars::{Name, Text};
+use crate::syntax::writer::{Action, ComponentRef, Handlers, Inline, Metadata, RestoreMethod, Writer};
+use crate::yaml::At;
+use vssim_model::states::WriterEvent;
+
+/// The name under which a component is known: its logical path, empty for the root, and its name.
+pub(super) fn full_name(path: Option<&At<Text>>, name: &At<Name>) -> String {
+    match path.filter(|path| !path.0.is_empty()) {
+        Some(path) => format!("{}\\{}", path.0, name.0),
+        None => name.0.clone(),
+    }
+}
+
+/// The components of a writer whose metadata stands in the scenario; nothing is known of those in a file.
+pub(super) fn components(writer: &Writer) -> Option<Vec<String>> {
+    match &writer.metadata.value {
+        Metadata::Inline(inline) => {
+            Some(inline.components.iter().map(|it| full_name(it.logical_path.as_ref(), &it.name)).collect())
+        }
+        Metadata::File(_) => None,
+    }
+}
+
+impl Resolver<'_> {
+    pub(super) fn writers(&mut self) {
+        let document = self.document;
+        for writer in &document.machine.writers {
+            if let Some(application) = &writer.application {
+                self.an_application(application);
+            }
+            if let Some(window) = writer.freeze_timeout.as_ref().filter(|window| window.0.0 == 0) {
+                let problem = Problem::new(ErrorKind::OutOfRange, "a freeze window of no time lets nobody freeze")
+                    .expected("at least `1ms`; the default is `60s`");
+                self.problem(problem, window.pos);
+            }
+            if let Metadata::Inline(inline) = &writer.metadata.value {
+                self.metadata(inline);
+            }
+            self.handlers(writer, &writer.handlers);
+            let mut seen = BTreeSet::new();
+            for sin in &writer.misbehaviours {
+                if !seen.insert(format!("{:?}", sin.value)) {
+                    self.problem(Problem::new(ErrorKind::DuplicateName, "the misbehaviour is given twice"), sin.pos);
+                }
+            }
+        }
+    }
+
+    fn metadata(&mut self, inline: &Inline) {
+        if let Some(restore) = &inline.restore {
+            let stops = restore.method.value == RestoreMethod::StopRestoreStart;
+            if stops && restore.service.is_none() {
+                let problem = Problem::new(ErrorKind::MissingKey, "`stop-restore-start` needs a service to stop")
+                    .expected("the key `service`");
+                self.problem(problem, restore.method.pos);
+            }
+        }
+        // A component's path and name together are unique within a writer (C-05).
+        let mut seen = BTreeSet::new();
+        for component in &inline.components {
+            let name = full_name(component.logical_path.as_ref(), &component.name);
+            if !seen.insert(name.to_uppercase()) {
+                let what = format!("the component `{}` is given twice", shortened(&name));
+                self.problem(Problem::new(ErrorKind::DuplicateName, what), component.name.pos);
+            }
+            for dependency in &component.dependencies {
+                self.a_component(dependency);
+            }
+        }
+    }
+
+    /// A writer that exists and, where its metadata is at hand, has the component.
+    pub(super) fn a_component(&mut self, component: &ComponentRef) {
+        let Some(at) = self.a_writer(&component.writer) else { return };
+        let document = self.document;
+        if let Some(writer) = document.machine.writers.get(at) {
+            self.has_component(writer, component.logical_path.as_ref(), &component.name);
+        }
+    }
+
+    fn has_component(&mut self, writer: &Writer, path: Option<&At<Text>>, name: &At<Name>) {
+        let Some(known) = components(writer) else { return };
+        let full = full_name(path, name);
+        if known.iter().any(|it| it.eq_ignore_ascii_case(&full)) {
+            return;
+        }
+        let what = format!("writer `{}` has no component `{}`", writer.name.0, shortened(&full));
+        let problem = Problem::new(ErrorKind::UnknownName, what)
+            .expected(if known.is_empty() {
+                "the writer has no components".to_owned()
+            } else {
+                one_of(known.iter().map(String::as_str))
+            })
+            .near(&full, known.iter().map(String::as_str));
+        self.problem(problem, name.pos);
+    }
+
+    fn handlers(&mut self, writer: &Writer, handlers: &Handlers) {
+        for event in WriterEvent::ALL {
+            let Some(handler) = handlers.of(*event) else { continue };
+            for action in handler.actions.iter().flatten() {
+                self.action(writer, *event, &action.value, action.pos);
+            }
+            if let Some(times) = handler.times.as_ref().filter(|_| handler.veto.is_none() && handler.returns.is_none())
+            {
+                let problem = Problem::new(ErrorKind::Contradiction, "`times` counts failures, and there are none")
+                    .expected("`veto` or `returns` beside it");
+                self.problem(problem, times.pos);
+            }
+        }
+    }
+
+    fn action(&mut self, writer: &Writer, event: WriterEvent, action: &Action, pos: crate::yaml::Pos) {
+        match action {
+            Action::Quiesce(name) | Action::Resume(name) | Action::TruncateLog(name) => self.an_application(name),
+            Action::SetBackupMetadata(of) | Action::SetBackupStamp(of) => {
+                self.has_component(writer, of.logical_path.as_ref(), &of.component);
+            }
+            Action::SetFailureMessage(of) => {
+                self.has_component(writer, of.logical_path.as_ref(), &of.component);
+                if !matches!(event, WriterEvent::PrepareForBackup | WriterEvent::PostSnapshot) {
+                    let what = format!("there is no failure message for {event}");
+                    let problem = Problem::new(ErrorKind::Contradiction, what)
+                        .expected("the handler of PrepareForBackup or PostSnapshot");
+                    self.problem(problem, pos);
+                }
+            }
+            Action::GetBackupSucceeded(of) => self.has_component(writer, of.logical_path.as_ref(), &of.component),
+            Action::DeleteFromCopy(path) => {
+                self.on_a_volume(path);
+            }
+            Action::WriteToCopy(write) => {
+                self.on_a_volume(&write.path);
+                if write.length.0 == 0 {
+                    let problem =
+                        Problem::new(ErrorKind::ImpossibleSize, "a write of no bytes").expected("at least 1 B");
+                    self.problem(problem, write.length.pos);
+                }
+            }
+            Action::Work(_) => {}
+        }
+    }
+}

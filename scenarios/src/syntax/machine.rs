@@ -1,0 +1,269 @@
+//! The machine: storage, providers, applications, the kernel's times, the service's planted defects.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::sins::{ProviderSin, ServiceDefect};
+use super::writer::Writer;
+use crate::scalars::{Code, Count, DurationRange, FilePath, Flag, Id, Name, Size};
+use crate::words::words;
+use crate::yaml::{At, Node};
+
+/// A machine.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Machine {
+    /// The computer's name.
+    pub name: At<Name>,
+    /// Its disks.
+    pub disks: Vec<Disk>,
+    /// Its volumes.
+    pub volumes: Vec<Volume>,
+    /// Its providers. Absent: the system provider alone, quick and without mistakes.
+    #[serde(default)]
+    pub providers: Vec<Provider>,
+    /// Its applications, which write while the backup runs.
+    #[serde(default)]
+    pub applications: Vec<Application>,
+    /// Its writers.
+    #[serde(default)]
+    pub writers: Vec<Writer>,
+    /// How long the kernel's part takes, and what goes wrong in it.
+    #[serde(default)]
+    pub kernel: Kernel,
+    /// What is wrong with the VSS service itself.
+    #[serde(default)]
+    pub service: Service,
+}
+
+/// A disk.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Disk {
+    /// Its name, by which extents refer to it.
+    pub name: At<Name>,
+    /// Its size.
+    pub size: At<Size>,
+}
+
+/// A volume. It has a size, taken from a disk's next free bytes, or extents.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Volume {
+    /// Its name: a drive letter with colon, in quotes ('C:').
+    pub name: At<Name>,
+    /// Its GUID, as in `\\?\Volume{GUID}\`. Absent: chosen by the seed.
+    #[serde(default)]
+    pub id: Option<At<Id>>,
+    /// The disk that it lies on. Absent: the only one. Not together with `extents`.
+    #[serde(default)]
+    pub disk: Option<At<Name>>,
+    /// Its size, laid out behind the volumes before it on the disk. Not together with `extents`.
+    #[serde(default)]
+    pub size: Option<At<Size>>,
+    /// The parts of disks that make it up, in order.
+    #[serde(default)]
+    pub extents: Vec<Extent>,
+    /// What is on it. Files of applications need not be listed.
+    #[serde(default)]
+    pub files: Vec<Node<FileEntry>>,
+    /// Where the system provider saves old blocks of this volume. Absent: on the volume itself, without a limit.
+    #[serde(default)]
+    pub diff_area: Option<DiffArea>,
+}
+
+/// A part of a disk.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Extent {
+    /// The disk.
+    pub disk: At<Name>,
+    /// Where it begins.
+    pub offset: At<Size>,
+    /// How long it is.
+    pub length: At<Size>,
+}
+
+/// What is on a volume.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FileEntry {
+    /// One file.
+    File(File),
+    /// A folder with many files of one size.
+    Tree(Tree),
+}
+
+/// A file.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Its full path.
+    pub path: At<FilePath>,
+    /// Its size.
+    pub size: At<Size>,
+}
+
+/// A folder with many files of one size.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tree {
+    /// The folder's full path.
+    pub path: At<FilePath>,
+    /// How many files it holds.
+    pub count: At<Count>,
+    /// The size of each.
+    pub size: At<Size>,
+}
+
+/// Where old blocks are saved.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DiffArea {
+    /// The volume that holds it.
+    pub on: At<Name>,
+    /// How large it may grow. Absent: as large as there is room.
+    #[serde(default)]
+    pub maximum: Option<At<Size>>,
+}
+
+words! {
+    /// What kind of provider it is.
+    ProviderKind, "a kind of provider" {
+        /// The Microsoft Software Shadow Copy provider, which is part of Windows. At most one.
+        System = "system",
+        /// Somebody else's software provider, called through IVssSoftwareSnapshotProvider.
+        Software = "software",
+    }
+}
+
+/// A provider.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// Its name.
+    pub name: At<Name>,
+    /// Its kind.
+    pub kind: At<ProviderKind>,
+    /// Its id. Absent: the documented one for the system provider, else chosen by the seed.
+    #[serde(default)]
+    pub id: Option<At<Id>>,
+    /// The volumes that it supports. Absent: all.
+    #[serde(default)]
+    pub supports: Option<Vec<At<Name>>>,
+    /// How long each callback takes and what it returns. What is left out takes no time and succeeds.
+    #[serde(default)]
+    pub callbacks: Callbacks,
+    /// What it does wrong.
+    #[serde(default)]
+    pub misbehaviours: Vec<Node<ProviderSin>>,
+}
+
+/// The provider's callbacks.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "PascalCase")]
+pub struct Callbacks {
+    /// IVssSoftwareSnapshotProvider::IsVolumeSupported.
+    pub is_volume_supported: Callback,
+    /// IVssSoftwareSnapshotProvider::BeginPrepareSnapshot.
+    pub begin_prepare_snapshot: Callback,
+    /// IVssProviderCreateSnapshotSet::EndPrepareSnapshots.
+    pub end_prepare_snapshots: Callback,
+    /// IVssProviderCreateSnapshotSet::PreCommitSnapshots.
+    pub pre_commit_snapshots: Callback,
+    /// IVssProviderCreateSnapshotSet::CommitSnapshots, inside flush and hold.
+    pub commit_snapshots: Callback,
+    /// IVssProviderCreateSnapshotSet::PostCommitSnapshots.
+    pub post_commit_snapshots: Callback,
+    /// IVssProviderCreateSnapshotSet::PreFinalCommitSnapshots.
+    pub pre_final_commit_snapshots: Callback,
+    /// IVssProviderCreateSnapshotSet::PostFinalCommitSnapshots.
+    pub post_final_commit_snapshots: Callback,
+    /// IVssProviderCreateSnapshotSet::AbortSnapshots.
+    pub abort_snapshots: Callback,
+    /// IVssSoftwareSnapshotProvider::DeleteSnapshots.
+    pub delete_snapshots: Callback,
+}
+
+/// One callback.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Callback {
+    /// How long it takes.
+    pub takes: At<DurationRange>,
+    /// What it returns. Absent: S_OK.
+    pub returns: Option<At<Code>>,
+}
+
+/// An application that keeps a database and goes on writing to it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Application {
+    /// Its name.
+    pub name: At<Name>,
+    /// Its database: a log, written first, and pages, written after.
+    pub database: Database,
+}
+
+/// A log-and-pages store.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// The log file.
+    pub log: File,
+    /// The file with the pages.
+    pub pages: Pages,
+    /// How long from one transaction to the next.
+    pub transaction_every: At<DurationRange>,
+}
+
+/// The file with the pages of a database, 4 KiB each.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pages {
+    /// Its full path. It may lie on another volume than the log.
+    pub path: At<FilePath>,
+    /// How many pages it has.
+    pub count: At<Count>,
+}
+
+/// The size of a database page.
+pub const PAGE: u64 = 4096;
+
+/// The kernel's part.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kernel {
+    /// How long the flush of all volumes takes.
+    pub flush: At<DurationRange>,
+    /// How long writes take to be held once everything is flushed.
+    pub hold: At<DurationRange>,
+    /// How long the kernel transaction manager takes to freeze.
+    pub transactions_freeze: At<DurationRange>,
+    /// How long it takes to thaw.
+    pub transactions_thaw: At<DurationRange>,
+    /// What goes wrong.
+    pub faults: Faults,
+}
+
+/// What goes wrong in the kernel.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Faults {
+    /// Volumes whose writes are not held, although the kernel says so.
+    pub broken_hold: Vec<At<Name>>,
+    /// Volumes that cannot be flushed.
+    pub flush_fails: Vec<At<Name>>,
+    /// The kernel transaction manager never answers Freeze.
+    pub transactions_never_freeze: At<Flag>,
+}
+
+/// The VSS service.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Service {
+    /// Defects planted into the service, to show that the rules which bind it catch them.
+    pub defects: Vec<At<ServiceDefect>>,
+    /// When the service crashes, if it does.
+    pub crashes_at: Option<At<crate::scalars::Duration>>,
+}
