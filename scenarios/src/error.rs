@@ -16,52 +16,66 @@ use std::fmt;
 
 use crate::yaml::Pos;
 
-/// The kinds of mistakes, one for each reaction that a reader of the error may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The text is no YAML, or uses a part of YAML that scenarios do not.
-    NotYaml,
-    /// The text is larger, deeper or more repetitive than a scenario may be.
-    TooLarge,
-    /// A key that this place does not have.
-    UnknownKey,
-    /// A key that this place needs.
-    MissingKey,
-    /// A key given twice.
-    DuplicateKey,
-    /// A mapping where a list belongs, and the like.
-    WrongShape,
-    /// A name that YAML reads as a number, a yes or no, or nothing.
-    NotQuoted,
-    /// A time or a size without a unit, with an unknown one, or with the wrong kind of unit.
-    WrongUnit,
-    /// Not one of the words of a closed list.
-    UnknownWord,
-    /// No release of Windows.
-    UnknownRelease,
-    /// No HRESULT.
-    NotAnHResult,
-    /// No GUID.
-    NotAGuid,
-    /// No path, or a path of the wrong form.
-    NotAPath,
-    /// A format other than those this version reads.
-    WrongFormat,
-    /// A number, a time or a text outside of its limits.
-    OutOfRange,
-    /// A name that nothing in the scenario has.
-    UnknownName,
-    /// A name that two things have.
-    DuplicateName,
-    /// A size that is zero, beyond the limit, or larger than what holds it.
-    ImpossibleSize,
-    /// Two extents that share bytes of a disk.
-    Overlap,
-    /// A file that is not on the volume it is listed under, or on none.
-    OutsideVolume,
-    /// Two keys that exclude each other, or one that needs another.
-    Contradiction,
+macro_rules! kinds {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$vdoc])* $variant,)+ }
+
+        impl $name {
+            /// Every kind.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+        }
+    };
+}
+
+kinds! {
+    /// The kinds of mistakes, one for each reaction that a reader of the error may have.
+    ErrorKind {
+        /// The text is no YAML, or uses a part of YAML that scenarios do not.
+        NotYaml,
+        /// The text is larger, deeper or more repetitive than a scenario may be.
+        TooLarge,
+        /// A key that this place does not have.
+        UnknownKey,
+        /// A key that this place needs.
+        MissingKey,
+        /// A key given twice.
+        DuplicateKey,
+        /// A mapping where a list belongs, and the like.
+        WrongShape,
+        /// A name that YAML reads as a number, a yes or no, or nothing.
+        NotQuoted,
+        /// A time or a size without a unit, with an unknown one, or with the wrong kind of unit.
+        WrongUnit,
+        /// Not one of the words of a closed list.
+        UnknownWord,
+        /// No release of Windows.
+        UnknownRelease,
+        /// No HRESULT.
+        NotAnHResult,
+        /// No GUID.
+        NotAGuid,
+        /// No path, or a path of the wrong form.
+        NotAPath,
+        /// A format other than those this version reads.
+        WrongFormat,
+        /// A number, a time or a text outside of its limits.
+        OutOfRange,
+        /// A name that nothing in the scenario has.
+        UnknownName,
+        /// A name that two things have.
+        DuplicateName,
+        /// A size that is zero, beyond the limit, or larger than what holds it.
+        ImpossibleSize,
+        /// Two extents that share bytes of a disk.
+        Overlap,
+        /// A file that is not on the volume it is listed under, or on none.
+        OutsideVolume,
+        /// Two keys that exclude each other, or one that needs another.
+        Contradiction,
+    }
 }
 
 /// One mistake at one place.
@@ -109,7 +123,9 @@ impl Problem {
 }
 
 /// The longest text for which a nearest name is looked for; the distance takes time that grows with the square.
-const LONGEST_GUESS: usize = 80;
+const LONGEST_GUESS: usize = 64;
+/// The most names among which it is looked for.
+const MOST_GUESSES: usize = 500;
 
 /// The name among `known` that differs least from `wrong`, when it differs by little.
 #[must_use]
@@ -119,9 +135,11 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         return None;
     }
     let folded = wrong.to_lowercase();
-    let limit = (length / 3).max(1);
+    // Two letters, as of a drive, are near to every other two: only their case may differ.
+    let limit = length / 3;
     known
         .into_iter()
+        .take(MOST_GUESSES)
         .filter(|name| name.len() <= LONGEST_GUESS)
         .map(|name| (strsim::damerau_levenshtein(&folded, &name.to_lowercase()), name))
         .filter(|(distance, name)| *distance <= limit && *name != wrong)
@@ -248,7 +266,8 @@ impl Excerpt {
         let Some(at) = pos.line.checked_sub(1) else { return Excerpt::default() };
         let line = text.lines().nth(at as usize).unwrap_or("");
         let column = pos.column.saturating_sub(1) as usize;
-        let skipped = if column > WIDTH - LEAD { column - LEAD } else { 0 };
+        let reach = column + (pos.length as usize).min(LEAD);
+        let skipped = if reach > WIDTH { column.saturating_sub(LEAD) } else { 0 };
         let shown: String = line.chars().skip(skipped).take(WIDTH).map(harmless).collect();
         let rest = shown.chars().count().saturating_sub(column - skipped);
         let marked = (pos.length as usize).min(rest);

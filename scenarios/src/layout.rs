@@ -2,7 +2,7 @@
 
 use crate::error::{ErrorKind, Problem};
 use crate::syntax::machine::{Disk, Machine, Volume};
-use crate::yaml::Pos;
+use crate::yaml::{MAX_PROBLEMS, Pos};
 
 /// A part of a disk that belongs to a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl<'a> Layout<'a> {
 
     fn disk(&mut self, name: &str, pos: Pos) -> Option<usize> {
         let found = self.disks.iter().position(|disk| disk.name.0 == name);
-        if found.is_none() {
+        if found.is_none() && self.problems.len() < MAX_PROBLEMS {
             let names = || self.disks.iter().map(|disk| disk.name.as_str());
             let problem = crate::resolve::unknown("disk", name, names());
             self.problem(problem, pos);

@@ -11,7 +11,7 @@ use vssim_model::hresult::{HResult, TABLE};
 use vssim_model::ids::Guid;
 use vssim_model::time::Ticks;
 
-use crate::error::{ErrorKind, Problem, nearest, shortened};
+use crate::error::{ErrorKind, Problem, shortened};
 use crate::yaml::{At, Raw, Scalar};
 
 impl<T: JsonSchema> JsonSchema for At<T> {
@@ -212,9 +212,15 @@ impl Scalar for Size {
             "TiB" => 1 << 40,
             _ => {
                 let mut problem = wrong();
-                problem.nearest = nearest(unit, ["B", "KiB", "MiB", "GiB", "TiB"])
-                    .or_else(|| (unit == "bytes").then(|| "B".to_owned()))
-                    .map(|unit| format!("{number} {unit}"));
+                let meant = match unit.bytes().next().map(|first| first.to_ascii_lowercase()) {
+                    Some(b'b') => Some("B"),
+                    Some(b'k') => Some("KiB"),
+                    Some(b'm') => Some("MiB"),
+                    Some(b'g') => Some("GiB"),
+                    Some(b't') => Some("TiB"),
+                    _ => None,
+                };
+                problem.nearest = meant.map(|unit| format!("{number} {unit}"));
                 return Err(problem);
             }
         };

@@ -285,8 +285,9 @@ fn options() -> Options {
         max_recorded_anchor_events: MAX_NODES,
         max_recorded_anchor_bytes: MAX_BYTES,
         max_depth: MAX_DEPTH,
-        flow_nesting_limit: MAX_DEPTH,
-        max_documents: 1,
+        flow_nesting_limit: MAX_DEPTH + 8,
+        // A second document is reported as such, not as too much.
+        max_documents: 2,
         max_nodes: MAX_NODES,
         max_total_scalar_bytes: 4 * MAX_BYTES,
         max_total_comment_bytes: MAX_BYTES,
@@ -326,7 +327,7 @@ fn problem_of(error: &serde_yaml::Error) -> Problem {
                 .near(variant, expected.iter().copied())
         }
         E::SerdeMissingField { field, .. } => {
-            Problem::new(ErrorKind::MissingKey, format!("the key `{field}` is missing"))
+            Problem::new(ErrorKind::MissingKey, format!("the key `{field}` is missing here"))
         }
         E::DuplicateMappingKey { key, .. } => {
             let key = key.as_deref().unwrap_or("?");

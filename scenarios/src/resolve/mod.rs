@@ -12,7 +12,7 @@ mod machine;
 mod requesters;
 mod writers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{ErrorKind, Errors, Problem, one_of, shortened};
 use crate::expand::{Unit, expand};
@@ -42,6 +42,26 @@ impl Scenario {
         yaml::parse::<Document>(text)
             .and_then(Scenario::resolve)
             .map_err(|problems| Errors::new(file, yaml::without_mark(text), problems))
+    }
+
+    /// Reads and checks a scenario out of a file's bytes.
+    ///
+    /// # Errors
+    /// As [`Scenario::parse`]; also if the bytes are not UTF-8.
+    pub fn parse_bytes(file: &str, bytes: &[u8]) -> Result<Scenario, Errors> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Scenario::parse(file, text),
+            Err(error) => {
+                let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
+                let text = yaml::without_mark(std::str::from_utf8(good).unwrap_or_default());
+                let problem = Problem::new(ErrorKind::NotYaml, "this is not UTF-8").expected("a file in UTF-8");
+                let last = text.rsplit('\n').next().unwrap_or("");
+                let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+                let line = small(text.matches('\n').count()).saturating_add(1);
+                let pos = Pos { line, column: small(last.chars().count()).saturating_add(1), length: 1 };
+                Err(Errors::new(file, text, vec![problem.at(pos)]))
+            }
+        }
     }
 
     /// Checks a document.
@@ -131,7 +151,7 @@ pub(crate) fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item 
     let expected = if known.is_empty() {
         format!("the scenario has no {what}")
     } else {
-        format!("the name of a {what}: {}", one_of(known.iter().copied()))
+        format!("a name that exists: {}", one_of(known.iter().copied()))
     };
     Problem::new(ErrorKind::UnknownName, format!("there is no {what} `{}`", shortened(name)))
         .expected(expected)
@@ -141,6 +161,8 @@ pub(crate) fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item 
 struct Resolver<'a> {
     document: &'a Document,
     names: Names,
+    /// The components of each writer in upper case; of those with a metadata file nothing is known.
+    components: Vec<Option<BTreeSet<String>>>,
     problems: Vec<Problem>,
 }
 
@@ -167,11 +189,17 @@ impl<'a> Resolver<'a> {
                 &mut problems,
             ),
         };
-        Resolver { document, names, problems }
+        let components = machine.writers.iter().map(writers::components).collect();
+        Resolver { document, names, components, problems }
     }
 
     fn problem(&mut self, problem: Problem, pos: Pos) {
         self.problems.push(problem.at(pos));
+    }
+
+    /// Whether there are mistakes enough, so that no more time goes into guesses.
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
     }
 
     fn head(&mut self) {
@@ -188,21 +216,21 @@ impl<'a> Resolver<'a> {
     }
 
     fn a_volume(&mut self, name: &At<crate::scalars::Name>) {
-        if self.names.volume(name.as_str()).is_none() {
+        if self.names.volume(name.as_str()).is_none() && !self.is_full() {
             let known = self.document.machine.volumes.iter().map(|it| it.name.as_str()).collect();
             self.unknown("volume", name, known);
         }
     }
 
     fn an_application(&mut self, name: &At<crate::scalars::Name>) {
-        if self.names.application(name.as_str()).is_none() {
+        if self.names.application(name.as_str()).is_none() && !self.is_full() {
             let known = self.document.machine.applications.iter().map(|it| it.name.as_str()).collect();
             self.unknown("application", name, known);
         }
     }
 
     fn a_provider(&mut self, name: &At<crate::scalars::Name>) {
-        if self.names.provider(name.as_str()).is_none() {
+        if self.names.provider(name.as_str()).is_none() && !self.is_full() {
             let known = self.document.machine.providers.iter().map(|it| it.name.as_str()).collect();
             self.unknown("provider", name, known);
         }
@@ -210,7 +238,7 @@ impl<'a> Resolver<'a> {
 
     fn a_writer(&mut self, name: &At<crate::scalars::Name>) -> Option<usize> {
         let found = self.names.writer(name.as_str());
-        if found.is_none() {
+        if found.is_none() && !self.is_full() {
             let known = self.document.machine.writers.iter().map(|it| it.name.as_str()).collect();
             self.unknown("writer", name, known);
         }
@@ -218,7 +246,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn a_requester(&mut self, name: &At<crate::scalars::Name>) {
-        if self.names.requester(name.as_str()).is_none() {
+        if self.names.requester(name.as_str()).is_none() && !self.is_full() {
             let known = self.document.requesters.iter().map(|it| it.name.as_str()).collect();
             self.unknown("requester", name, known);
         }
@@ -227,7 +255,7 @@ impl<'a> Resolver<'a> {
     /// The volume that a path lies on.
     fn on_a_volume(&mut self, path: &At<crate::scalars::FilePath>) -> Option<usize> {
         let found = self.names.volume_of_path(&path.0);
-        if found.is_none() {
+        if found.is_none() && !self.is_full() {
             let volume = path.0.split('\\').next().unwrap_or("");
             let known: Vec<&str> = self.document.machine.volumes.iter().map(|it| it.name.as_str()).collect();
             let problem = Problem::new(ErrorKind::OutsideVolume, format!("`{}` lies on no volume", shortened(&path.0)))

@@ -126,7 +126,7 @@ impl Resolver<'_> {
     }
 
     fn operation(&mut self, name: &At<Name>, operations: &BTreeMap<String, Pos>) {
-        if !operations.contains_key(&name.0) {
+        if !operations.contains_key(&name.0) && !self.is_full() {
             let known: Vec<&str> = operations.keys().map(String::as_str).collect();
             let problem =
                 Problem::new(ErrorKind::UnknownName, format!("no earlier step is called `{}`", shortened(&name.0)))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Resolver;
 use crate::error::{ErrorKind, Problem, one_of, shortened};
 use crate::scalars::{Name, Text};
-use crate::syntax::writer::{Action, ComponentRef, Handlers, Inline, Metadata, RestoreMethod, Writer};
+use crate::syntax::writer::{Action, Component, ComponentRef, Handlers, Inline, Metadata, RestoreMethod, Writer};
 use crate::yaml::At;
 use vssim_model::states::WriterEvent;
 
@@ -17,11 +17,12 @@ pub(super) fn full_name(path: Option<&At<Text>>, name: &At<Name>) -> String {
     }
 }
 
-/// The components of a writer whose metadata stands in the scenario; nothing is known of those in a file.
-pub(super) fn components(writer: &Writer) -> Option<Vec<String>> {
+/// The components of a writer whose metadata stands in the scenario, in upper case.
+pub(super) fn components(writer: &Writer) -> Option<BTreeSet<String>> {
     match &writer.metadata.value {
         Metadata::Inline(inline) => {
-            Some(inline.components.iter().map(|it| full_name(it.logical_path.as_ref(), &it.name)).collect())
+            let full = |it: &Component| full_name(it.logical_path.as_ref(), &it.name).to_uppercase();
+            Some(inline.components.iter().map(full).collect())
         }
         Metadata::File(_) => None,
     }
@@ -30,7 +31,7 @@ pub(super) fn components(writer: &Writer) -> Option<Vec<String>> {
 impl Resolver<'_> {
     pub(super) fn writers(&mut self) {
         let document = self.document;
-        for writer in &document.machine.writers {
+        for (at, writer) in document.machine.writers.iter().enumerate() {
             if let Some(application) = &writer.application {
                 self.an_application(application);
             }
@@ -42,7 +43,7 @@ impl Resolver<'_> {
             if let Metadata::Inline(inline) = &writer.metadata.value {
                 self.metadata(inline);
             }
-            self.handlers(writer, &writer.handlers);
+            self.handlers(at, &writer.handlers);
             let mut seen = BTreeSet::new();
             for sin in &writer.misbehaviours {
                 if !seen.insert(format!("{:?}", sin.value)) {
@@ -77,31 +78,33 @@ impl Resolver<'_> {
 
     /// A writer that exists and, where its metadata is at hand, has the component.
     pub(super) fn a_component(&mut self, component: &ComponentRef) {
-        let Some(at) = self.a_writer(&component.writer) else { return };
-        let document = self.document;
-        if let Some(writer) = document.machine.writers.get(at) {
-            self.has_component(writer, component.logical_path.as_ref(), &component.name);
+        if let Some(at) = self.a_writer(&component.writer) {
+            self.has_component(at, component.logical_path.as_ref(), &component.name);
         }
     }
 
-    fn has_component(&mut self, writer: &Writer, path: Option<&At<Text>>, name: &At<Name>) {
-        let Some(known) = components(writer) else { return };
+    fn has_component(&mut self, writer: usize, path: Option<&At<Text>>, name: &At<Name>) {
+        let Some(Some(known)) = self.components.get(writer) else { return };
         let full = full_name(path, name);
-        if known.iter().any(|it| it.eq_ignore_ascii_case(&full)) {
+        if known.contains(&full.to_uppercase()) || self.is_full() {
             return;
         }
+        let Some(writer) = self.document.machine.writers.get(writer) else { return };
+        let Metadata::Inline(inline) = &writer.metadata.value else { return };
+        let known: Vec<String> =
+            inline.components.iter().map(|it| full_name(it.logical_path.as_ref(), &it.name)).collect();
         let what = format!("writer `{}` has no component `{}`", writer.name.0, shortened(&full));
-        let problem = Problem::new(ErrorKind::UnknownName, what)
-            .expected(if known.is_empty() {
-                "the writer has no components".to_owned()
-            } else {
-                one_of(known.iter().map(String::as_str))
-            })
-            .near(&full, known.iter().map(String::as_str));
+        let expected = if known.is_empty() {
+            "the writer has no components".to_owned()
+        } else {
+            format!("a name that exists: {}", one_of(known.iter().map(String::as_str)))
+        };
+        let problem =
+            Problem::new(ErrorKind::UnknownName, what).expected(expected).near(&full, known.iter().map(String::as_str));
         self.problem(problem, name.pos);
     }
 
-    fn handlers(&mut self, writer: &Writer, handlers: &Handlers) {
+    fn handlers(&mut self, writer: usize, handlers: &Handlers) {
         for event in WriterEvent::ALL {
             let Some(handler) = handlers.of(*event) else { continue };
             for action in handler.actions.iter().flatten() {
@@ -116,7 +119,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn action(&mut self, writer: &Writer, event: WriterEvent, action: &Action, pos: crate::yaml::Pos) {
+    fn action(&mut self, writer: usize, event: WriterEvent, action: &Action, pos: crate::yaml::Pos) {
         match action {
             Action::Quiesce(name) | Action::Resume(name) | Action::TruncateLog(name) => self.an_application(name),
             Action::SetBackupMetadata(of) | Action::SetBackupStamp(of) => {
