@@ -8,7 +8,9 @@ use crate::syntax::requester::{
     Asynchronous, Backup, Components, CopyFiles, Empty, OfComponent, OfSnapshot, OfVolume, OnFailure, Plain,
     SetBackupState, SetContext, Step, Writers,
 };
+use crate::syntax::writer::{Action, Writer};
 use crate::yaml::{At, Node, Pos};
+use vssim_model::states::WriterEvent;
 
 /// A part of a script without macros in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +162,24 @@ fn check(backup: &Backup, steps: &mut Vec<Step>) {
     }
 }
 
+/// What the handler of an event does: what was written, or what a good writer with its application does.
+///
+/// It stops the application at Freeze and lets it go on at Thaw or Abort, and truncates the log once the backup is
+/// complete (BKP-TYPE-009, BKP-TYPE-011).
+#[must_use]
+pub fn actions(writer: &Writer, event: WriterEvent) -> Vec<Action> {
+    if let Some(written) = writer.handlers.of(event).and_then(|handler| handler.actions.as_ref()) {
+        return written.iter().map(|action| action.value.clone()).collect();
+    }
+    let Some(application) = writer.application.clone() else { return Vec::new() };
+    match event {
+        WriterEvent::Freeze => vec![Action::Quiesce(application)],
+        WriterEvent::Thaw | WriterEvent::Abort => vec![Action::Resume(application)],
+        WriterEvent::BackupComplete => vec![Action::TruncateLog(application)],
+        _ => Vec::new(),
+    }
+}
+
 /// The name under which a script writes a step.
 #[must_use]
 pub fn step_name(step: &Step) -> &'static str {
@@ -281,6 +301,16 @@ mod tests {
         assert_eq!(after("volumes: ['C:']"), ["AbortBackup", "Release"]);
         assert_eq!(after("{volumes: ['C:'], on_failure: give-up}"), ["Release"]);
         assert!(after("{volumes: ['C:'], on_failure: continue}").is_empty());
+    }
+
+    #[test]
+    fn a_writer_with_an_application_freezes_and_thaws_it_unless_told_otherwise() {
+        let text = "{name: W, application: A, metadata: {inline: {}}, handlers: {Thaw: {do: []}}}";
+        let writer: Writer = parse(text).unwrap();
+        assert!(matches!(actions(&writer, WriterEvent::Freeze).as_slice(), [Action::Quiesce(name)] if name.0 == "A"));
+        assert!(matches!(actions(&writer, WriterEvent::Abort).as_slice(), [Action::Resume(_)]));
+        assert!(actions(&writer, WriterEvent::Thaw).is_empty());
+        assert!(actions(&writer, WriterEvent::Identify).is_empty());
     }
 
     #[test]

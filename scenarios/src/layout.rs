@@ -123,13 +123,13 @@ impl<'a> Layout<'a> {
 
     fn fits(&mut self, placed: Placed, offset_pos: Pos, length_pos: Pos) -> bool {
         let Some(disk) = self.disks.get(placed.disk) else { return false };
-        if placed.length == 0 || placed.length % BLOCK != 0 {
+        if placed.length == 0 || !placed.length.is_multiple_of(BLOCK) {
             let problem = Problem::new(ErrorKind::ImpossibleSize, format!("{} B cannot be laid out", placed.length))
                 .expected("a multiple of 16 KiB, at least one");
             self.problem(problem, length_pos);
             return false;
         }
-        if placed.offset % BLOCK != 0 {
+        if !placed.offset.is_multiple_of(BLOCK) {
             let problem = Problem::new(ErrorKind::ImpossibleSize, format!("nothing can begin at {} B", placed.offset))
                 .expected("a multiple of 16 KiB");
             self.problem(problem, offset_pos);

@@ -20,7 +20,7 @@ use std::ops::Deref;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, Visitor};
 use serde_yaml::options::{AliasLimits, DuplicateKeyPolicy, MergeKeyPolicy, Options};
-use serde_yaml::{Location, Spanned};
+use serde_yaml::{ExternalMessageSource, Location, Spanned};
 
 use crate::error::{ErrorKind, Problem, one_of, shortened};
 
@@ -352,12 +352,12 @@ fn problem_of(error: &serde_yaml::Error) -> Problem {
         E::ExpectedMappingEndAfterEnumVariantValue { .. } => {
             Problem::new(ErrorKind::WrongShape, "a second key does not belong here").expected("a mapping with one key")
         }
+        E::ExternalMessage { source, .. } if is_too_deep(source) => too_large(),
         E::Budget { .. }
         | E::AliasReplayLimitExceeded { .. }
         | E::AliasExpansionLimitExceeded { .. }
         | E::AliasReplayStackDepthExceeded { .. }
-        | E::AliasReplayCounterOverflow { .. } => Problem::new(ErrorKind::TooLarge, "the document is too large")
-            .expected(format!("at most {MAX_NODES} values, {MAX_DEPTH} levels deep, few aliases, one document")),
+        | E::AliasReplayCounterOverflow { .. } => too_large(),
         E::MultipleDocuments { .. } => {
             Problem::new(ErrorKind::NotYaml, "a second document begins").expected("one document in a file")
         }
@@ -365,6 +365,17 @@ fn problem_of(error: &serde_yaml::Error) -> Problem {
         other => Problem::new(ErrorKind::NotYaml, shortened_message(other)),
     };
     problem.at(Pos { length: pos.length.clamp(1, 200), ..pos })
+}
+
+fn too_large() -> Problem {
+    let limits = format!("at most {MAX_NODES} values, {MAX_DEPTH} levels deep, few aliases");
+    Problem::new(ErrorKind::TooLarge, "the document is too large").expected(limits)
+}
+
+/// The parser looks ahead, and so may meet a limit before the budget does.
+fn is_too_deep(source: &ExternalMessageSource) -> bool {
+    use serde_yaml::granit_parser::ErrorKind as Parser;
+    matches!(source, ExternalMessageSource::Parser(error) if matches!(error.kind(), Parser::RecursionLimitExceeded))
 }
 
 /// Serde's words for what it expected, in YAML's.

@@ -22,7 +22,7 @@ machine:
         - file: {path: 'C:\boot.ini', size: 4 KiB}
     - name: 'D:'
       size: 2 MiB
-      diff_area: {on: 'D:', maximum: 256 KiB}
+      diff_area: {volume: 'D:', maximum: 256 KiB}
   applications:
     - name: Orders
       database:
@@ -97,7 +97,7 @@ const CASES: &[(&str, ErrorKind, &str, &str)] = &[
     ("number_as_name", ErrorKind::NotQuoted, "name: HOST", "name: 1"),
     ("no_as_name", ErrorKind::NotQuoted, "application: Orders", "application: no"),
     ("nothing_as_name", ErrorKind::NotQuoted, "name: HOST", "name:"),
-    ("unquoted_drive_letter", ErrorKind::NotQuoted, "on: 'D:'", "on: {D: }"),
+    ("unquoted_drive_letter", ErrorKind::NotQuoted, "{volume: 'D:', maximum", "{volume: {D: }, maximum"),
     ("unquoted_drive_in_a_list", ErrorKind::NotQuoted, "['C:', 'D:']", "[C:, 'D:']"),
     ("time_without_unit", ErrorKind::WrongUnit, "takes: 10ms", "takes: 10"),
     ("time_with_a_wrong_unit", ErrorKind::WrongUnit, "takes: 10ms", "takes: 10 sec"),
@@ -147,7 +147,7 @@ const CASES: &[(&str, ErrorKind, &str, &str)] = &[
         "- backup: {volumes: ['C:', 'D:']}",
         "- DoSnapshotSet: {wait: false, as: creation}\n      - Wait: {operation: creatoin}",
     ),
-    ("diff_area_on_an_unknown_volume", ErrorKind::UnknownName, "{on: 'D:'", "{on: 'F:'"),
+    ("diff_area_on_an_unknown_volume", ErrorKind::UnknownName, "{volume: 'D:', maximum", "{volume: 'F:', maximum"),
     ("volume_given_twice", ErrorKind::DuplicateName, "- name: 'D:'", "- name: 'c:'"),
     (
         "component_given_twice",

@@ -65,7 +65,10 @@ fn every_truncation_of_a_scenario_gives_an_error_or_a_scenario() {
 }
 
 fn kinds(text: &str) -> Vec<ErrorKind> {
-    Scenario::parse("hostile.yaml", text).unwrap_err().0.iter().map(|error| error.kind()).collect()
+    match Scenario::parse("hostile.yaml", text) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.0.iter().map(|error| error.kind()).collect(),
+    }
 }
 
 #[test]

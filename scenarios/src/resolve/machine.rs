@@ -120,7 +120,7 @@ impl Resolver<'_> {
 
     fn diff_area(&mut self, volume: &Volume) {
         let Some(area) = &volume.diff_area else { return };
-        self.a_volume(&area.on);
+        self.a_volume(&area.volume);
         if let Some(maximum) = area.maximum.as_ref().filter(|maximum| maximum.0 == 0) {
             let problem = Problem::new(ErrorKind::ImpossibleSize, "a diff area without bytes saves nothing")
                 .expected("at least 16 KiB");

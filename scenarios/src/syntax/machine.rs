@@ -121,7 +121,7 @@ pub struct Tree {
 #[serde(deny_unknown_fields)]
 pub struct DiffArea {
     /// The volume that holds it.
-    pub on: At<Name>,
+    pub volume: At<Name>,
     /// How large it may grow. Absent: as large as there is room.
     #[serde(default)]
     pub maximum: Option<At<Size>>,

@@ -19,8 +19,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::scalars::{Code, Count, Duration, Name, Slug, Text};
-use crate::words::{Level, ReleaseName, State, words};
-use crate::yaml::{At, Node};
+use crate::words::{ReleaseName, State, words};
+use crate::yaml::At;
 
 pub use machine::Machine;
 pub use requester::Requester;
@@ -148,13 +148,4 @@ pub struct ExpectedEntry {
     /// How many times. Absent: at least once.
     #[serde(default)]
     pub count: Option<At<Count>>,
-}
-
-/// A step or an action together with its place.
-pub type Placed<T> = Node<T>;
-
-/// The level of a writer that names none (API-005).
-#[must_use]
-pub fn default_level() -> At<Level> {
-    At::default()
 }

@@ -171,7 +171,7 @@ pub enum ProviderSin {
     CommitsEarly,
     /// Goes on preparing after EndPrepareSnapshots has returned.
     PreparesAfterEnd,
-    /// Does not write old blocks back into the diff area before new ones land.
+    /// Lets new blocks land without saving the old ones.
     LosesOldBlocks,
     /// Makes the shadow copy writable before PreFinalCommitSnapshots.
     WritableEarly,

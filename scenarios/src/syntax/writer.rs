@@ -326,7 +326,7 @@ pub enum Action {
     Quiesce(At<Name>),
     /// Lets the application go on.
     Resume(At<Name>),
-    /// Truncates the application's log.
+    /// Truncates the application's log, unless the backup failed or is a copy or differential one.
     TruncateLog(At<Name>),
     /// IVssComponent::SetBackupMetadata.
     SetBackupMetadata(ComponentText),
