@@ -327,7 +327,7 @@ fn problem_of(error: &serde_yaml::Error) -> Problem {
                 .near(variant, expected.iter().copied())
         }
         E::SerdeMissingField { field, .. } => {
-            Problem::new(ErrorKind::MissingKey, format!("the key `{field}` is missing here"))
+            Problem::new(ErrorKind::MissingKey, format!("the key `{field}` is missing from this mapping"))
         }
         E::DuplicateMappingKey { key, .. } => {
             let key = key.as_deref().unwrap_or("?");

@@ -72,6 +72,8 @@ const CASES: &[(&str, ErrorKind, &str, &str)] = &[
         "      metadata:\n        inline:\n          components:\n            - {type: database, name: Orders}\n",
         "",
     ),
+    ("missing_key_of_an_empty_step", ErrorKind::MissingKey, "backup: {volumes: ['C:', 'D:']}", "AddComponent: {}"),
+    ("missing_key_at_the_top", ErrorKind::MissingKey, "release: server-2019\n", ""),
     ("duplicate_key", ErrorKind::DuplicateKey, "level: back-end", "level: back-end\n      level: system"),
     ("list_for_mapping", ErrorKind::WrongShape, "{takes: 50ms, returns: S_OK}", "[50ms]"),
     (
