@@ -420,6 +420,8 @@ pub enum Out {
     /// Nothing.
     #[default]
     Nothing,
+    /// The backup components object made, by number.
+    Object(u32),
     /// `ppAsync`.
     Async(AsyncId),
     /// `pSnapshotSetId`.

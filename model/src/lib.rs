@@ -25,9 +25,9 @@ pub mod component;
 pub mod context;
 #[cfg(test)]
 mod corpus;
+pub mod documents;
 pub mod event_log;
 pub mod file_spec;
-pub mod documents;
 pub mod hresult;
 pub mod ids;
 pub mod release;
@@ -35,5 +35,5 @@ pub mod states;
 pub mod tables;
 pub mod time;
 pub mod trace;
-pub mod volume_name;
 pub mod trace_codec;
+pub mod volume_name;

@@ -1,4 +1,29 @@
-//! sim
+//! The simulator of the Volume Shadow Copy Service: a discrete-event simulation of the whole protocol.
+//!
+//! ```text
+//!   Plan ──► World ── next event ──► service | actor | kernel | application
+//!              ▲                          │ effects, in order
+//!              └── queue ◄────────────────┘──► records ──► trace
+//! ```
+//!
+//! A [`world::World`] is a value: it can be cloned, hashed and compared. Everything that is not determined is asked of
+//! [`choices::Choices`]. Nothing here reads a clock, a file or the environment.
 
+pub mod actor;
+pub mod application;
+pub mod choices;
 pub mod database;
+mod examine;
+pub mod fixture;
+pub mod invariant;
+pub mod kernel;
+pub mod message;
+pub mod plan;
+pub mod queue;
+pub mod record;
+pub mod run;
+pub mod service;
+pub mod slots;
 pub mod storage;
+pub mod unhashed;
+pub mod world;

@@ -1,0 +1,446 @@
+//! What a world is built from: a machine, its actors, their scripts. Staging a scenario makes a [`Plan`].
+//!
+//! A plan holds no names that still have to be looked up: writers, volumes and applications are indices into its lists.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, ComponentName};
+use vssim_model::documents::WriterMetadata;
+use vssim_model::hresult::HResult;
+use vssim_model::ids::{Guid, ProviderId, VolumeId, WriterClassId, WriterInstanceId};
+use vssim_model::release::Release;
+use vssim_model::states::{ApplicationLevel, WriterEvent};
+use vssim_model::tables::{ProviderCallback, Tables};
+use vssim_model::time::Ticks;
+use vssim_model::trace::Name;
+
+use crate::database::DatabaseSpec;
+
+/// Everything that is fixed before the first event.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The scenario's name.
+    pub name: String,
+    /// The SHA-256 of the scenario's text.
+    pub sha256: String,
+    /// The Windows release simulated.
+    pub release: Release,
+    /// The FILETIME of tick 0.
+    pub start: u64,
+    /// Disks.
+    pub disks: Vec<DiskPlan>,
+    /// Volumes.
+    pub volumes: Vec<VolumePlan>,
+    /// Writers.
+    pub writers: Vec<WriterPlan>,
+    /// Providers, the system provider among them.
+    pub providers: Vec<ProviderPlan>,
+    /// Applications.
+    pub applications: Vec<ApplicationPlan>,
+    /// Requesters.
+    pub requesters: Vec<RequesterPlan>,
+    /// The kernel.
+    pub kernel: KernelPlan,
+    /// Defects planted in the VSS service, for the tests of the rules that bind it.
+    pub defects: BTreeSet<ServiceDefect>,
+    /// What a search may choose beside the order of events.
+    pub open: OpenChoices,
+    /// The state tables in force.
+    pub tables: Arc<Tables>,
+}
+
+/// A disk.
+#[derive(Clone, Debug)]
+pub struct DiskPlan {
+    /// Its name.
+    pub name: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// A volume.
+#[derive(Clone, Debug)]
+pub struct VolumePlan {
+    /// How the scenario and the trace name it, without trailing backslash: `C:`.
+    pub name: Name,
+    /// Its GUID.
+    pub id: VolumeId,
+    /// Where it lies: disk index, first byte, bytes.
+    pub extents: Vec<(u16, u64, u64)>,
+    /// Which volume holds the diff area of its shadow copies.
+    pub diff_area_on: u16,
+    /// The largest size of that diff area in bytes.
+    pub diff_area_maximum: u64,
+    /// What each shadow copy's diff area gets at first and by how much it grows, in bytes.
+    pub diff_area_growth: (u64, u64),
+    /// Files there at the start, with their sizes in bytes.
+    pub files: Arc<[(String, u64)]>,
+    /// Whether the system provider supports the volume.
+    pub supported: bool,
+}
+
+/// A span of time: a fixed one where both ends are equal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// At least.
+    pub min: Ticks,
+    /// At most.
+    pub max: Ticks,
+}
+
+impl Span {
+    /// Always this long.
+    #[must_use]
+    pub const fn exactly(ticks: Ticks) -> Span {
+        Span { min: ticks, max: ticks }
+    }
+}
+
+/// A writer.
+#[derive(Clone, Debug)]
+pub struct WriterPlan {
+    /// Its name, unique in the plan.
+    pub name: Name,
+    /// Its class.
+    pub class: WriterClassId,
+    /// Its instance, where its metadata document names one; otherwise the run draws one.
+    pub instance: Option<WriterInstanceId>,
+    /// The level at which it freezes.
+    pub level: ApplicationLevel,
+    /// How long it may stay frozen.
+    pub freeze_timeout: Ticks,
+    /// The documents it gives at Identify, the first time the first, and so on; the last one stays.
+    pub documents: Vec<MetadataPlan>,
+    /// What its handlers do; an event without an entry is handled at once and well.
+    pub handlers: BTreeMap<WriterEvent, Script>,
+    /// Something it does by itself, outside of any handler, and when.
+    pub background: Option<(Ticks, Script)>,
+}
+
+/// A Writer Metadata Document and what the service must know of it.
+#[derive(Clone, Debug)]
+pub struct MetadataPlan {
+    /// The document.
+    pub document: WriterMetadata,
+    /// Its text as it came from Windows; otherwise the run writes the document.
+    pub text: Option<Arc<str>>,
+    /// Its components by (logical path, name).
+    pub components: Arc<BTreeMap<(String, String), ComponentPlan>>,
+}
+
+/// A component of a writer.
+#[derive(Clone, Debug)]
+pub struct ComponentPlan {
+    /// Whether it is a database rather than a file group.
+    pub database: bool,
+    /// Its file sets, as far as they lie on volumes of the plan.
+    pub files: Arc<[FileSet]>,
+}
+
+/// Files of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSet {
+    /// The volume.
+    pub volume: u16,
+    /// The directory on it, without the volume root and without trailing backslash.
+    pub directory: String,
+    /// The specification, with `*` and `?`.
+    pub specification: String,
+    /// Whether the directories below belong to it.
+    pub recursive: bool,
+}
+
+/// A provider.
+#[derive(Clone, Debug)]
+pub struct ProviderPlan {
+    /// Its name.
+    pub name: Name,
+    /// Its id.
+    pub id: ProviderId,
+    /// Whether it is the system provider.
+    pub system: bool,
+    /// The volumes it supports.
+    pub supports: BTreeSet<u16>,
+    /// What it does at each callback; without an entry it returns `S_OK` and does nothing.
+    pub handlers: BTreeMap<ProviderCallback, Script>,
+}
+
+/// An application with a database.
+#[derive(Clone, Debug)]
+pub struct ApplicationPlan {
+    /// Its name.
+    pub name: Name,
+    /// Volume and path of its log.
+    pub log: (u16, String),
+    /// Volume and path of its pages.
+    pub pages: (u16, String),
+    /// How its database is made.
+    pub database: DatabaseSpec,
+    /// The pause between two writes.
+    pub pause: Span,
+    /// How many transactions it runs; none for no end.
+    pub transactions: Option<u32>,
+}
+
+/// A requester.
+#[derive(Clone, Debug)]
+pub struct RequesterPlan {
+    /// Its name.
+    pub name: Name,
+    /// When it starts.
+    pub starts: Ticks,
+    /// What it does.
+    pub script: Script,
+}
+
+/// The kernel: flush and hold, transactions.
+#[derive(Clone, Debug)]
+pub struct KernelPlan {
+    /// Opening the handles of all volumes of a set.
+    pub open_volumes: Span,
+    /// Flushing one volume.
+    pub flush: Span,
+    /// Freezing the kernel transaction manager.
+    pub freeze_transactions: Span,
+    /// Thawing it.
+    pub thaw_transactions: Span,
+    /// Volumes whose hold lets writes through.
+    pub broken_hold: BTreeSet<u16>,
+}
+
+/// A defect of the service. Each breaks a rule that binds the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ServiceDefect {
+    /// Identify does not reach the last writer.
+    IdentifySkipsAWriter,
+    /// A writer without components takes part all the same.
+    UnselectedWriterTakesPart,
+    /// A second StartSnapshotSet is let in while a set is being created.
+    TwoSetsAtOnce,
+    /// Freeze is raised to all levels at once.
+    FreezeOutOfOrder,
+    /// Freeze is raised before every writer returned from PrepareForSnapshot.
+    FreezeBeforePrepare,
+    /// PreCommitSnapshots is called before the writers are frozen.
+    PreCommitBeforeFreeze,
+    /// Writes are held before PreCommitSnapshots.
+    HoldBeforePreCommit,
+    /// CommitSnapshots is called before writes are held.
+    CommitBeforeHold,
+    /// Thaw is raised before PostCommitSnapshots.
+    ThawBeforePostCommit,
+    /// The last frozen writer gets no Thaw.
+    ThawSkipsAWriter,
+    /// PostSnapshot is raised before PreFinalCommitSnapshots.
+    PostSnapshotBeforePreFinalCommit,
+    /// PostFinalCommitSnapshots is called before PostSnapshot.
+    PostFinalCommitBeforePostSnapshot,
+    /// DoSnapshotSet reports its end before PostFinalCommitSnapshots.
+    FinishedEarly,
+    /// A provider's failure is not noticed.
+    ProviderFailureIgnored,
+    /// An unexpected code of a provider reaches the requester as it is.
+    ProviderCodePassedOn,
+    /// A fatal failure at Freeze raises no Abort.
+    NoAbortAfterFreezeFailure,
+    /// A failure before EndPrepareSnapshots is told to the provider.
+    AbortSnapshotsEarly,
+    /// A writer whose PostSnapshot ran gets Abort.
+    AbortAfterPostSnapshot,
+    /// Release raises no BackupShutdown.
+    NoBackupShutdown,
+    /// The freeze window is not watched.
+    NoFreezeWindow,
+    /// Writes stay held past 10 s.
+    NoHoldLimit,
+    /// GetSnapshotProperties answers during the creation.
+    SnapshotVisibleEarly,
+    /// BackupComplete is raised to writers that never took part.
+    BackupCompleteToAll,
+    /// The creation lock is kept for ever.
+    LockKept,
+    /// A writer's state does not change after Freeze.
+    StateNotKept,
+}
+
+/// What a search may choose beside the order of simultaneous events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenChoices {
+    /// Every requester may crash whenever it would go on.
+    pub crashes: bool,
+    /// Every handler of a writer may veto with each of the five codes.
+    pub vetoes: bool,
+}
+
+/// A program that an actor runs. Shared by all clones of a world.
+pub type Script = Arc<[Op]>;
+
+/// One instruction of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Op {
+    /// Time passes.
+    Takes(Span),
+    /// Goes on at another instruction.
+    Jump(u16),
+    /// Never goes on.
+    Hang,
+
+    /// Requester: a call on its backup components object.
+    Backup {
+        /// The call; ids that only the run knows are filled in.
+        call: Template,
+        /// Where to keep the IVssAsync that it gives back.
+        keep: Option<u8>,
+    },
+    /// Requester: a call on an IVssAsync that it keeps.
+    Async {
+        /// Which one.
+        kept: u8,
+        /// The call; its operation is filled in.
+        call: AsyncCall,
+    },
+    /// Requester: goes elsewhere if the last call, or the operation it asked about, failed.
+    IfFailed(u16),
+    /// Requester: goes elsewhere if the last code was this one.
+    IfCode(HResult, u16),
+    /// Requester: goes elsewhere if a gathered writer state is a failure.
+    IfWriterFailed(u16),
+    /// Requester: goes elsewhere if it kept no IVssAsync there (the call that makes it failed).
+    IfNotKept(u8, u16),
+    /// Requester: reads the files of the components it added out of the shadow copies.
+    CopyFiles,
+    /// Requester: its process dies.
+    Crash,
+
+    /// Writer: `SetWriterFailure`.
+    Fail(HResult),
+    /// Writer: any outcome, by choice: none, or one of the five codes.
+    MayVeto,
+    /// Writer: a call on a component of its own, with what it says.
+    Component(ComponentOp),
+    /// Writer: an order to an application; goes on when it is carried out.
+    Order {
+        /// Which application.
+        application: u16,
+        /// What.
+        order: ApplicationCall,
+    },
+    /// Writer: overwrites the start of a file in the shadow copy of its volume.
+    WriteToSnapshot {
+        /// The original volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+        /// What to write.
+        bytes: Arc<[u8]>,
+    },
+    /// Writer: the handler returns.
+    Return(bool),
+
+    /// Provider: makes ready for the shadow copy's commit (allocates the diff areas).
+    PrepareStorage,
+    /// Provider: fixes the content of each shadow copy of the set, one volume after the other.
+    Commit {
+        /// The time between two volumes.
+        gap: Span,
+    },
+    /// Provider: the shadow copies become writable for the writers.
+    MakeWritable,
+    /// Provider: the shadow copies become read-only.
+    MakeReadOnly,
+    /// Provider: gives the storage of the set, or of the shadow copy named, back.
+    Drop,
+    /// Provider: the callback returns. What follows goes on after it.
+    Answer(HResult),
+}
+
+/// A call with the parts that only the run knows left open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Template {
+    /// Nothing is open.
+    Call(BackupComponentsCall),
+    /// `AddComponent`.
+    AddComponent(ComponentOf),
+    /// `SetBackupSucceeded`.
+    SetBackupSucceeded(ComponentOf, bool),
+    /// `SetBackupOptions`.
+    SetBackupOptions(ComponentOf, String),
+    /// `SetPreviousBackupStamp`.
+    SetPreviousBackupStamp(ComponentOf, String),
+    /// `GetSnapshotProperties` of the shadow copy of a volume.
+    GetSnapshotProperties(u16),
+    /// `DisableWriterInstances`.
+    DisableWriterInstance(u16),
+    /// `GetWriterStatus` of every writer, one call after the other, after `GetWriterStatusCount`.
+    EachWriterStatus,
+    /// `GetWriterMetadata` of every writer, one call after the other, after `GetWriterMetadataCount`.
+    EachWriterMetadata,
+}
+
+/// A component by the writer's index.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ComponentOf {
+    /// The writer.
+    pub writer: u16,
+    /// Its logical path; empty for none.
+    pub logical_path: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl ComponentOf {
+    /// The full name.
+    #[must_use]
+    pub fn named(&self, class: WriterClassId, instance: WriterInstanceId) -> ComponentName {
+        ComponentName { instance, writer: class, logical_path: self.logical_path.clone(), name: self.name.clone() }
+    }
+}
+
+/// What a writer says of a component of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named as the methods of IVssComponent are: component, text")]
+pub enum ComponentOp {
+    SetBackupMetadata(ComponentOf, String),
+    SetBackupStamp(ComponentOf, String),
+    SetPrepareForBackupFailureMsg(ComponentOf, String),
+    SetPostSnapshotFailureMsg(ComponentOf, String),
+    GetBackupSucceeded(ComponentOf),
+}
+
+/// Somebody in a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "the parts, with the index into the plan's list")]
+pub enum ActorId {
+    Service,
+    Kernel,
+    Requester(u16),
+    Writer(u16),
+    Provider(u16),
+    Application(u16),
+}
+
+/// The name of the VSS service in a trace.
+pub const SERVICE: &str = "VSS";
+/// The name of the kernel in a trace.
+pub const KERNEL: &str = "Kernel";
+/// The Shadow Copy Optimization Writer: it takes every event although it has no component (docs/choices.md, C-42).
+pub const SHADOW_COPY_OPTIMIZATION_WRITER: WriterClassId =
+    WriterClassId(Guid(0x4dc3_bdd4_ab48_4d07_adb0_3bee_2926_fd7f));
+
+impl Plan {
+    /// An actor's name in the trace.
+    #[must_use]
+    pub fn name_of(&self, actor: ActorId) -> &str {
+        match actor {
+            ActorId::Service => SERVICE,
+            ActorId::Kernel => KERNEL,
+            ActorId::Requester(index) => self.requesters.get(usize::from(index)).map_or("?", |plan| &plan.name),
+            ActorId::Writer(index) => self.writers.get(usize::from(index)).map_or("?", |plan| &plan.name),
+            ActorId::Provider(index) => self.providers.get(usize::from(index)).map_or("?", |plan| &plan.name),
+            ActorId::Application(index) => self.applications.get(usize::from(index)).map_or("?", |plan| &plan.name),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A run from its first event to its last.
+
+use std::sync::Arc;
+
+use vssim_model::time::Ticks;
+use vssim_model::trace::{Actor, FORMAT, Header, Role, Trace};
+
+use crate::application::{Application, SetUpError};
+use crate::choices::{Choices, Seeded};
+use crate::invariant::Broken;
+use crate::plan::{ActorId, Plan};
+use crate::record::{Full, Off, Recorder};
+use crate::storage::{AreaSettings, DiskExtent, MountPoint, Storage, VolumeSpec};
+use crate::world::{Step, World};
+
+/// The most events of a run. A run that is longer is stuck in a loop.
+pub const MAXIMUM_EVENTS: u64 = 50_000_000;
+/// The longest run in virtual time: a day.
+pub const MAXIMUM_TIME: Ticks = Ticks::from_secs(24 * 60 * 60);
+/// How many blocks share a page of memory on a volume of ordinary size.
+const BLOCKS_A_PAGE: u32 = 16;
+/// Volumes of at most so many blocks get pages of one block, so that clones for a search copy little.
+const SMALL_VOLUME: u64 = 256;
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The world at its end.
+    pub world: World,
+    /// The invariant that was broken, if one was.
+    pub broken: Option<Broken>,
+    /// Whether the run was ended because it did not end by itself.
+    pub endless: bool,
+    /// How many events there were.
+    pub events: u64,
+}
+
+/// Builds the world of a plan.
+///
+/// # Errors
+/// If a disk, a volume, a file or a database of the plan cannot be made.
+pub fn build(plan: &Arc<Plan>, choices: &mut dyn Choices) -> Result<World, SetUpError> {
+    let mut storage = Storage::new();
+    for disk in &plan.disks {
+        storage.add_disk(&disk.name, disk.bytes)?;
+    }
+    for volume in &plan.volumes {
+        let extents: Vec<DiskExtent> = volume
+            .extents
+            .iter()
+            .map(|&(disk, offset, length)| DiskExtent { disk: u32::from(disk), offset, length })
+            .collect();
+        let blocks = extents.iter().map(|extent| extent.length).sum::<u64>() / crate::storage::BLOCK_BYTES;
+        let blocks_a_page = if blocks <= SMALL_VOLUME { 1 } else { BLOCKS_A_PAGE };
+        let mount = mount_point(&volume.name);
+        storage.add_volume(VolumeSpec { id: volume.id, mount, extents, blocks_a_page })?;
+    }
+    for volume in &plan.volumes {
+        if let Some(host) = plan.volumes.get(usize::from(volume.diff_area_on)) {
+            let (initial, step) = volume.diff_area_growth;
+            let maximum = Some(volume.diff_area_maximum);
+            storage.set_area(volume.id, AreaSettings { host: host.id, initial, step, maximum })?;
+        }
+        for (path, bytes) in volume.files.iter() {
+            storage.create_file(volume.id, path, *bytes)?;
+        }
+    }
+    for &volume in &plan.kernel.broken_hold {
+        if let Some(volume) = plan.volumes.get(usize::from(volume)) {
+            storage.set_gate_broken(volume.id, true)?;
+        }
+    }
+    let id = |index: u16| plan.volumes.get(usize::from(index)).map(|volume| volume.id).unwrap_or_default();
+    let applications: Result<Vec<Application>, SetUpError> =
+        plan.applications.iter().map(|application| Application::set_up(application, &mut storage, id)).collect();
+    Ok(World::assemble(Arc::clone(plan), storage, applications?, choices))
+}
+
+fn mount_point(name: &str) -> Option<MountPoint> {
+    let mut letters = name.chars();
+    match (letters.next(), letters.next(), letters.next()) {
+        (Some(letter), Some(':'), None) if letter.is_ascii_alphabetic() => {
+            Some(MountPoint::Letter(letter.to_ascii_uppercase()))
+        }
+        _ => Some(MountPoint::Folder(format!("{}\\", name.trim_end_matches('\\')))),
+    }
+}
+
+/// Runs a world to its end.
+pub fn drive(mut world: World, choices: &mut dyn Choices, recorder: &mut dyn Recorder) -> Outcome {
+    let mut step = Step { choices, recorder };
+    let mut events = 0;
+    let mut endless = false;
+    let broken = loop {
+        match world.step(&mut step) {
+            Ok(true) => {}
+            Ok(false) => break None,
+            Err(broken) => break Some(broken),
+        }
+        events += 1;
+        if events >= MAXIMUM_EVENTS || world.now >= MAXIMUM_TIME {
+            endless = true;
+            break None;
+        }
+    };
+    Outcome { world, broken, endless, events }
+}
+
+/// Runs a plan with a seed and keeps the trace.
+///
+/// # Errors
+/// If the world cannot be built.
+pub fn run(plan: &Arc<Plan>, seed: u64) -> Result<(Outcome, Trace), SetUpError> {
+    let mut choices = Seeded::new(seed);
+    let world = build(plan, &mut choices)?;
+    let header = header(&world, seed);
+    let mut recorder = Full::default();
+    let outcome = drive(world, &mut choices, &mut recorder);
+    Ok((outcome, recorder.into_trace(header)))
+}
+
+/// Runs a plan with a seed and keeps nothing but the end.
+///
+/// # Errors
+/// If the world cannot be built.
+pub fn run_unrecorded(plan: &Arc<Plan>, seed: u64) -> Result<Outcome, SetUpError> {
+    let mut choices = Seeded::new(seed);
+    let world = build(plan, &mut choices)?;
+    Ok(drive(world, &mut choices, &mut Off))
+}
+
+/// The first line of the trace of a world.
+#[must_use]
+pub fn header(world: &World, seed: u64) -> Header {
+    let plan = &world.plan;
+    let actor = |id: ActorId, role: Role| Actor { name: plan.name_of(id).into(), role };
+    let mut actors = vec![actor(ActorId::Service, Role::Service), actor(ActorId::Kernel, Role::Kernel)];
+    for index in 0..u16::try_from(plan.requesters.len()).unwrap_or(u16::MAX) {
+        actors.push(actor(ActorId::Requester(index), Role::Requester));
+    }
+    for (index, (writer, &instance)) in (0_u16..).zip(plan.writers.iter().zip(world.instances.iter())) {
+        let role =
+            Role::Writer { class: writer.class, instance, level: writer.level, freeze_timeout: writer.freeze_timeout };
+        actors.push(actor(ActorId::Writer(index), role));
+    }
+    for (index, provider) in (0_u16..).zip(&plan.providers) {
+        actors.push(actor(ActorId::Provider(index), Role::Provider { id: provider.id }));
+    }
+    for index in 0..u16::try_from(plan.applications.len()).unwrap_or(u16::MAX) {
+        actors.push(actor(ActorId::Application(index), Role::Application));
+    }
+    Header {
+        format: FORMAT,
+        vssim: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: plan.name.clone(),
+        scenario_sha256: plan.sha256.clone(),
+        seed: seed.to_string(),
+        release: plan.release.to_string(),
+        start: plan.start.to_string(),
+        actors,
+    }
+}

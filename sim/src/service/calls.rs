@@ -1,0 +1,580 @@
+//! The methods of IVssBackupComponents and IVssAsync as the service answers them, and the calls of writers.
+//!
+//! Whether a method is in sequence is asked of the requester's table; here its arguments are judged and its effect
+//! happens. A call that fails changes nothing.
+
+use vssim_model::api::{
+    AsyncCall, BackupComponentsCall, BackupType, Call, ComponentCall, ComponentName, Out, SnapshotProperties,
+    SoftwareProviderCall, WriterCall,
+};
+use vssim_model::context::Context;
+use vssim_model::hresult::HResult;
+use vssim_model::ids::{ProviderId, SnapshotId, SnapshotSetId};
+use vssim_model::states::SnapshotState;
+use vssim_model::tables::{
+    Outcome, ProviderCallback, ProviderState, RequesterGuard, RequesterInput, RequesterState, SnapshotInput,
+};
+use vssim_model::time::Ticks;
+use vssim_model::trace::What;
+
+use super::creation::Creation;
+use super::ending::Closing;
+use super::operation::{Kind, Search};
+use super::{Effect, MAXIMUM_VOLUMES, Note, Object, Service, Set, Shadow, Target};
+use crate::message::Slot;
+use crate::plan::{ComponentOf, ServiceDefect};
+use crate::unhashed::Unhashed;
+
+/// What a method does: answer at once, or later.
+enum Done {
+    Now(Out),
+    Later,
+}
+
+impl Service {
+    /// A requester calls. `object` is the number of its backup components object; 0 where it has none.
+    pub fn requester_calls(&mut self, slot: Slot, requester: u16, object: u32, call: &Call, now: Ticks) {
+        match call {
+            Call::BackupComponents(BackupComponentsCall::CreateVssBackupComponents) => self.create(slot, requester),
+            Call::BackupComponents(call) => self.object_call(slot, object, call, now),
+            Call::Async(call) => self.async_call(slot, requester, call),
+            _ => self.give(slot, HResult::E_NOTIMPL, Out::Nothing),
+        }
+    }
+
+    fn create(&mut self, slot: Slot, requester: u16) {
+        self.objects_made.0 += 1;
+        let number = self.objects_made.0;
+        self.objects.insert(Object {
+            requester,
+            number: Unhashed(number),
+            state: RequesterState::ObjectCreated,
+            context: 0,
+            done: std::collections::BTreeSet::new(),
+            select_components: false,
+            disabled: std::collections::BTreeSet::new(),
+            identified: Vec::new(),
+            components: Vec::new(),
+            succeeded: std::collections::BTreeMap::new(),
+            notes: std::collections::BTreeMap::new(),
+            participants: Vec::new(),
+            set: None,
+            statuses: None,
+            backup_type: BackupType::Full,
+            flags: (false, false),
+        });
+        self.give(slot, HResult::S_OK, Out::Object(number));
+    }
+
+    fn object_call(&mut self, slot: Slot, number: u32, call: &BackupComponentsCall, now: Ticks) {
+        let found = self.objects.iter().find(|(_, object)| object.number.0 == number).map(|(index, _)| index);
+        let Some(index) = found else {
+            // A pointer to a released object: the documents promise nothing; see docs/choices.md, S-01.
+            self.give(slot, HResult::VSS_E_BAD_STATE, Out::Nothing);
+            return;
+        };
+        let input = RequesterInput::from(call);
+        let state = self.objects.get(index).map_or(RequesterState::Released, |object| object.state);
+        let tables = std::sync::Arc::clone(&self.plan.tables);
+        let own =
+            matches!(call, BackupComponentsCall::GetSnapshotProperties { snapshot } if self.owns(index, *snapshot));
+        let outcome = tables.requester.step(state, input, |guard| self.holds(index, guard, own));
+        let next = match outcome {
+            Outcome::Refused(refusal) => {
+                tracing::debug!(method = call.method(), %refusal, "refused");
+                return self.give(slot, refusal.code, Out::Nothing);
+            }
+            Outcome::Ignored => return self.give(slot, HResult::S_OK, Out::Nothing),
+            Outcome::Moved(next) => next,
+            Outcome::Stayed => state,
+        };
+        // Moved first: an operation that ends at once moves the object on.
+        self.set_state(index, next);
+        match self.perform(slot, index, call, now) {
+            Ok(Done::Now(out)) => self.give(slot, HResult::S_OK, out),
+            Ok(Done::Later) => {}
+            Err(code) => {
+                self.set_state(index, state);
+                self.give(slot, code, Out::Nothing);
+            }
+        }
+    }
+
+    fn set_state(&mut self, index: u32, state: RequesterState) {
+        if let Some(object) = self.objects.get_mut(index) {
+            object.state = state;
+        }
+    }
+
+    /// The end of an asynchronous operation moves its object.
+    pub(super) fn move_object(&mut self, index: u32, input: RequesterInput) {
+        let Some(state) = self.objects.get(index).map(|object| object.state) else { return };
+        let tables = std::sync::Arc::clone(&self.plan.tables);
+        if let Ok(next) = tables.requester.step(state, input, |guard| self.holds(index, guard, false)).state(state) {
+            self.set_state(index, next);
+        }
+        if input == RequesterInput::Finished(vssim_model::tables::Operation::GatherWriterMetadata)
+            && let Some(object) = self.objects.get_mut(index)
+        {
+            object.done.extend([RequesterGuard::MetadataCame, RequesterGuard::MetadataHeld]);
+        }
+    }
+
+    fn holds(&self, index: u32, guard: RequesterGuard, own: bool) -> bool {
+        let Some(object) = self.objects.get(index) else { return false };
+        match guard {
+            RequesterGuard::WithWriters => self.with_writers(object),
+            RequesterGuard::ContextAll => object.context == u32::MAX,
+            RequesterGuard::OtherSetInProgress => {
+                let other = self.lock.is_some_and(|set| object.set != Some(set));
+                other && !self.has(ServiceDefect::TwoSetsAtOnce)
+            }
+            RequesterGuard::OwnSnapshot => own,
+            remembered => object.done.contains(&remembered),
+        }
+    }
+
+    fn with_writers(&self, object: &Object) -> bool {
+        Context::from_bits(object.context).is_ok_and(|context| context.involves_writers())
+    }
+
+    fn owns(&self, index: u32, snapshot: SnapshotId) -> bool {
+        let set = self.objects.get(index).and_then(|object| object.set).and_then(|set| self.sets.get(set));
+        set.is_some_and(|set| set.shadows.iter().any(|shadow| shadow.id.0 == snapshot))
+    }
+
+    fn perform(&mut self, slot: Slot, index: u32, call: &BackupComponentsCall, now: Ticks) -> Result<Done, HResult> {
+        use BackupComponentsCall as B;
+        let nothing = Ok(Done::Now(Out::Nothing));
+        match call {
+            B::GatherWriterMetadata => self.start_async(slot, index, Kind::GatherMetadata, now),
+            B::GatherWriterStatus => self.start_async(slot, index, Kind::GatherStatus, now),
+            B::PrepareForBackup => self.prepare_for_backup(slot, index, now),
+            B::DoSnapshotSet => self.do_snapshot_set(slot, index, now),
+            B::BackupComplete => self.start_async(slot, index, Kind::BackupComplete, now),
+            B::AbortBackup => self.stop_then(Some(slot), index, Kind::Abort, now),
+            B::Release => self.stop_then(Some(slot), index, Kind::Close(Closing::Delete), now),
+            B::IsVolumeSupported { provider, volume } => {
+                let search = self.search(volume, *provider)?;
+                self.start_call(slot, index, Kind::IsSupported(search), now);
+            }
+            B::AddToSnapshotSet { volume, provider } => {
+                let search = self.search(volume, *provider)?;
+                self.check_addition(index, search.volume)?;
+                self.start_call(slot, index, Kind::AddVolume(search), now);
+            }
+            B::StartSnapshotSet => return Ok(Done::Now(self.start_set(index))),
+            B::AddComponent(component) => {
+                return self.add_component(index, component).map(|()| Done::Now(Out::Nothing));
+            }
+            B::GetWriterMetadataCount
+            | B::GetWriterStatusCount
+            | B::GetWriterMetadata { .. }
+            | B::GetWriterStatus { .. } => {
+                return self.gathered(index, call).map(Done::Now);
+            }
+            B::GetSnapshotProperties { snapshot } => return self.properties(*snapshot).map(Done::Now),
+            B::SaveAsXML => return Ok(Done::Now(self.save_as_xml(index))),
+            B::CreateVssBackupComponents => return nothing,
+            _ => return self.keep(index, call).map(|()| Done::Now(Out::Nothing)),
+        }
+        Ok(Done::Later)
+    }
+
+    /// The methods that only store something with the object.
+    fn keep(&mut self, index: u32, call: &BackupComponentsCall) -> Result<(), HResult> {
+        use BackupComponentsCall as B;
+        match call {
+            B::SetContext { context } => {
+                Context::from_bits(*context).map_err(|error| error.hresult())?;
+                let Some(object) = self.objects.get_mut(index) else { return Err(HResult::VSS_E_BAD_STATE) };
+                object.context = *context;
+                object.done.insert(RequesterGuard::ContextSet);
+            }
+            B::SetBackupState { select_components, bootable_system_state, backup_type, partial_file_support } => {
+                let Some(object) = self.objects.get_mut(index) else { return Err(HResult::VSS_E_BAD_STATE) };
+                object.select_components = *select_components;
+                object.backup_type = *backup_type;
+                object.flags = (*bootable_system_state, *partial_file_support);
+                object.done.insert(RequesterGuard::BackupStateSet);
+            }
+            B::EnableWriterClasses { classes } => self.enable(index, |class| classes.contains(&class), true),
+            B::DisableWriterClasses { classes } => self.enable(index, |class| classes.contains(&class), false),
+            B::DisableWriterInstances { instances } => {
+                let named: Vec<u16> = (0_u16..)
+                    .zip(&self.writers)
+                    .filter(|(_, writer)| instances.contains(&writer.instance.0))
+                    .map(|(index, _)| index)
+                    .collect();
+                if let Some(object) = self.objects.get_mut(index) {
+                    object.disabled.extend(named);
+                }
+            }
+            B::FreeWriterMetadata => self.forget(index, RequesterGuard::MetadataHeld),
+            B::FreeWriterStatus => self.forget(index, RequesterGuard::StatusHeld),
+            B::SetBackupSucceeded { component, succeeded } => {
+                let of = self.component_added(index, component)?;
+                if let Some(object) = self.objects.get_mut(index) {
+                    object.succeeded.insert(of, *succeeded);
+                }
+            }
+            B::SetBackupOptions { component, options } => {
+                self.annotate(index, component, Note::BackupOptions, options)?;
+            }
+            B::SetPreviousBackupStamp { component, stamp } => {
+                self.annotate(index, component, Note::PreviousBackupStamp, stamp)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, index: u32, guard: RequesterGuard) {
+        if let Some(object) = self.objects.get_mut(index) {
+            object.done.remove(&guard);
+        }
+    }
+
+    fn enable(&mut self, index: u32, named: impl Fn(vssim_model::ids::WriterClassId) -> bool, enable: bool) {
+        let plan = std::sync::Arc::clone(&self.plan);
+        let Some(object) = self.objects.get_mut(index) else { return };
+        for (writer, plan) in (0_u16..).zip(&plan.writers) {
+            match (enable, named(plan.class)) {
+                // Enabling some classes leaves out all others (EnableWriterClasses).
+                (true, false) | (false, true) => {
+                    object.disabled.insert(writer);
+                }
+                (true, true) => {
+                    object.disabled.remove(&writer);
+                }
+                (false, false) => {}
+            }
+        }
+    }
+
+    fn prepare_for_backup(&mut self, slot: Slot, index: u32, now: Ticks) {
+        let mut participants = self.participants(index);
+        if let Some(object) = self.objects.get_mut(index) {
+            object.participants.clone_from(&participants);
+        }
+        participants.reverse();
+        self.start_async(slot, index, Kind::PrepareForBackup(participants), now);
+    }
+
+    fn do_snapshot_set(&mut self, slot: Slot, index: u32, now: Ticks) {
+        let Some(object) = self.objects.get(index) else { return };
+        let Some(set) = object.set else { return };
+        let with_writers = self.with_writers(object);
+        let transactions = self.plan.release.freezes_transactions();
+        let creation = Creation::new(set, with_writers, transactions, |defect| self.plan.defects.contains(&defect));
+        self.start_async(slot, index, Kind::Create(creation), now);
+    }
+
+    /// StartSnapshotSet makes the set's id and takes the system-wide lock; providers are not asked (BKP-ORD-025).
+    fn start_set(&mut self, index: u32) -> Out {
+        let id = SnapshotSetId(self.new_guid());
+        let set =
+            Set { id: Unhashed(id), object: index, shadows: Vec::new(), providers: std::collections::BTreeMap::new() };
+        let set = self.sets.insert(set);
+        self.lock = Some(set);
+        if let Some(object) = self.objects.get_mut(index) {
+            object.set = Some(set);
+            object.done.insert(RequesterGuard::SetStarted);
+        }
+        self.record(What::CreationLock { holder: Some(id) });
+        Out::SnapshotSet(id)
+    }
+
+    /// The volume's index by the name that a requester gives.
+    fn volume(&self, name: &str) -> Result<u16, HResult> {
+        // The trailing backslash is required (API-034).
+        let bare = name.strip_suffix('\\').ok_or(HResult::E_INVALIDARG)?;
+        let found = (0_u16..).zip(&self.plan.volumes).find(|(_, volume)| {
+            volume.name.trim_end_matches('\\').eq_ignore_ascii_case(bare)
+                || volume.id.guid_name().eq_ignore_ascii_case(name)
+        });
+        found.map(|(index, _)| index).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)
+    }
+
+    /// The providers to ask: the named one, or software providers before the system provider.
+    fn search(&self, volume: &str, provider: ProviderId) -> Result<Search, HResult> {
+        let volume = self.volume(volume)?;
+        let mut candidates: Vec<u16> = (0_u16..)
+            .zip(&self.plan.providers)
+            .filter(|(_, plan)| provider.is_null() || plan.id == provider)
+            .map(|(index, _)| index)
+            .collect();
+        if candidates.is_empty() && !provider.is_null() {
+            return Err(HResult::VSS_E_PROVIDER_NOT_REGISTERED);
+        }
+        // The next one stands last: the system provider first in the list is asked last.
+        candidates.sort_by_key(|&index| self.plan.providers.get(usize::from(index)).is_some_and(|plan| !plan.system));
+        Ok(Search { volume, named: !provider.is_null(), candidates, found: None })
+    }
+
+    fn check_addition(&self, index: u32, volume: u16) -> Result<(), HResult> {
+        let set = self.objects.get(index).and_then(|object| object.set).and_then(|set| self.sets.get(set));
+        let Some(set) = set else { return Err(HResult::VSS_E_BAD_STATE) };
+        if set.shadows.iter().any(|shadow| shadow.volume == volume) {
+            return Err(HResult::E_INVALIDARG);
+        }
+        if set.shadows.len() >= MAXIMUM_VOLUMES {
+            return Err(HResult::VSS_E_MAXIMUM_NUMBER_OF_VOLUMES_REACHED);
+        }
+        Ok(())
+    }
+
+    /// Asks the next provider whether it supports the volume. False when the search is over.
+    pub(super) fn ask_next_provider(&mut self, operation: u32) -> bool {
+        let Some(running) = self.operations.get_mut(operation) else { return false };
+        let object = running.object;
+        let (search, adds) = match &mut running.kind {
+            Kind::IsSupported(search) => (search, false),
+            Kind::AddVolume(search) => (search, true),
+            _ => return false,
+        };
+        let volume = search.volume;
+        if let Some(provider) = search.found {
+            return adds && self.begin_prepare(operation, object, provider, volume);
+        }
+        let Some(provider) = search.candidates.pop() else {
+            if adds {
+                let named = search.named;
+                let code = if named {
+                    HResult::VSS_E_VOLUME_NOT_SUPPORTED_BY_PROVIDER
+                } else {
+                    HResult::VSS_E_VOLUME_NOT_SUPPORTED
+                };
+                running.failure.get_or_insert(code);
+            }
+            return false;
+        };
+        let context = self.objects.get(object).map_or(0, |object| object.context);
+        let Some(name) = self.plan.volumes.get(usize::from(volume)).map(|volume| volume.id.guid_name()) else {
+            return false;
+        };
+        let step = ProviderCallback::IsVolumeSupported;
+        let delivery = self.deliver(Some(operation), Target::Provider(provider, step));
+        let call = Call::SoftwareProvider(SoftwareProviderCall::IsVolumeSupported { context, volume: name });
+        let set = self.objects.get(object).and_then(|object| object.set).unwrap_or(u32::MAX);
+        self.effect(Effect::Callback { delivery, provider, call, step, set, volume: Some(volume) });
+        true
+    }
+
+    /// A provider said whether it supports the volume: `S_OK` for yes.
+    pub(super) fn provider_supports(&mut self, provider: u16, code: HResult, operation: Option<u32>) {
+        let Some(running) = operation.and_then(|operation| self.operations.get_mut(operation)) else { return };
+        if let Kind::IsSupported(search) | Kind::AddVolume(search) = &mut running.kind
+            && code == HResult::S_OK
+        {
+            search.found = Some(provider);
+        }
+    }
+
+    /// Enters the volume into the set and calls BeginPrepareSnapshot, inside AddToSnapshotSet.
+    fn begin_prepare(&mut self, operation: u32, object: u32, provider: u16, volume: u16) -> bool {
+        let snapshot = SnapshotId(self.new_guid());
+        self.devices_made.0 += 1;
+        let device = Unhashed(self.devices_made.0);
+        let Some(context) = self.objects.get(object).map(|object| object.context) else { return false };
+        let Some(set) = self.objects.get(object).and_then(|object| object.set) else { return false };
+        let Some(name) = self.plan.volumes.get(usize::from(volume)).map(|volume| volume.id.guid_name()) else {
+            return false;
+        };
+        let Some(found) = self.sets.get_mut(set) else { return false };
+        let id = found.id.0;
+        let state = SnapshotState::Unknown;
+        found.providers.entry(provider).or_insert(ProviderState::Idle);
+        found.shadows.push(Shadow {
+            id: Unhashed(snapshot),
+            volume,
+            provider,
+            state,
+            device,
+            committed: Unhashed(Ticks::ZERO),
+        });
+        if let Some(running) = self.operations.get_mut(operation) {
+            let found = Some(provider);
+            running.kind = Kind::BeginPrepare(Search { volume, named: false, candidates: Vec::new(), found });
+        }
+        let step = ProviderCallback::BeginPrepareSnapshot;
+        let delivery = self.deliver(Some(operation), Target::Provider(provider, step));
+        let begin = SoftwareProviderCall::BeginPrepareSnapshot { set: id, snapshot, volume: name, context };
+        self.effect(Effect::Callback {
+            delivery,
+            provider,
+            call: Call::SoftwareProvider(begin),
+            step,
+            set,
+            volume: Some(volume),
+        });
+        true
+    }
+
+    /// BeginPrepareSnapshot returned: the shadow copy is being prepared, or the volume is not in the set after all.
+    pub(super) fn volume_added(&mut self, operation: u32) -> bool {
+        let Some(running) = self.operations.get(operation) else { return false };
+        let failed = running.failure.is_some();
+        let Some(set) = self.objects.get(running.object).and_then(|object| object.set) else { return false };
+        let Some(last) = self.sets.get(set).and_then(|set| set.shadows.len().checked_sub(1)) else { return false };
+        if !failed {
+            self.move_shadow(set, last, SnapshotInput::Added);
+        } else if let Some(set) = self.sets.get_mut(set) {
+            set.shadows.pop();
+        }
+        false
+    }
+
+    fn add_component(&mut self, index: u32, name: &ComponentName) -> Result<(), HResult> {
+        let Some(object) = self.objects.get(index) else { return Err(HResult::VSS_E_BAD_STATE) };
+        let of = self.component_of(name).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+        // Without components being selected there is nothing to add to (SetBackupState).
+        if !object.identified.contains(&of.writer) {
+            return Err(HResult::VSS_E_OBJECT_NOT_FOUND);
+        }
+        let version = usize::from(self.writers.get(usize::from(of.writer)).map_or(0, |writer| writer.identified));
+        let documents = self.plan.writers.get(usize::from(of.writer)).map(|plan| &plan.documents);
+        let document = documents.and_then(|documents| documents.get(version).or_else(|| documents.last()));
+        let key = (of.logical_path.clone(), of.name.clone());
+        if !document.is_some_and(|document| document.components.contains_key(&key)) {
+            return Err(HResult::VSS_E_OBJECT_NOT_FOUND);
+        }
+        if object.components.contains(&of) {
+            return Err(HResult::VSS_E_OBJECT_ALREADY_EXISTS);
+        }
+        if let Some(object) = self.objects.get_mut(index) {
+            object.components.push(of);
+        }
+        Ok(())
+    }
+
+    fn component_of(&self, name: &ComponentName) -> Option<ComponentOf> {
+        let (writer, _) =
+            (0_u16..).zip(&self.plan.writers).zip(&self.writers).find_map(|((index, plan), writer)| {
+                (plan.class == name.writer && writer.instance.0 == name.instance).then_some((index, plan))
+            })?;
+        Some(ComponentOf { writer, logical_path: name.logical_path.clone(), name: name.name.clone() })
+    }
+
+    fn component_added(&self, index: u32, name: &ComponentName) -> Result<ComponentOf, HResult> {
+        let of = self.component_of(name).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+        let added = self.objects.get(index).is_some_and(|object| object.components.contains(&of));
+        if added { Ok(of) } else { Err(HResult::VSS_E_OBJECT_NOT_FOUND) }
+    }
+
+    fn annotate(&mut self, index: u32, name: &ComponentName, note: Note, text: &str) -> Result<(), HResult> {
+        let of = self.component_added(index, name)?;
+        if let Some(object) = self.objects.get_mut(index) {
+            object.notes.insert((of, note), text.to_owned());
+        }
+        Ok(())
+    }
+
+    fn gathered(&mut self, index: u32, call: &BackupComponentsCall) -> Result<Out, HResult> {
+        use BackupComponentsCall as B;
+        let Some(object) = self.objects.get(index) else { return Err(HResult::VSS_E_BAD_STATE) };
+        let count = |length: usize| Out::Count(u32::try_from(length).unwrap_or(u32::MAX));
+        let statuses = object.statuses.as_deref().unwrap_or_default();
+        match call {
+            B::GetWriterMetadataCount => Ok(count(object.identified.len())),
+            B::GetWriterStatusCount => Ok(count(statuses.len())),
+            B::GetWriterStatus { index } => {
+                let status = statuses.get(*index as usize).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+                Ok(Out::WriterStatus(status.clone()))
+            }
+            B::GetWriterMetadata { index } => {
+                let writer = *object.identified.get(*index as usize).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+                let document = self.metadata_of(writer).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+                Ok(Out::Document(document.sha256.clone()))
+            }
+            _ => Err(HResult::E_INVALIDARG),
+        }
+    }
+
+    /// A requester can only see created shadow copies (API-039).
+    fn properties(&self, snapshot: SnapshotId) -> Result<Out, HResult> {
+        let early = self.has(ServiceDefect::SnapshotVisibleEarly);
+        let found = self.sets.iter().find_map(|(_, set)| {
+            let shadow = set.shadows.iter().find(|shadow| shadow.id.0 == snapshot)?;
+            (shadow.state == SnapshotState::Created || early).then_some((set, shadow))
+        });
+        let (set, shadow) = found.ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+        let volume = self.plan.volumes.get(usize::from(shadow.volume)).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+        let provider = self.plan.providers.get(usize::from(shadow.provider)).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+        let context = self.objects.get(set.object).map_or(0, |object| object.context);
+        Ok(Out::SnapshotProperties(SnapshotProperties {
+            snapshot,
+            set: set.id.0,
+            count: u32::try_from(set.shadows.len()).unwrap_or(u32::MAX),
+            device: format!(r"\\?\GLOBALROOT\Device\HarddiskVolumeShadowCopy{}", shadow.device.0),
+            volume: volume.id.guid_name(),
+            provider: provider.id,
+            attributes: context,
+            created: shadow.committed.0,
+        }))
+    }
+
+    fn async_call(&mut self, slot: Slot, requester: u16, call: &AsyncCall) {
+        let (AsyncCall::Wait { operation, .. }
+        | AsyncCall::QueryStatus { operation }
+        | AsyncCall::Cancel { operation }) = call
+        else {
+            return self.give(slot, HResult::E_NOTIMPL, Out::Nothing);
+        };
+        let index = (operation.0 as usize).wrapping_sub(1);
+        if self.asyncs.get(index).is_none_or(|known| known.requester != requester) {
+            return self.give(slot, HResult::E_INVALIDARG, Out::Nothing);
+        }
+        match call {
+            AsyncCall::Wait { .. } => self.wait(slot, index),
+            AsyncCall::Cancel { .. } => {
+                let code = self.cancel(index);
+                self.give(slot, code, Out::Nothing);
+            }
+            _ => {
+                let outcome = self.asyncs.get(index).map_or(HResult::E_INVALIDARG, |known| known.outcome);
+                self.give(slot, HResult::S_OK, Out::Status(outcome));
+            }
+        }
+    }
+
+    /// A writer calls, inside the handler of the delivery given, or outside of any.
+    pub fn writer_calls(&mut self, slot: Slot, writer: u16, delivery: Option<u32>, call: &Call) {
+        let result = match call {
+            Call::Writer(WriterCall::SetWriterFailure { failure }) => {
+                Ok(Out::Nothing).and_then(|out| match self.set_writer_failure(delivery, *failure) {
+                    HResult::S_OK => Ok(out),
+                    code => Err(code),
+                })
+            }
+            Call::Component(call) => self.component_call(writer, call),
+            _ => Err(HResult::E_NOTIMPL),
+        };
+        match result {
+            Ok(out) => self.give(slot, HResult::S_OK, out),
+            Err(code) => self.give(slot, code, Out::Nothing),
+        }
+    }
+
+    fn component_call(&mut self, writer: u16, call: &ComponentCall) -> Result<Out, HResult> {
+        let session = self.writers.get(usize::from(writer)).and_then(|writer| writer.session);
+        let index = session.ok_or(HResult::VSS_E_BAD_STATE)?;
+        let (component, note, text) = match call {
+            ComponentCall::SetBackupMetadata { component, metadata } => (component, Note::BackupMetadata, metadata),
+            ComponentCall::SetBackupStamp { component, stamp } => (component, Note::BackupStamp, stamp),
+            ComponentCall::SetPrepareForBackupFailureMsg { component, message } => {
+                (component, Note::PrepareForBackupFailureMsg, message)
+            }
+            ComponentCall::SetPostSnapshotFailureMsg { component, message } => {
+                (component, Note::PostSnapshotFailureMsg, message)
+            }
+            ComponentCall::GetBackupSucceeded { component } => {
+                let of = self.component_added(index, component)?;
+                let succeeded = self.objects.get(index).and_then(|object| object.succeeded.get(&of).copied());
+                return Ok(Out::Flag(succeeded.unwrap_or(false)));
+            }
+            _ => return Err(HResult::E_NOTIMPL),
+        };
+        self.annotate(index, component, note, text).map(|()| Out::Nothing)
+    }
+}

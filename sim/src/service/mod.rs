@@ -1,0 +1,397 @@
+//! The VSS service, the coordinator: a pure state machine.
+//!
+//! ```text
+//!            Api call ──►┌─────────────┐──► Return
+//!   a writer's answer ──►│   Service   │──► Raise (event to a writer)
+//!  a provider's answer ─►│ objects     │──► Callback (to a provider)
+//!  the kernel's answer ─►│ operations  │──► Kernel (flush and hold, release, …)
+//!      a timer's end ───►└─────────────┘──► SetTimer, StopTimer, Record
+//! ```
+//!
+//! What it is given and what it gives back are plain values; time passes outside. An [`Operation`] is what one
+//! asynchronous (or slow) method does: it sends requests and goes on when all of them are answered. The happy path of
+//! the largest one, DoSnapshotSet, is the list of stages in [`creation`]; its failures go through [`ending`].
+
+mod calls;
+mod creation;
+mod document;
+mod ending;
+mod operation;
+mod writers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use vssim_model::api::{AsyncId, Call, Out, WriterStatus};
+use vssim_model::hresult::HResult;
+use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, WriterInstanceId};
+use vssim_model::states::{SnapshotState, WriterEvent, WriterState};
+use vssim_model::tables::{ProviderCallback, ProviderState, RequesterGuard, RequesterState};
+use vssim_model::time::Ticks;
+use vssim_model::trace::{EventLogEntry, What};
+
+pub use self::creation::Stage;
+pub use self::operation::{Kind, Operation};
+use crate::message::{Answer, KernelRequest, Slot};
+use crate::plan::{ActorId, ComponentOf, Plan, ServiceDefect};
+use crate::slots::Slots;
+use crate::unhashed::Unhashed;
+
+/// How long VSS waits for a writer's answer to an event other than Freeze. No page gives a figure; see docs/choices.md, S-03.
+pub const EVENT_LIMIT: Ticks = Ticks::from_secs(600);
+/// At most so many volumes in a set (LIM-001).
+pub const MAXIMUM_VOLUMES: usize = 64;
+
+/// What the service wants done. Carried out in order.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Answer a call.
+    Return(Slot, HResult, Out),
+    /// Raise an event.
+    Raise {
+        /// The service's own number for the request.
+        delivery: u32,
+        /// To whom.
+        writer: u16,
+        /// Which event.
+        event: WriterEvent,
+        /// The shadow copy set that the writer is told.
+        set: Option<SnapshotSetId>,
+    },
+    /// Call a provider.
+    Callback {
+        /// The service's own number for the request.
+        delivery: u32,
+        /// Which provider.
+        provider: u16,
+        /// The call.
+        call: Call,
+        /// Which callback it is.
+        step: ProviderCallback,
+        /// The service's own number of the set.
+        set: u32,
+        /// The volume that the callback is about; none for the whole set.
+        volume: Option<u16>,
+    },
+    /// Ask the kernel.
+    Kernel {
+        /// The service's own number for the request.
+        delivery: u32,
+        /// What for.
+        request: KernelRequest,
+    },
+    /// Start a timer.
+    SetTimer(Timer, Ticks),
+    /// Stop a timer.
+    StopTimer(Timer),
+    /// Put something on record.
+    Record(ActorId, What),
+    /// Put a document on record, if the trace does not hold it yet.
+    Document(ActorId, Arc<Document>),
+    /// A set has been created: compare it with its reference, look at the applications' data in it.
+    Examine(u32),
+}
+
+/// A document with its SHA-256.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The SHA-256 of the text, in hexadecimal.
+    pub sha256: String,
+    /// Which kind.
+    pub kind: vssim_model::trace::DocumentKind,
+    /// The text.
+    pub text: Arc<str>,
+}
+
+/// The service's timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// A writer's freeze window.
+    FreezeWindow(u16),
+    /// The limit of a delivery to a writer.
+    Event(u32),
+}
+
+/// A backup components object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Object {
+    /// The requester it belongs to.
+    pub requester: u16,
+    /// Its number in the trace.
+    pub number: Unhashed<u32>,
+    /// Where it stands.
+    pub state: RequesterState,
+    /// The context.
+    pub context: u32,
+    /// Which of the remembered conditions of the requester's table hold.
+    pub done: BTreeSet<RequesterGuard>,
+    /// Whether components are selected one by one.
+    pub select_components: bool,
+    /// Classes and instances that do not take part, by writer.
+    pub disabled: BTreeSet<u16>,
+    /// The writers whose Identify succeeded.
+    pub identified: Vec<u16>,
+    /// The components added, in order.
+    pub components: Vec<ComponentOf>,
+    /// Which of them were reported as backed up.
+    pub succeeded: BTreeMap<ComponentOf, bool>,
+    /// What writers and requesters stored with components; no part of the protocol's state.
+    pub notes: BTreeMap<(ComponentOf, Note), String>,
+    /// The writers of this backup, from PrepareForBackup on.
+    pub participants: Vec<u16>,
+    /// The set, once started.
+    pub set: Option<u32>,
+    /// The writer states gathered last.
+    pub statuses: Option<Vec<WriterStatus>>,
+    /// The backup type, for the document.
+    pub backup_type: vssim_model::api::BackupType,
+    /// Flags of SetBackupState, for the document: bootable system state, partial files.
+    pub flags: (bool, bool),
+}
+
+/// What can be stored with a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "named as the methods are")]
+pub enum Note {
+    BackupOptions,
+    PreviousBackupStamp,
+    BackupMetadata,
+    BackupStamp,
+    PrepareForBackupFailureMsg,
+    PostSnapshotFailureMsg,
+}
+
+/// A shadow copy set.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Set {
+    /// Its id.
+    pub id: Unhashed<SnapshotSetId>,
+    /// The object that made it.
+    pub object: u32,
+    /// Its shadow copies, in the order in which their volumes were added.
+    pub shadows: Vec<Shadow>,
+    /// Where its providers stand.
+    pub providers: BTreeMap<u16, ProviderState>,
+}
+
+/// One shadow copy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Shadow {
+    /// Its id.
+    pub id: Unhashed<SnapshotId>,
+    /// The volume.
+    pub volume: u16,
+    /// The provider.
+    pub provider: u16,
+    /// Its state.
+    pub state: SnapshotState,
+    /// Its device number: `HarddiskVolumeShadowCopyN`.
+    pub device: Unhashed<u32>,
+    /// When it was committed.
+    pub committed: Unhashed<Ticks>,
+}
+
+/// What the infrastructure knows of a writer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Writer {
+    /// Its instance.
+    pub instance: Unhashed<WriterInstanceId>,
+    /// Its state.
+    pub state: WriterState,
+    /// Its last failure.
+    pub failure: HResult,
+    /// The object whose backup it takes part in.
+    pub session: Option<u32>,
+    /// Whether it got Freeze and neither Thaw nor Abort since.
+    pub frozen: bool,
+    /// Whether Abort came in its operation.
+    pub aborted: bool,
+    /// How often it was asked to identify itself, up to the number of its documents.
+    pub identified: u16,
+    /// Whether it has an event that it did not answer in time.
+    pub silent: bool,
+}
+
+/// An IVssAsync.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Async {
+    /// Its number in the trace.
+    pub id: AsyncId,
+    /// Who started it.
+    pub requester: u16,
+    /// Its outcome: `VSS_S_ASYNC_PENDING` until it ends.
+    pub outcome: HResult,
+    /// The operation behind it, while that runs.
+    pub operation: Option<u32>,
+    /// Calls of `Wait` that wait.
+    pub waiting: Vec<Slot>,
+}
+
+/// A request sent out, until it is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Delivery {
+    /// The operation that sent it; none where nobody waits for the answer.
+    pub operation: Option<u32>,
+    /// To whom.
+    pub to: Target,
+    /// What SetWriterFailure said inside the handler.
+    pub failure: Option<HResult>,
+}
+
+/// To whom a request went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// An event to a writer.
+    Writer(u16, WriterEvent),
+    /// A callback of a provider.
+    Provider(u16, ProviderCallback),
+    /// The kernel.
+    Kernel,
+}
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct Service {
+    plan: Arc<Plan>,
+    /// Backup components objects.
+    pub objects: Slots<Object>,
+    /// Sets, in creation and created.
+    pub sets: Slots<Set>,
+    /// Writers, by the plan's index.
+    pub writers: Vec<Writer>,
+    /// Asynchronous operations that a requester still holds. Never taken away: an IVssAsync lives until the process ends.
+    pub asyncs: Vec<Async>,
+    /// Operations under way.
+    pub operations: Slots<Operation>,
+    /// Requests under way.
+    pub deliveries: Slots<Delivery>,
+    /// The set whose creation holds the system-wide lock.
+    pub lock: Option<u32>,
+    documents: Vec<Vec<Arc<Document>>>,
+    objects_made: Unhashed<u32>,
+    devices_made: Unhashed<u32>,
+    effects: Vec<Effect>,
+    /// Random bits for the ids that the next step may need; refilled by the world.
+    pub id_bits: Unhashed<Vec<u64>>,
+}
+
+impl Service {
+    /// A service that has just started, on the machine of the plan, with the writers' instance ids.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, instances: &[WriterInstanceId]) -> Service {
+        let writers = instances.iter().map(|&instance| Writer {
+            instance: Unhashed(instance),
+            state: WriterState::Stable,
+            failure: HResult::S_OK,
+            session: None,
+            frozen: false,
+            aborted: false,
+            identified: 0,
+            silent: false,
+        });
+        Service {
+            writers: writers.collect(),
+            plan,
+            objects: Slots::default(),
+            sets: Slots::default(),
+            asyncs: Vec::new(),
+            operations: Slots::default(),
+            deliveries: Slots::default(),
+            lock: None,
+            documents: Vec::new(),
+            objects_made: Unhashed(0),
+            devices_made: Unhashed(0),
+            effects: Vec::new(),
+            id_bits: Unhashed(Vec::new()),
+        }
+    }
+
+    /// What is to be done, in order; the list is empty afterwards.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Gives an emptied list back, so that its memory is used again.
+    pub fn recycle(&mut self, mut effects: Vec<Effect>) {
+        effects.clear();
+        if self.effects.is_empty() {
+            self.effects = effects;
+        }
+    }
+
+    /// Whether nothing is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.operations.is_empty() && self.deliveries.is_empty()
+    }
+
+    fn has(&self, defect: ServiceDefect) -> bool {
+        self.plan.defects.contains(&defect)
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    fn record(&mut self, what: What) {
+        self.effects.push(Effect::Record(ActorId::Service, what));
+    }
+
+    fn log(&mut self, entry: EventLogEntry) {
+        self.record(What::EventLog(entry));
+    }
+
+    fn give(&mut self, slot: Slot, hresult: HResult, out: Out) {
+        self.effects.push(Effect::Return(slot, hresult, out));
+    }
+
+    fn new_guid(&mut self) -> Guid {
+        let low = self.id_bits.pop().unwrap_or(0);
+        let high = self.id_bits.pop().unwrap_or(0);
+        Guid::from_random_bits(u128::from(high) << 64 | u128::from(low))
+    }
+
+    /// The code for an unexpected failure in this release.
+    fn unexpected(&self) -> HResult {
+        self.plan.release.unexpected_code()
+    }
+
+    /// An answer to a request of the service arrived.
+    pub fn answered(&mut self, delivery: u32, answer: &Answer, now: Ticks) {
+        let Some(sent) = self.deliveries.remove(delivery) else { return };
+        match (sent.to, answer) {
+            (Target::Writer(writer, event), Answer::Handled { returned, failure }) => {
+                self.effect(Effect::StopTimer(Timer::Event(delivery)));
+                self.event_handled(writer, event, *returned, *failure, sent.operation);
+            }
+            (Target::Provider(provider, step), Answer::Provider(code)) => {
+                self.provider_returned(provider, step, *code, sent.operation);
+            }
+            (Target::Kernel, Answer::Kernel(code)) => self.kernel_returned(*code, sent.operation),
+            _ => {}
+        }
+        if let Some(operation) = sent.operation {
+            self.one_less(operation, now);
+        }
+    }
+
+    /// A timer of the service ran out.
+    pub fn timer(&mut self, timer: Timer, now: Ticks) {
+        match timer {
+            Timer::FreezeWindow(writer) => self.freeze_window_expired(writer, now),
+            Timer::Event(delivery) => self.writer_silent(delivery, now),
+        }
+    }
+}
+
+impl std::hash::Hash for Service {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.objects.hash(state);
+        self.sets.hash(state);
+        self.writers.hash(state);
+        self.asyncs.hash(state);
+        self.operations.hash(state);
+        self.deliveries.hash(state);
+        self.lock.hash(state);
+    }
+}

@@ -1,0 +1,332 @@
+//! Events to writers, and what becomes of a writer by its answers.
+
+use vssim_model::api::WriterStatus;
+use vssim_model::event_log::{self, LoggedWriter};
+use vssim_model::hresult::HResult;
+use vssim_model::ids::SnapshotSetId;
+use vssim_model::states::{ApplicationLevel, WriterEvent, WriterState};
+use vssim_model::tables::{RequesterGuard, WriterGuard, WriterInput};
+use vssim_model::time::Ticks;
+use vssim_model::trace::{Edge, Phase, What};
+
+use super::operation::Kind;
+use super::{EVENT_LIMIT, Effect, Service, Target, Timer, Writer};
+use crate::plan::{ActorId, SHADOW_COPY_OPTIMIZATION_WRITER, ServiceDefect};
+
+impl Service {
+    /// Raises an event to a writer. `operation` waits for the answer; none where nobody does.
+    pub(super) fn raise(
+        &mut self,
+        operation: Option<u32>,
+        writer: u16,
+        event: WriterEvent,
+        set: Option<SnapshotSetId>,
+    ) {
+        let index = usize::from(writer);
+        let Some(window) = self.plan.writers.get(index).map(|plan| plan.freeze_timeout) else { return };
+        let delivery = self.deliver(operation, Target::Writer(writer, event));
+        let Some(target) = self.writers.get_mut(index) else { return };
+        let closes = target.frozen && matches!(event, WriterEvent::Thaw | WriterEvent::Abort);
+        if event == WriterEvent::Freeze {
+            target.frozen = true;
+        } else if closes {
+            target.frozen = false;
+        }
+        self.effect(Effect::Raise { delivery, writer, event, set });
+        // The window runs from the receipt of Freeze to the receipt of Thaw (API-004).
+        if event == WriterEvent::Freeze && !self.has(ServiceDefect::NoFreezeWindow) {
+            self.effect(Effect::SetTimer(Timer::FreezeWindow(writer), window));
+        } else {
+            if closes {
+                self.effect(Effect::StopTimer(Timer::FreezeWindow(writer)));
+            }
+            self.effect(Effect::SetTimer(Timer::Event(delivery), EVENT_LIMIT));
+        }
+    }
+
+    /// Identify goes to every enabled writer at once (BKP-ORD-010, BKP-ORD-012).
+    pub(super) fn raise_identify(&mut self, operation: u32, object: u32) {
+        let Some(disabled) = self.objects.get(object).map(|object| object.disabled.clone()) else { return };
+        let mut writers = self.all_writers();
+        writers.retain(|writer| !disabled.contains(writer));
+        if self.has(ServiceDefect::IdentifySkipsAWriter) {
+            writers.pop();
+        }
+        for writer in writers {
+            self.raise(Some(operation), writer, WriterEvent::Identify, None);
+        }
+    }
+
+    fn all_writers(&self) -> Vec<u16> {
+        (0..u16::try_from(self.writers.len()).unwrap_or(u16::MAX)).collect()
+    }
+
+    /// Who takes part from PrepareForBackup on (BKP-ORD-057, C-42, S-06): the writers with a component in the document;
+    /// all that were identified where components are not selected; the Shadow Copy Optimization Writer in any case.
+    pub(super) fn participants(&self, object: u32) -> Vec<u16> {
+        let Some(object) = self.objects.get(object) else { return Vec::new() };
+        let everybody = !object.select_components || self.has(ServiceDefect::UnselectedWriterTakesPart);
+        let takes_part = |&writer: &u16| {
+            let class = self.plan.writers.get(usize::from(writer)).map(|plan| plan.class);
+            everybody
+                || class == Some(SHADOW_COPY_OPTIMIZATION_WRITER)
+                || object.components.iter().any(|component| component.writer == writer)
+        };
+        object.identified.iter().copied().filter(takes_part).collect()
+    }
+
+    /// Raises an event to the participants that are in the state for it, and freeze at the level given.
+    pub(super) fn raise_to(
+        &mut self,
+        operation: u32,
+        object: u32,
+        set: u32,
+        event: WriterEvent,
+        expected: WriterState,
+        level: Option<ApplicationLevel>,
+    ) {
+        let id = self.sets.get(set).map(|set| set.id.0);
+        let Some(participants) = self.objects.get(object).map(|object| object.participants.clone()) else { return };
+        for writer in participants {
+            let index = usize::from(writer);
+            let ready = self.writers.get(index).is_some_and(|found| found.state == expected && !found.silent);
+            let at_level =
+                level.is_none_or(|level| self.plan.writers.get(index).is_some_and(|plan| plan.level == level));
+            if ready && at_level {
+                self.raise(Some(operation), writer, event, id);
+            }
+        }
+    }
+
+    /// Thaw goes to every frozen writer at once.
+    pub(super) fn raise_thaw(&mut self, operation: u32, object: u32, set: u32) {
+        let id = self.sets.get(set).map(|set| set.id.0);
+        let Some(mut writers) = self.objects.get(object).map(|object| object.participants.clone()) else { return };
+        writers.retain(|&writer| self.writers.get(usize::from(writer)).is_some_and(|found| found.frozen));
+        if self.has(ServiceDefect::ThawSkipsAWriter) {
+            writers.pop();
+        }
+        for writer in writers {
+            self.raise(Some(operation), writer, WriterEvent::Thaw, id);
+        }
+    }
+
+    /// Abort goes to every participant, also to one that failed, but to none whose PostSnapshot ran (API-010).
+    pub(super) fn raise_abort(&mut self, operation: u32, object: u32) {
+        let Some(found) = self.objects.get(object) else { return };
+        let set = found.set.and_then(|set| self.sets.get(set)).map(|set| set.id.0);
+        let all = self.has(ServiceDefect::AbortAfterPostSnapshot);
+        let late = [WriterState::WaitingForBackupComplete, WriterState::FailedAtPostSnapshot];
+        for writer in found.participants.clone() {
+            let state = self.writers.get(usize::from(writer)).map(|found| found.state);
+            if all || state.is_some_and(|state| !late.contains(&state)) {
+                self.raise(Some(operation), writer, WriterEvent::Abort, set);
+            }
+        }
+    }
+
+    pub(super) fn raise_backup_complete(&mut self, operation: u32, object: u32) {
+        let Some(found) = self.objects.get(object) else { return };
+        let mut writers = found.participants.clone();
+        if self.has(ServiceDefect::BackupCompleteToAll) {
+            writers = self.all_writers();
+        } else {
+            writers.retain(|&writer| {
+                let state = self.writers.get(usize::from(writer)).map(|found| found.state);
+                matches!(state, Some(WriterState::WaitingForBackupComplete | WriterState::Stable))
+            });
+        }
+        let set = found.set.and_then(|set| self.sets.get(set)).map(|set| set.id.0);
+        for writer in writers {
+            self.raise(Some(operation), writer, WriterEvent::BackupComplete, set);
+        }
+    }
+
+    /// A handler returned.
+    pub(super) fn event_handled(
+        &mut self,
+        writer: u16,
+        event: WriterEvent,
+        returned: bool,
+        failure: Option<HResult>,
+        operation: Option<u32>,
+    ) {
+        let failed = !returned || failure.is_some();
+        // FALSE without SetWriterFailure names no code; docs/choices.md, C-15.
+        let code = if failed { failure.unwrap_or(HResult::VSS_E_WRITERERROR_NONRETRYABLE) } else { HResult::S_OK };
+        let input = if failed { WriterInput::Failed(event) } else { WriterInput::Succeeded(event) };
+        if !(event == WriterEvent::Freeze && self.has(ServiceDefect::StateNotKept)) {
+            self.move_writer(writer, input, code);
+        }
+        if failed {
+            self.log_rejection(writer, event, code);
+        }
+        match event {
+            WriterEvent::Identify if !failed => self.identified(writer, operation),
+            // A fatal failure in Freeze or Thaw raises Abort and ends the creation (ABT-002, C-15).
+            WriterEvent::Freeze | WriterEvent::Thaw if !returned => self.fail_creation(operation),
+            _ => {}
+        }
+    }
+
+    /// A writer handed its metadata over: its document goes on record.
+    fn identified(&mut self, writer: u16, operation: Option<u32>) {
+        let Some(object) = operation.and_then(|operation| self.operations.get(operation)).map(|running| running.object)
+        else {
+            return;
+        };
+        if let Some(object) = self.objects.get_mut(object) {
+            object.identified.push(writer);
+            object.identified.sort_unstable();
+        }
+        if let Some(document) = self.metadata_of(writer) {
+            self.effect(Effect::Document(ActorId::Writer(writer), document));
+        }
+        let documents = self.plan.writers.get(usize::from(writer)).map_or(0, |plan| plan.documents.len());
+        if let Some(found) = self.writers.get_mut(usize::from(writer))
+            && usize::from(found.identified) + 1 < documents
+        {
+            found.identified += 1;
+        }
+    }
+
+    fn log_rejection(&mut self, writer: u16, event: WriterEvent, code: HResult) {
+        let index = usize::from(writer);
+        let Some((plan, found)) = self.plan.writers.get(index).zip(self.writers.get(index)) else { return };
+        let logged = LoggedWriter { name: &plan.name, class: plan.class, instance: found.instance.0 };
+        let entry = event_log::writer_rejected_event(logged, event, code);
+        self.log(entry);
+    }
+
+    fn fail_creation(&mut self, operation: Option<u32>) {
+        let code = self.unexpected();
+        if let Some(running) = operation.and_then(|operation| self.operations.get_mut(operation))
+            && matches!(running.kind, Kind::Create(_))
+        {
+            running.failure.get_or_insert(code);
+        }
+    }
+
+    /// Moves a writer and puts the change on record.
+    pub(super) fn move_writer(&mut self, writer: u16, input: WriterInput, code: HResult) {
+        let tables = std::sync::Arc::clone(&self.plan.tables);
+        let Some(found) = self.writers.get_mut(usize::from(writer)) else { return };
+        let from = found.state;
+        let (in_operation, aborted) = (found.session.is_some(), found.aborted);
+        let holds = |guard| match guard {
+            WriterGuard::InOperation => in_operation,
+            WriterGuard::Aborted => aborted,
+        };
+        let Ok(to) = tables.writer.step(from, input, holds).state(from) else { return };
+        // A state that is kept keeps its failure; a new one brings its own.
+        let failure = if to != from || code.is_failure() { code } else { found.failure };
+        let failure = if to.is_failed() && code.is_success() { found.failure } else { failure };
+        let changed = to != from || failure != found.failure;
+        found.state = to;
+        found.failure = failure;
+        match input {
+            WriterInput::Succeeded(WriterEvent::Abort) => found.aborted = true,
+            WriterInput::Succeeded(WriterEvent::PrepareForBackup) => found.aborted = false,
+            _ => {}
+        }
+        let reached = matches!(input, WriterInput::Succeeded(WriterEvent::PrepareForBackup));
+        if changed || reached {
+            self.effect(Effect::Record(ActorId::Writer(writer), What::WriterState { from, to, failure }));
+        }
+    }
+
+    /// The freeze window closed before Thaw came: OnAbort is called by itself (API-004), the creation fails (ABT-002).
+    pub(super) fn freeze_window_expired(&mut self, writer: u16, now: Ticks) {
+        let Some(found) = self.writers.get(usize::from(writer)) else { return };
+        if !found.frozen {
+            return;
+        }
+        let session = found.session;
+        self.move_writer(writer, WriterInput::FreezeWindowExpired, HResult::VSS_E_WRITERERROR_TIMEOUT);
+        self.log_rejection(writer, WriterEvent::Freeze, HResult::VSS_E_WRITERERROR_TIMEOUT);
+        let creation = self.operations.iter().find_map(|(number, running)| {
+            (Some(running.object) == session && matches!(running.kind, Kind::Create(_))).then_some(number)
+        });
+        self.fail_creation(creation);
+        let set = session.and_then(|object| self.objects.get(object)?.set).and_then(|set| self.sets.get(set));
+        let set = set.map(|set| set.id.0);
+        self.raise(None, writer, WriterEvent::Abort, set);
+        self.give_up_on(Target::Writer(writer, WriterEvent::Freeze), now);
+    }
+
+    /// A writer did not answer an event in time: VSS goes on without it (S-03).
+    pub(super) fn writer_silent(&mut self, delivery: u32, now: Ticks) {
+        let Some(Target::Writer(writer, event)) = self.deliveries.get(delivery).map(|sent| sent.to) else { return };
+        if let Some(found) = self.writers.get_mut(usize::from(writer)) {
+            found.silent = true;
+        }
+        self.move_writer(writer, WriterInput::NotResponding, HResult::VSS_E_WRITER_NOT_RESPONDING);
+        self.log_rejection(writer, event, HResult::VSS_E_WRITER_NOT_RESPONDING);
+        let operation = self.deliveries.get(delivery).and_then(|sent| sent.operation);
+        if event == WriterEvent::Thaw {
+            self.fail_creation(operation);
+        }
+        self.give_up_on(Target::Writer(writer, event), now);
+    }
+
+    /// Nobody waits for the answer any longer.
+    fn give_up_on(&mut self, target: Target, now: Ticks) {
+        let waiting: Vec<u32> =
+            self.deliveries.iter().filter(|(_, sent)| sent.to == target).map(|(number, _)| number).collect();
+        for number in waiting {
+            self.effect(Effect::StopTimer(Timer::Event(number)));
+            let operation = self.deliveries.get_mut(number).and_then(|sent| sent.operation.take());
+            if let Some(operation) = operation {
+                self.one_less(operation, now);
+            }
+        }
+    }
+
+    /// SetWriterFailure: counts for the handler that called it. Outside of one it is lost.
+    pub fn set_writer_failure(&mut self, delivery: Option<u32>, failure: HResult) -> HResult {
+        match delivery.and_then(|delivery| self.deliveries.get_mut(delivery)) {
+            Some(sent) => {
+                sent.failure = Some(failure);
+                HResult::S_OK
+            }
+            None => HResult::VSS_E_BAD_STATE,
+        }
+    }
+
+    /// What SetWriterFailure said inside the handler of this delivery.
+    #[must_use]
+    pub fn failure_of(&self, delivery: u32) -> Option<HResult> {
+        self.deliveries.get(delivery)?.failure
+    }
+
+    /// GatherWriterStatus asks the infrastructure in every writer, not its handlers.
+    pub(super) fn gather_status(&mut self, object: u32) {
+        let Some(found) = self.objects.get(object) else { return };
+        let (identified, participants) = (found.identified.clone(), found.participants.clone());
+        for edge in [Edge::Enter, Edge::Leave] {
+            for &writer in &participants {
+                self.effect(Effect::Record(ActorId::Writer(writer), What::Phase { name: Phase::GetState, edge }));
+            }
+        }
+        let statuses: Vec<WriterStatus> = identified.iter().filter_map(|&writer| self.status_of(writer)).collect();
+        if let Some(object) = self.objects.get_mut(object) {
+            object.statuses = Some(statuses);
+            object.done.insert(RequesterGuard::StatusHeld);
+        }
+    }
+
+    /// What GetWriterStatus tells of a writer.
+    #[must_use]
+    pub fn status_of(&self, writer: u16) -> Option<WriterStatus> {
+        let plan = self.plan.writers.get(usize::from(writer))?;
+        let found: &Writer = self.writers.get(usize::from(writer))?;
+        let failure = if found.silent { HResult::VSS_E_WRITER_NOT_RESPONDING } else { found.failure };
+        Some(WriterStatus {
+            instance: found.instance.0,
+            writer: plan.class,
+            name: plan.name.to_string(),
+            state: found.state,
+            failure,
+        })
+    }
+}
