@@ -22,6 +22,7 @@ pub mod plan;
 pub mod queue;
 pub mod record;
 pub mod run;
+pub mod search;
 pub mod service;
 pub mod slots;
 pub mod storage;
