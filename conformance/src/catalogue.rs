@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::facts::Facts;
+use crate::rules::TABLES;
 use crate::verdict::Findings;
 
 /// One rule.
@@ -91,7 +92,34 @@ impl Level {
 }
 
 /// Every rule, by actor, in the order in which a backup meets them.
-pub static CATALOGUE: &[Rule] = &[];
+pub static CATALOGUE: &[Rule] = &JOINED;
+
+static JOINED: [Rule; COUNT] = joined();
+
+const COUNT: usize = {
+    let (mut count, mut table) = (0, 0);
+    while table < TABLES.len() {
+        count += TABLES[table].len();
+        table += 1;
+    }
+    count
+};
+
+/// The tables one behind the other.
+const fn joined() -> [Rule; COUNT] {
+    let mut all = [TABLES[0][0]; COUNT];
+    let (mut at, mut table) = (0, 0);
+    while table < TABLES.len() {
+        let mut row = 0;
+        while row < TABLES[table].len() {
+            all[at] = TABLES[table][row];
+            at += 1;
+            row += 1;
+        }
+        table += 1;
+    }
+    all
+}
 
 /// The rule of that name.
 #[must_use]

@@ -14,9 +14,12 @@
 //! | [`verdict`] | verdicts, findings, the report |
 //! | [`catalogue`] | the rules, and docs/rules.md |
 //! | [`facts`] | the indices that the rules read |
+//! | [`metadata`] | what the rules ask of a Writer Metadata Document |
 
 pub mod catalogue;
 pub mod facts;
+pub mod metadata;
+mod rules;
 pub mod verdict;
 
 use vssim_model::trace::{Trace, What};

@@ -1,0 +1,375 @@
+//! Builds the indices: one pass over the records, then one over what hangs together.
+
+use std::collections::BTreeMap;
+
+use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall, Call, Out};
+use vssim_model::hresult::HResult;
+use vssim_model::ids::SnapshotSetId;
+use vssim_model::states::WriterEvent;
+use vssim_model::trace::{
+    CallId, DocumentKind, Edge, Phase, ProcessEdge, Record, Role, TimerEdge, TimerName, Trace, What,
+};
+
+use super::{CallFact, CallbackFact, EventFact, Facts, Mark, Object, Operation, SetFacts, StateFact, Step, Writer};
+use crate::metadata::Metadata;
+
+static NOTHING: Out = Out::Nothing;
+
+/// Where the calls, events and callbacks of a number lie, and what is known so far of who caused what.
+struct Builder<'t> {
+    facts: Facts<'t>,
+    open_calls: BTreeMap<CallId, usize>,
+    open_events: BTreeMap<CallId, usize>,
+    open_callbacks: BTreeMap<CallId, usize>,
+    /// The call that started each operation.
+    operations: BTreeMap<AsyncId, usize>,
+    /// The object at the head of each record's chain of causes; 0 for none.
+    origins: Vec<u32>,
+    /// The latest object of each requester.
+    latest_object: BTreeMap<&'t str, u32>,
+    /// The set whose creation was last seen to go on.
+    current: Option<SnapshotSetId>,
+    /// The set for which each volume is held.
+    held_for: BTreeMap<&'t str, SnapshotSetId>,
+}
+
+pub(super) fn build(trace: &Trace) -> Facts<'_> {
+    let mut builder = Builder::new(trace);
+    for record in &trace.records {
+        builder.read(record);
+    }
+    builder.finish()
+}
+
+impl<'t> Builder<'t> {
+    fn new(trace: &'t Trace) -> Builder<'t> {
+        let roles: BTreeMap<&str, &Role> =
+            trace.header.actors.iter().map(|actor| (actor.name.as_ref(), &actor.role)).collect();
+        let writers = roles
+            .iter()
+            .filter_map(|(name, role)| match role {
+                Role::Writer { class, instance, level, freeze_timeout } => {
+                    let (class, instance, level, freeze_timeout) = (*class, *instance, *level, *freeze_timeout);
+                    Some((*name, Writer { class, instance, level, freeze_timeout }))
+                }
+                _ => None,
+            })
+            .collect();
+        let end = trace.records.last().map_or_else(Mark::default, mark);
+        let facts = Facts {
+            trace,
+            end,
+            roles,
+            writers,
+            calls: Vec::new(),
+            objects: BTreeMap::new(),
+            events: Vec::new(),
+            callbacks: Vec::new(),
+            sets: BTreeMap::new(),
+            set_of: BTreeMap::new(),
+            metadata: BTreeMap::new(),
+            processes: Vec::new(),
+            locks: Vec::new(),
+            writer_states: Vec::new(),
+            fired: Vec::new(),
+            log: Vec::new(),
+            io: Vec::new(),
+        };
+        Builder {
+            facts,
+            open_calls: BTreeMap::new(),
+            open_events: BTreeMap::new(),
+            open_callbacks: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            origins: Vec::with_capacity(trace.records.len()),
+            latest_object: BTreeMap::new(),
+            current: None,
+            held_for: BTreeMap::new(),
+        }
+    }
+
+    fn set(&mut self, id: SnapshotSetId) -> &mut SetFacts<'t> {
+        self.facts.sets.entry(id).or_insert_with(|| SetFacts { id, ..SetFacts::default() })
+    }
+
+    fn read(&mut self, record: &'t Record) {
+        let at = mark(record);
+        let caused = record.cause.checked_sub(1).and_then(|index| usize::try_from(index).ok());
+        let inherited = caused.and_then(|index| self.origins.get(index)).copied().unwrap_or(0);
+        let actor = record.actor.as_ref();
+        let origin = match &record.what {
+            What::Call { id, object, call } => {
+                self.call(at, actor, *id, *object, call);
+                if *object > 0 { *object } else { inherited }
+            }
+            What::Return { id, hresult, out } => self.returned(at, *id, *hresult, out).unwrap_or(inherited),
+            What::AsyncEnd { operation, hresult } => self.async_ended(at, *operation, *hresult).unwrap_or(inherited),
+            What::Process(edge) => {
+                self.facts.processes.push((at, actor, *edge));
+                match edge {
+                    ProcessEdge::Started => inherited,
+                    _ => self.latest_object.get(actor).copied().unwrap_or(inherited),
+                }
+            }
+            _ => inherited,
+        };
+        self.origins.push(origin);
+        self.read_other(record, at, origin);
+    }
+
+    fn read_other(&mut self, record: &'t Record, at: Mark, origin: u32) {
+        let actor = record.actor.as_ref();
+        match &record.what {
+            What::Event { id, event, set } => {
+                if let Some(set) = set {
+                    self.set(*set);
+                    if matches!(event, WriterEvent::PrepareForSnapshot | WriterEvent::Freeze) {
+                        self.current = Some(*set);
+                    }
+                }
+                self.open_events.insert(*id, self.facts.events.len());
+                let object = (origin > 0).then_some(origin);
+                let (event, set) = (*event, *set);
+                self.facts.events.push(EventFact {
+                    writer: actor,
+                    event,
+                    set,
+                    object,
+                    begin: at,
+                    end: None,
+                    returned: true,
+                    failure: None,
+                });
+            }
+            What::Handled { id, returned, failure, .. } => {
+                if let Some(event) = self.open_events.remove(id).and_then(|index| self.facts.events.get_mut(index)) {
+                    event.end = Some(at);
+                    event.returned = *returned;
+                    event.failure = failure.or(event.failure);
+                }
+            }
+            What::Callback { id, call } => {
+                let (step, set) = Step::of(call);
+                if let Some(set) = set {
+                    self.set(set);
+                    self.current = Some(set);
+                }
+                self.open_callbacks.insert(*id, self.facts.callbacks.len());
+                let provider = actor;
+                self.facts.callbacks.push(CallbackFact {
+                    provider,
+                    call,
+                    step,
+                    set,
+                    begin: at,
+                    end: None,
+                    hresult: None,
+                });
+            }
+            What::CallbackReturn { id, hresult } => {
+                let open = self.open_callbacks.remove(id).and_then(|index| self.facts.callbacks.get_mut(index));
+                if let Some(call) = open {
+                    call.end = Some(at);
+                    call.hresult = Some(*hresult);
+                }
+            }
+            What::WriterState { from, to, .. } => {
+                self.facts.writer_states.push((at, actor, *from, *to, record.cause));
+            }
+            What::CreationLock { holder } => self.facts.locks.push((at, *holder)),
+            What::EventLog(entry) => self.facts.log.push((at, actor, entry)),
+            What::Document { sha256, kind: DocumentKind::WriterMetadata, text } => {
+                self.facts.metadata.entry(sha256).or_insert_with(|| (at, Metadata::read(text)));
+            }
+            _ => self.read_creation(record, at),
+        }
+    }
+
+    /// The records of flush and hold, commit, and the finished shadow copies.
+    fn read_creation(&mut self, record: &'t Record, at: Mark) {
+        let current = self.current;
+        match &record.what {
+            What::SnapshotState { set, snapshot, volume, from, to } => {
+                self.facts.set_of.insert(*snapshot, *set);
+                let (snapshot, from, to) = (*snapshot, *from, *to);
+                self.set(*set).states.push(StateFact { at, snapshot, volume, from, to });
+            }
+            What::Phase { name: Phase::IoctlFlushAndHold, edge: Edge::Enter } => {
+                if let Some(set) = current {
+                    self.set(set).flush.get_or_insert(at);
+                }
+            }
+            What::Phase { name: Phase::IoctlRelease, edge: Edge::Enter } => {
+                if let Some(set) = current {
+                    self.set(set).release.get_or_insert(at);
+                }
+            }
+            What::Hold { volume } => {
+                if let Some(set) = current {
+                    self.held_for.insert(volume, set);
+                    let set = self.set(set);
+                    set.flush.get_or_insert(at);
+                    set.holds.push((at, volume));
+                }
+            }
+            What::Release { volume, .. } => {
+                if let Some(set) = self.held_for.remove(volume.as_ref()).or(current) {
+                    let set = self.set(set);
+                    set.release.get_or_insert(at);
+                    set.releases.push((at, volume));
+                }
+            }
+            What::Commit { snapshot, volume } => {
+                if let Some(set) = self.facts.set_of.get(snapshot).copied().or(current) {
+                    self.set(set).commits.push((at, *snapshot, volume));
+                }
+            }
+            What::Timer { name, edge: TimerEdge::Fired } => {
+                self.facts.fired.push((at, name));
+                self.timer_fired(at, name);
+            }
+            What::Io { io, .. } => self.facts.io.push((at, io)),
+            What::Consistency { set, state, detail } => {
+                let (actor, state) = (record.actor.as_ref(), *state);
+                self.set(*set).consistency.push((at, actor, state, detail));
+            }
+            What::Compared { snapshot, different, .. } => {
+                if let Some(set) = self.facts.set_of.get(snapshot).copied().or(current) {
+                    self.set(set).compared.push((at, *snapshot, *different));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn timer_fired(&mut self, at: Mark, name: &'t TimerName) {
+        match name {
+            TimerName::HoldLimit => {
+                if let Some(set) = self.current {
+                    self.set(set).hold_limit.get_or_insert(at);
+                }
+            }
+            TimerName::FreezeWindow(writer) => {
+                let frozen =
+                    |event: &&EventFact<'t>| event.writer == writer.as_ref() && event.event == WriterEvent::Freeze;
+                let set = self.facts.events.iter().rev().find(frozen).and_then(|event| event.set);
+                if let Some(set) = set {
+                    self.set(set).expired.push((at, writer));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn call(&mut self, at: Mark, actor: &'t str, id: CallId, object: u32, call: &'t Call) {
+        if object > 0 {
+            self.latest_object.insert(actor, object);
+        }
+        self.open_calls.insert(id, self.facts.calls.len());
+        self.facts.calls.push(CallFact {
+            actor,
+            object,
+            call,
+            begin: at,
+            end: None,
+            hresult: None,
+            out: &NOTHING,
+            operation: None,
+        });
+    }
+
+    /// Notes a return, and answers the object of its call.
+    fn returned(&mut self, at: Mark, id: CallId, hresult: HResult, out: &'t Out) -> Option<u32> {
+        let index = self.open_calls.remove(&id)?;
+        let call = self.facts.calls.get_mut(index)?;
+        call.end = Some(at);
+        call.hresult = Some(hresult);
+        call.out = out;
+        let (object, request) = (call.object, call.call);
+        match (out, request) {
+            (Out::Async(operation), _) => {
+                call.operation = Some(Operation::default());
+                self.operations.insert(*operation, index);
+            }
+            (Out::SnapshotSet(set), _) if hresult.is_success() => {
+                let start = *call;
+                let set = self.set(*set);
+                set.object = (object > 0).then_some(object);
+                set.start = Some(start);
+            }
+            (_, Call::Async(AsyncCall::Wait { operation, milliseconds })) => {
+                // A wait without end that succeeds has seen the end, however the records of one moment are ordered.
+                self.learned(at, *operation, hresult.is_success() && milliseconds.is_none());
+            }
+            (Out::Status(status), Call::Async(AsyncCall::QueryStatus { operation })) => {
+                self.learned(at, *operation, *status != HResult::VSS_S_ASYNC_PENDING);
+            }
+            _ => {}
+        }
+        (object > 0).then_some(object)
+    }
+
+    /// The requester may have learned that an operation ended: surely if `told`, else if it had ended by then.
+    fn learned(&mut self, at: Mark, operation: AsyncId, told: bool) {
+        let call = self.operations.get(&operation).and_then(|index| self.facts.calls.get_mut(*index));
+        if let Some(operation) = call.and_then(|call| call.operation.as_mut())
+            && (told || operation.ended.is_some())
+        {
+            operation.awaited.get_or_insert(at);
+        }
+    }
+
+    /// Notes the end of an operation, and answers the object of the call that started it.
+    fn async_ended(&mut self, at: Mark, operation: AsyncId, hresult: HResult) -> Option<u32> {
+        let call = self.facts.calls.get_mut(*self.operations.get(&operation)?)?;
+        if let Some(operation) = call.operation.as_mut() {
+            operation.ended.get_or_insert((at, hresult));
+        }
+        (call.object > 0).then_some(call.object)
+    }
+
+    /// Hangs calls under their objects, and events and callbacks under their sets.
+    fn finish(mut self) -> Facts<'t> {
+        for call in &self.facts.calls {
+            if call.object == 0 || call.request().is_none() {
+                continue;
+            }
+            let fresh = || Object { number: call.object, actor: call.actor, calls: Vec::new() };
+            self.facts.objects.entry(call.object).or_insert_with(fresh).calls.push(*call);
+        }
+        let only = match self.facts.objects.len() {
+            1 => self.facts.objects.keys().next().copied(),
+            _ => None,
+        };
+        for event in &mut self.facts.events {
+            let maker = event.set.and_then(|set| self.facts.sets.get(&set)).and_then(|set| set.object);
+            event.object = maker.or(event.object).or(only);
+            if let Some(set) = event.set.and_then(|set| self.facts.sets.get_mut(&set)) {
+                set.events.push(*event);
+            }
+        }
+        for call in &self.facts.callbacks {
+            if let Some(set) = call.set.and_then(|set| self.facts.sets.get_mut(&set)) {
+                set.callbacks.push(*call);
+            }
+        }
+        for set in self.facts.sets.values_mut() {
+            let object = set.object.and_then(|number| self.facts.objects.get(&number));
+            let Some(object) = object else { continue };
+            set.creation = object.accepted("DoSnapshotSet").or(object.first("DoSnapshotSet")).copied();
+            set.start = object
+                .calls
+                .iter()
+                .find(|call| {
+                    matches!(call.request(), Some(BackupComponentsCall::StartSnapshotSet))
+                        && *call.out == Out::SnapshotSet(set.id)
+                })
+                .copied();
+        }
+        self.facts
+    }
+}
+
+fn mark(record: &Record) -> Mark {
+    Mark { n: record.n, t: record.t }
+}
