@@ -164,8 +164,7 @@ fn visible(facts: &Facts<'_>, findings: &mut Findings) {
         let (Some(end), true) = (call.end, set.states.iter().any(|state| state.snapshot == *snapshot)) else {
             continue;
         };
-        let last =
-            |until: Mark| set.states.iter().filter(|state| state.snapshot == *snapshot && state.at < until).next_back();
+        let last = |until: Mark| set.states.iter().rfind(|state| state.snapshot == *snapshot && state.at < until);
         // The state may change while the call runs; either is then right.
         let created = [call.begin, end].into_iter().any(|at| last(at).is_some_and(|s| s.to == SnapshotState::Created));
         findings.check(created || call.refused(), [call.begin.n, end.n], || {

@@ -12,35 +12,35 @@ use vssim_model::states::*;
 use vssim_model::time::Ticks;
 use vssim_model::trace::*;
 
-pub const SET: SnapshotSetId = SnapshotSetId(Guid(0x5e7));
-pub const OK: HResult = HResult::S_OK;
+pub(crate) const SET: SnapshotSetId = SnapshotSetId(Guid(0x5e7));
+pub(crate) const OK: HResult = HResult::S_OK;
 /// The volumes: name, name in calls, shadow copy.
-pub const VOLUMES: [(&str, &str, SnapshotId); 2] =
+pub(crate) const VOLUMES: [(&str, &str, SnapshotId); 2] =
     [("C:", r"C:\", SnapshotId(Guid(0xc))), ("D:", r"D:\", SnapshotId(Guid(0xd)))];
 /// The writers that take part, in the order in which they freeze.
-pub const TAKING_PART: [&str; 2] = ["files", "database"];
+pub(crate) const TAKING_PART: [&str; 2] = ["files", "database"];
 const WRITERS: [&str; 3] = ["files", "database", "idle"];
 
 /// One record without number and time.
 #[derive(Clone)]
-pub struct Step {
-    pub key: String,
-    pub actor: &'static str,
-    pub pause: Ticks,
-    pub what: What,
+pub(crate) struct Step {
+    pub(crate) key: String,
+    pub(crate) actor: &'static str,
+    pub(crate) pause: Ticks,
+    pub(crate) what: What,
 }
 
 /// A run, as a list of steps.
 #[derive(Clone)]
-pub struct Script {
-    pub steps: Vec<Step>,
+pub(crate) struct Script {
+    pub(crate) steps: Vec<Step>,
     next: u64,
     operation: u32,
     object: u32,
     requester: &'static str,
 }
 
-pub fn instance(writer: &str) -> WriterInstanceId {
+pub(crate) fn instance(writer: &str) -> WriterInstanceId {
     WriterInstanceId(Guid(match writer {
         "files" => 11,
         "database" => 12,
@@ -48,11 +48,11 @@ pub fn instance(writer: &str) -> WriterInstanceId {
     }))
 }
 
-pub fn class(writer: &str) -> WriterClassId {
+pub(crate) fn class(writer: &str) -> WriterClassId {
     WriterClassId(Guid(instance(writer).0.0 + 100))
 }
 
-pub fn component(writer: &str, path: &str, name: &str) -> ComponentName {
+pub(crate) fn component(writer: &str, path: &str, name: &str) -> ComponentName {
     ComponentName {
         instance: instance(writer),
         writer: class(writer),
@@ -61,7 +61,7 @@ pub fn component(writer: &str, path: &str, name: &str) -> ComponentName {
     }
 }
 
-fn metadata(writer: &str) -> String {
+pub(crate) fn metadata(writer: &str) -> String {
     let components = match writer {
         "files" => {
             r#"<FILE_GROUP componentName="share" selectable="yes"><FILE_LIST path="c:\share" filespec="*"/></FILE_GROUP>
@@ -83,21 +83,21 @@ fn metadata(writer: &str) -> String {
 }
 
 impl Script {
-    pub fn new() -> Script {
+    pub(crate) fn new() -> Script {
         Script { steps: Vec::new(), next: 1, operation: 1, object: 1, requester: "backup" }
     }
 
-    pub fn id(&mut self) -> CallId {
+    pub(crate) fn id(&mut self) -> CallId {
         self.next += 1;
         CallId(self.next)
     }
 
-    pub fn push(&mut self, key: impl Into<String>, actor: &'static str, what: What) {
+    pub(crate) fn push(&mut self, key: impl Into<String>, actor: &'static str, what: What) {
         self.steps.push(Step { key: key.into(), actor, pause: Ticks::from_millis(1), what });
     }
 
     /// A call on the object that returns `hresult`; `inside` happens while it runs.
-    pub fn call_with(
+    pub(crate) fn call_with(
         &mut self,
         call: BackupComponentsCall,
         hresult: HResult,
@@ -111,12 +111,12 @@ impl Script {
         self.push(format!("return {method}"), requester, What::Return { id, hresult, out });
     }
 
-    pub fn call(&mut self, call: BackupComponentsCall) {
+    pub(crate) fn call(&mut self, call: BackupComponentsCall) {
         self.call_with(call, OK, Out::Nothing, |_| ());
     }
 
     /// An asynchronous call, what it leads to, its end and the wait for it.
-    pub fn run(&mut self, call: BackupComponentsCall, hresult: HResult, inside: impl FnOnce(&mut Script)) {
+    pub(crate) fn run(&mut self, call: BackupComponentsCall, hresult: HResult, inside: impl FnOnce(&mut Script)) {
         let (method, requester, operation) = (call.method(), self.requester, AsyncId(self.operation));
         self.operation += 1;
         self.call_with(call, OK, Out::Async(operation), |_| ());
@@ -128,7 +128,7 @@ impl Script {
         self.push(format!("waited {method}"), requester, What::Return { id, hresult: OK, out: Out::Nothing });
     }
 
-    pub fn handle(&mut self, writer: &'static str, event: WriterEvent, inside: impl FnOnce(&mut Script)) {
+    pub(crate) fn handle(&mut self, writer: &'static str, event: WriterEvent, inside: impl FnOnce(&mut Script)) {
         let id = self.id();
         let early = [WriterEvent::Identify, WriterEvent::PrepareForBackup];
         let set = (!early.contains(&event)).then_some(SET);
@@ -138,30 +138,30 @@ impl Script {
         self.push(format!("handled {event} {writer}"), writer, handled);
     }
 
-    pub fn order(&mut self, writer: &'static str, order: ApplicationCall) {
+    pub(crate) fn order(&mut self, writer: &'static str, order: ApplicationCall) {
         let (id, key) = (self.id(), format!("order {} {writer}", order.method()));
         self.push(&key, writer, What::Call { id, object: 0, call: Call::Application(order) });
         self.push(key, writer, What::Return { id, hresult: OK, out: Out::Nothing });
     }
 
-    pub fn writer_call(&mut self, writer: &'static str, call: Call) {
+    pub(crate) fn writer_call(&mut self, writer: &'static str, call: Call) {
         let (id, key) = (self.id(), format!("order {} {writer}", call.name().1));
         self.push(&key, writer, What::Call { id, object: 0, call });
         self.push(key, writer, What::Return { id, hresult: OK, out: Out::Nothing });
     }
 
-    pub fn state(&mut self, writer: &'static str, from: WriterState, to: WriterState) {
+    pub(crate) fn state(&mut self, writer: &'static str, from: WriterState, to: WriterState) {
         self.push(format!("state {to} {writer}"), writer, What::WriterState { from, to, failure: OK });
     }
 
-    pub fn snapshots(&mut self, from: SnapshotState, to: SnapshotState) {
+    pub(crate) fn snapshots(&mut self, from: SnapshotState, to: SnapshotState) {
         for (volume, _, snapshot) in VOLUMES {
             let what = What::SnapshotState { set: SET, snapshot, volume: volume.into(), from, to };
             self.push(format!("snapshot {to} {volume}"), "vss", what);
         }
     }
 
-    pub fn provide(&mut self, call: Call, inside: impl FnOnce(&mut Script)) {
+    pub(crate) fn provide(&mut self, call: Call, inside: impl FnOnce(&mut Script)) {
         let (id, method) = (self.id(), call.name().1);
         self.push(format!("callback {method}"), "provider", What::Callback { id, call });
         inside(self);
@@ -175,14 +175,14 @@ impl Script {
     }
 
     /// Drops every record whose key begins so.
-    pub fn drop(mut self, key: &str) -> Script {
+    pub(crate) fn drop(mut self, key: &str) -> Script {
         self.find_prefix(key);
         self.steps.retain(|step| !step.key.starts_with(key));
         self
     }
 
     /// Drops a call with its return, its end and the wait for it.
-    pub fn drop_call(mut self, method: &str) -> Script {
+    pub(crate) fn drop_call(mut self, method: &str) -> Script {
         self.find(&format!("call {method}"));
         let keys = ["call", "return", "end", "wait", "waited"].map(|word| format!("{word} {method}"));
         self.steps.retain(|step| !keys.contains(&step.key));
@@ -190,7 +190,7 @@ impl Script {
     }
 
     /// Drops everything between two records.
-    pub fn cut(mut self, from: &str, to: &str) -> Script {
+    pub(crate) fn cut(mut self, from: &str, to: &str) -> Script {
         let (from, to) = (self.find(from), self.find(to));
         self.steps.drain(from + 1..to);
         self
@@ -201,7 +201,7 @@ impl Script {
     }
 
     /// Moves every record of that key before the first one of another.
-    pub fn hoist(mut self, key: &str, before: &str) -> Script {
+    pub(crate) fn hoist(mut self, key: &str, before: &str) -> Script {
         self.find(key);
         let (moved, rest) = self.steps.into_iter().partition(|step| step.key == key);
         self.steps = rest;
@@ -210,14 +210,14 @@ impl Script {
     }
 
     /// Moves the first record of that key behind the first one of another.
-    pub fn sink(mut self, key: &str, after: &str) -> Script {
+    pub(crate) fn sink(mut self, key: &str, after: &str) -> Script {
         let step = self.steps.remove(self.find(key));
         let at = self.find(after) + 1;
         self.insert_at(at, vec![step])
     }
 
     /// Moves a call and its return before another record.
-    pub fn hoist_call(self, method: &str, before: &str) -> Script {
+    pub(crate) fn hoist_call(self, method: &str, before: &str) -> Script {
         self.hoist(&format!("call {method}"), before).hoist(&format!("return {method}"), before)
     }
 
@@ -227,13 +227,13 @@ impl Script {
     }
 
     /// Adds records before the first one of a key.
-    pub fn before(self, key: &str, add: impl FnOnce(&mut Script)) -> Script {
+    pub(crate) fn before(self, key: &str, add: impl FnOnce(&mut Script)) -> Script {
         let at = self.find(key);
         self.add(at, add)
     }
 
     /// Adds records behind the first one of a key.
-    pub fn after(self, key: &str, add: impl FnOnce(&mut Script)) -> Script {
+    pub(crate) fn after(self, key: &str, add: impl FnOnce(&mut Script)) -> Script {
         let at = self.find(key) + 1;
         self.add(at, add)
     }
@@ -246,23 +246,22 @@ impl Script {
     }
 
     /// Changes every record of a key.
-    pub fn edit(mut self, key: &str, edit: impl Fn(&mut What)) -> Script {
+    pub(crate) fn edit(mut self, key: &str, edit: impl Fn(&mut What)) -> Script {
         self.find(key);
         self.steps.iter_mut().filter(|step| step.key == key).for_each(|step| edit(&mut step.what));
         self
     }
 
     /// Lets the handler fail.
-    pub fn fail(self, event: &str, code: Option<HResult>) -> Script {
+    pub(crate) fn fail(self, event: &str, code: Option<HResult>) -> Script {
         self.edit(&format!("handled {event}"), |what| {
             let What::Handled { returned, failure, .. } = what else { return };
-            (*returned, *failure) =
-                (code.is_none_or(|code| code == HResult::VSS_E_WRITERERROR_RETRYABLE) && false, code);
+            (*returned, *failure) = (false, code);
         })
     }
 
     /// Gives a return, end or callback's return another code.
-    pub fn code(self, key: &str, code: HResult) -> Script {
+    pub(crate) fn code(self, key: &str, code: HResult) -> Script {
         self.edit(key, |what| match what {
             What::Return { hresult, .. } | What::AsyncEnd { hresult, .. } | What::CallbackReturn { hresult, .. } => {
                 *hresult = code;
@@ -272,13 +271,13 @@ impl Script {
     }
 
     /// Lets time pass before a record.
-    pub fn pause(mut self, key: &str, pause: Ticks) -> Script {
+    pub(crate) fn pause(mut self, key: &str, pause: Ticks) -> Script {
         let at = self.find(key);
         self.steps[at].pause = pause;
         self
     }
 
-    pub fn header() -> Header {
+    pub(crate) fn header() -> Header {
         let writer = |name: &str, level| Role::Writer {
             class: class(name),
             instance: instance(name),
@@ -309,7 +308,7 @@ impl Script {
     }
 
     /// Numbers the records and gives them times.
-    pub fn trace(self) -> Trace {
+    pub(crate) fn trace(self) -> Trace {
         let mut t = Ticks::ZERO;
         let number = |(n, step): (u64, Step)| {
             t += step.pause;
@@ -320,7 +319,7 @@ impl Script {
 }
 
 /// Another requester that opens a set of its own.
-pub fn second_requester(script: &mut Script, hresult: HResult, out: Out) {
+pub(crate) fn second_requester(script: &mut Script, hresult: HResult, out: Out) {
     let before = (script.requester, script.object);
     (script.requester, script.object) = ("other", 2);
     script.call(BackupComponentsCall::CreateVssBackupComponents);
@@ -424,9 +423,7 @@ fn create(s: &mut Script) {
         s.push(format!("hold {volume}"), "kernel", What::Hold { volume: volume.into() });
     }
     provide(s, P::CommitSnapshots(SET), [S::PreCommitted, S::ProcessingCommit, S::Committed]);
-    for (volume, ..) in VOLUMES {
-        s.push(format!("release {volume}"), "kernel", What::Release { volume: volume.into(), queued: 0 });
-    }
+    release(s);
     provide(s, P::PostCommitSnapshots(SET), [S::Committed, S::ProcessingPostCommit, S::PostCommitted]);
     raise(s, WriterEvent::Thaw, W::WaitingForThaw, W::WaitingForPostSnapshot);
     provide(s, P::PreFinalCommitSnapshots(SET), [S::PostCommitted, S::ProcessingPreFinalCommit, S::PreFinalCommitted]);
@@ -479,7 +476,7 @@ fn end(s: &mut Script) {
 }
 
 /// A full backup without fault.
-pub fn good() -> Script {
+pub(crate) fn good() -> Script {
     let mut script = Script::new();
     set_up(&mut script);
     script.run(BackupComponentsCall::DoSnapshotSet, HResult::VSS_S_ASYNC_FINISHED, create);
@@ -488,7 +485,7 @@ pub fn good() -> Script {
 }
 
 /// A backup that the database's veto at Freeze aborts, as it should be.
-pub fn vetoed() -> Script {
+pub(crate) fn vetoed() -> Script {
     let script = good().fail("Freeze database", Some(HResult::VSS_E_WRITERERROR_RETRYABLE));
     failed(script, "handled Freeze database", |s| {
         s.state("database", WriterState::WaitingForFreeze, WriterState::FailedAtFreeze);
@@ -496,7 +493,7 @@ pub fn vetoed() -> Script {
 }
 
 /// A backup whose creation ends in failure behind a record, with all that follows from it.
-pub fn failed(script: Script, last: &str, then: impl FnOnce(&mut Script)) -> Script {
+pub(crate) fn failed(script: Script, last: &str, then: impl FnOnce(&mut Script)) -> Script {
     let script = script
         .cut(last, "end DoSnapshotSet")
         .cut("waited DoSnapshotSet", "call Release")
@@ -519,7 +516,18 @@ pub fn failed(script: Script, last: &str, then: impl FnOnce(&mut Script)) -> Scr
 }
 
 /// The provider fails in a step of the creation.
-pub fn provider_failed(method: &str) -> Script {
+pub(crate) fn provider_failed(method: &str) -> Script {
     let key = format!("returned {method}");
-    failed(good().code(&key, HResult::E_FAIL), &key, |_| ())
+    failed(good().code(&key, HResult::E_FAIL), &key, |s| {
+        if method == "CommitSnapshots" {
+            release(s);
+        }
+    })
+}
+
+/// Lets the held writes go.
+pub(crate) fn release(s: &mut Script) {
+    for (volume, ..) in VOLUMES {
+        s.push(format!("release {volume}"), "kernel", What::Release { volume: volume.into(), queued: 0 });
+    }
 }
