@@ -18,8 +18,9 @@ mod views;
 
 use std::collections::BTreeMap;
 
+use vssim_model::api::ApplicationCall;
 use vssim_model::ids::{SnapshotId, SnapshotSetId};
-use vssim_model::states::{WriterEvent, WriterState};
+use vssim_model::states::WriterState;
 use vssim_model::time::Ticks;
 use vssim_model::trace::{EventLogEntry, Io, ProcessEdge, Role, TimerName, Trace};
 
@@ -53,6 +54,10 @@ pub struct Facts<'t> {
     pub objects: BTreeMap<u32, Object<'t>>,
     /// Every event to a writer, in order.
     pub events: Vec<EventFact<'t>>,
+    /// The same, by writer.
+    pub by_writer: BTreeMap<&'t str, Vec<EventFact<'t>>>,
+    /// What writers ordered their applications to do, by writer, in order.
+    pub orders: BTreeMap<&'t str, Vec<(Mark, &'t ApplicationCall)>>,
     /// Every call of VSS on a provider, in order.
     pub callbacks: Vec<CallbackFact<'t>>,
     /// The shadow copy sets, by id.
@@ -61,12 +66,12 @@ pub struct Facts<'t> {
     pub set_of: BTreeMap<SnapshotId, SnapshotSetId>,
     /// The Writer Metadata Documents, by SHA-256, each with the record that brought it.
     pub metadata: BTreeMap<&'t str, (Mark, Metadata)>,
-    /// The beginnings and ends of processes, in order.
-    pub processes: Vec<(Mark, &'t str, ProcessEdge)>,
+    /// The beginnings and ends of each actor's process, in order.
+    pub processes: BTreeMap<&'t str, Vec<(Mark, ProcessEdge)>>,
     /// The changes of the creation lock, in order.
     pub locks: Vec<(Mark, Option<SnapshotSetId>)>,
-    /// The changes of writer states: when, who, from, to, and the cause's record number.
-    pub writer_states: Vec<(Mark, &'t str, WriterState, WriterState, u64)>,
+    /// The changes of each writer's state, in order: when, from, to.
+    pub writer_states: BTreeMap<&'t str, Vec<(Mark, WriterState, WriterState)>>,
     /// The timers that fired.
     pub fired: Vec<(Mark, &'t TimerName)>,
     /// The entries of event logs, with who wrote them.
@@ -83,32 +88,61 @@ impl<'t> Facts<'t> {
     }
 
     /// The events to one writer, in order.
-    pub fn events_to<'a>(&'a self, writer: &'a str) -> impl Iterator<Item = &'a EventFact<'t>> {
-        self.events.iter().filter(move |event| event.writer == writer)
+    #[must_use]
+    pub fn events_to(&self, writer: &str) -> &[EventFact<'t>] {
+        self.by_writer.get(writer).map_or(&[], Vec::as_slice)
+    }
+
+    /// The event that a writer handles at a mark.
+    #[must_use]
+    pub fn handling(&self, writer: &str, at: Mark) -> Option<&EventFact<'t>> {
+        let events = self.events_to(writer);
+        let begun = events.partition_point(|event| event.begin < at);
+        events.get(..begun)?.iter().rev().find(|event| event.end.is_none_or(|end| at < end))
+    }
+
+    /// The orders of a writer to its application, in order.
+    #[must_use]
+    pub fn orders_of(&self, writer: &str) -> &[(Mark, &'t ApplicationCall)] {
+        self.orders.get(writer).map_or(&[], Vec::as_slice)
+    }
+
+    /// The changes of a writer's state, in order.
+    #[must_use]
+    pub fn states_of(&self, writer: &str) -> &[(Mark, WriterState, WriterState)] {
+        self.writer_states.get(writer).map_or(&[], Vec::as_slice)
+    }
+
+    /// The beginnings and ends of an actor's process, in order.
+    #[must_use]
+    pub fn processes_of(&self, actor: &str) -> &[(Mark, ProcessEdge)] {
+        self.processes.get(actor).map_or(&[], Vec::as_slice)
     }
 
     /// When the actor's process died, if it did.
     #[must_use]
     pub fn crashed(&self, actor: &str) -> Option<Mark> {
-        let mut crashes = self.processes.iter().filter(|(_, who, edge)| *who == actor && *edge == ProcessEdge::Crashed);
-        crashes.next().map(|(at, _, _)| *at)
+        self.processes_of(actor).iter().find(|(_, edge)| *edge == ProcessEdge::Crashed).map(|(at, _)| *at)
     }
 
-    /// Whether the actor's process was gone for at least a moment between two marks.
+    /// When the actor's process first ended behind a mark, in good order or not.
+    #[must_use]
+    pub fn gone_after(&self, actor: &str, from: Mark) -> Option<Mark> {
+        let ends = self.processes_of(actor).iter().filter(|(_, edge)| *edge != ProcessEdge::Started);
+        ends.map(|(at, _)| *at).find(|at| *at > from)
+    }
+
+    /// Whether the actor's process was not there for at least a moment between two marks. A process of which nothing is
+    /// recorded is there all the time; one whose first record is its beginning was not there before.
     #[must_use]
     pub fn was_gone(&self, actor: &str, from: Mark, to: Mark) -> bool {
-        let mut gone = false;
-        for (at, who, edge) in &self.processes {
-            if *who != actor || *at > to {
-                continue;
-            }
-            gone = match edge {
-                ProcessEdge::Started if *at <= from => false,
-                ProcessEdge::Started => gone,
-                ProcessEdge::Exited | ProcessEdge::Crashed => true,
-            };
+        let processes = self.processes_of(actor);
+        let mut gone = processes.first().is_some_and(|(at, edge)| *edge == ProcessEdge::Started && *at > from);
+        for (_, edge) in processes.iter().take_while(|(at, _)| *at <= from) {
+            gone = *edge != ProcessEdge::Started;
         }
-        gone
+        let later = processes.iter().filter(|(at, _)| from < *at && *at <= to);
+        gone || later.into_iter().any(|(_, edge)| *edge != ProcessEdge::Started)
     }
 
     /// The object that made a set.
@@ -120,18 +154,7 @@ impl<'t> Facts<'t> {
     /// The set that an object made, if it made one.
     #[must_use]
     pub fn set_by(&self, object: &Object<'t>) -> Option<&SetFacts<'t>> {
-        self.sets.values().find(|set| set.object == Some(object.number))
-    }
-
-    /// The events of a set's creation to one writer. An Abort may name no set and then counts for the set of its object.
-    pub fn events_of<'a>(&'a self, set: &'a SetFacts<'t>, writer: &'a str) -> impl Iterator<Item = &'a EventFact<'t>> {
-        self.events_to(writer).filter(move |event| {
-            event.set == Some(set.id)
-                || (event.set.is_none()
-                    && event.event == WriterEvent::Abort
-                    && event.object.is_some()
-                    && event.object == set.object)
-        })
+        object.set.and_then(|set| self.sets.get(&set))
     }
 
     /// The metadata documents that an object gathered.

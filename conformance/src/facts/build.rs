@@ -64,13 +64,15 @@ impl<'t> Builder<'t> {
             calls: Vec::new(),
             objects: BTreeMap::new(),
             events: Vec::new(),
+            by_writer: BTreeMap::new(),
+            orders: BTreeMap::new(),
             callbacks: Vec::new(),
             sets: BTreeMap::new(),
             set_of: BTreeMap::new(),
             metadata: BTreeMap::new(),
-            processes: Vec::new(),
+            processes: BTreeMap::new(),
             locks: Vec::new(),
-            writer_states: Vec::new(),
+            writer_states: BTreeMap::new(),
             fired: Vec::new(),
             log: Vec::new(),
             io: Vec::new(),
@@ -105,7 +107,7 @@ impl<'t> Builder<'t> {
             What::Return { id, hresult, out } => self.returned(at, *id, *hresult, out).unwrap_or(inherited),
             What::AsyncEnd { operation, hresult } => self.async_ended(at, *operation, *hresult).unwrap_or(inherited),
             What::Process(edge) => {
-                self.facts.processes.push((at, actor, *edge));
+                self.facts.processes.entry(actor).or_default().push((at, *edge));
                 match edge {
                     ProcessEdge::Started => inherited,
                     _ => self.latest_object.get(actor).copied().unwrap_or(inherited),
@@ -174,7 +176,7 @@ impl<'t> Builder<'t> {
                 }
             }
             What::WriterState { from, to, .. } => {
-                self.facts.writer_states.push((at, actor, *from, *to, record.cause));
+                self.facts.writer_states.entry(actor).or_default().push((at, *from, *to));
             }
             What::CreationLock { holder } => self.facts.locks.push((at, *holder)),
             What::EventLog(entry) => self.facts.log.push((at, actor, entry)),
@@ -265,6 +267,9 @@ impl<'t> Builder<'t> {
         if object > 0 {
             self.latest_object.insert(actor, object);
         }
+        if let Call::Application(order) = call {
+            self.facts.orders.entry(actor).or_default().push((at, order));
+        }
         self.open_calls.insert(id, self.facts.calls.len());
         self.facts.calls.push(CallFact {
             actor,
@@ -334,20 +339,24 @@ impl<'t> Builder<'t> {
             if call.object == 0 || call.request().is_none() {
                 continue;
             }
-            let fresh = || Object { number: call.object, actor: call.actor, calls: Vec::new() };
+            let fresh =
+                || Object { number: call.object, actor: call.actor, calls: Vec::new(), set: None, events: Vec::new() };
             self.facts.objects.entry(call.object).or_insert_with(fresh).calls.push(*call);
         }
         let only = match self.facts.objects.len() {
             1 => self.facts.objects.keys().next().copied(),
             _ => None,
         };
+        for set in self.facts.sets.values() {
+            if let Some(object) = set.object.and_then(|number| self.facts.objects.get_mut(&number)) {
+                object.set.get_or_insert(set.id);
+            }
+        }
         for event in &mut self.facts.events {
             let maker = event.set.and_then(|set| self.facts.sets.get(&set)).and_then(|set| set.object);
             event.object = maker.or(event.object).or(only);
-            if let Some(set) = event.set.and_then(|set| self.facts.sets.get_mut(&set)) {
-                set.events.push(*event);
-            }
         }
+        self.hang_events();
         for call in &self.facts.callbacks {
             if let Some(set) = call.set.and_then(|set| self.facts.sets.get_mut(&set)) {
                 set.callbacks.push(*call);
@@ -367,6 +376,22 @@ impl<'t> Builder<'t> {
                 .copied();
         }
         self.facts
+    }
+
+    fn hang_events(&mut self) {
+        for event in &self.facts.events {
+            self.facts.by_writer.entry(event.writer).or_default().push(*event);
+            let mut named = event.set;
+            if let Some(object) = event.object.and_then(|number| self.facts.objects.get_mut(&number)) {
+                object.events.push(*event);
+                if event.event == WriterEvent::Abort {
+                    named = named.or(object.set);
+                }
+            }
+            if let Some(set) = named.and_then(|set| self.facts.sets.get_mut(&set)) {
+                set.events.push(*event);
+            }
+        }
     }
 }
 

@@ -118,6 +118,10 @@ pub struct Object<'t> {
     pub actor: &'t str,
     /// The calls of `IVssBackupComponents` on it, in order.
     pub calls: Vec<CallFact<'t>>,
+    /// The set that it made.
+    pub set: Option<SnapshotSetId>,
+    /// The events to writers behind which it is, in order.
+    pub events: Vec<EventFact<'t>>,
 }
 
 impl<'t> Object<'t> {
@@ -186,6 +190,11 @@ impl<'t> Object<'t> {
             Out::Document(sha256) => Some((call.begin, sha256.as_str())),
             _ => None,
         })
+    }
+
+    /// The events to one writer behind which the object is.
+    pub fn events_to<'a>(&'a self, writer: &'a str) -> impl Iterator<Item = &'a EventFact<'t>> {
+        self.events.iter().filter(move |event| event.writer == writer)
     }
 
     /// When the object was released.
@@ -333,7 +342,7 @@ pub struct SetFacts<'t> {
     pub start: Option<CallFact<'t>>,
     /// The accepted `DoSnapshotSet`, else the first one.
     pub creation: Option<CallFact<'t>>,
-    /// The events that name it, in order.
+    /// The events that name it, in order, and each Abort that names no set but comes from its object.
     pub events: Vec<EventFact<'t>>,
     /// The calls on providers that name it, in order.
     pub callbacks: Vec<CallbackFact<'t>>,
@@ -363,6 +372,11 @@ impl<'t> SetFacts<'t> {
     /// The events of one kind.
     pub fn of(&self, event: WriterEvent) -> impl Iterator<Item = &EventFact<'t>> {
         self.events.iter().filter(move |fact| fact.event == event)
+    }
+
+    /// The events to one writer.
+    pub fn events_to<'a>(&'a self, writer: &'a str) -> impl Iterator<Item = &'a EventFact<'t>> {
+        self.events.iter().filter(move |fact| fact.writer == writer)
     }
 
     /// The calls of one step.

@@ -1,7 +1,5 @@
 //! Rules that bind the requester: what it does with the results, and how it ends the backup.
 
-use vssim_model::trace::ProcessEdge;
-
 use super::between;
 use crate::catalogue::Bound::Requester;
 use crate::catalogue::Level::{Must, Should};
@@ -314,9 +312,7 @@ fn released(facts: &Facts<'_>, findings: &mut Findings) {
         } else if facts.crashed(object.actor).is_some() {
             findings.excused(format!("{} crashed, which releases its objects", object.actor));
         } else {
-            let exited =
-                facts.processes.iter().find(|(_, who, edge)| *who == object.actor && *edge == ProcessEdge::Exited);
-            let last = exited.map_or(facts.end, |(at, _, _)| *at);
+            let last = facts.gone_after(object.actor, Mark::default()).unwrap_or(facts.end);
             findings.broken([made, last.n], format!("{} never released its object", object.actor));
         }
     }

@@ -119,13 +119,23 @@ fn all_aborted(facts: &Facts<'_>, findings: &mut Findings, set: &SetFacts<'_>, s
         if set.event_to(writer, WriterEvent::PostSnapshot).is_some() {
             continue;
         }
+        // What becomes of a writer that failed at PrepareForSnapshot is not written (WRT-EVT-037).
+        if failed_early(set, writer) {
+            continue;
+        }
         if facts.was_gone(writer, Mark::default(), facts.end) {
             findings.excused(format!("{writer} was gone before it could be told"));
             continue;
         }
-        let aborted = facts.events_of(set, writer).any(|event| event.event == WriterEvent::Abort);
+        let aborted = set.events_to(writer).any(|event| event.event == WriterEvent::Abort);
         findings.check(aborted, [shown.n], || format!("{writer} got no Abort although {why}"));
     }
+}
+
+/// Whether a writer failed at PrepareForSnapshot and got no Freeze.
+fn failed_early(set: &SetFacts<'_>, writer: &str) -> bool {
+    let failed = set.event_to(writer, WriterEvent::PrepareForSnapshot).is_some_and(|event| !event.succeeded());
+    failed && set.event_to(writer, WriterEvent::Freeze).is_none()
 }
 
 fn freeze_failure(facts: &Facts<'_>, findings: &mut Findings) {
@@ -153,7 +163,7 @@ fn window_enforced(facts: &Facts<'_>, findings: &mut Findings) {
                 findings.excused(format!("{} itself was in OnFreeze for longer than its window", freeze.writer));
                 continue;
             }
-            let ended = facts.events_of(set, freeze.writer).find(|event| {
+            let ended = set.events_to(freeze.writer).find(|event| {
                 event.begin > freeze.begin && matches!(event.event, WriterEvent::Thaw | WriterEvent::Abort)
             });
             let until = ended.map_or(facts.end, |event| event.begin);
@@ -229,9 +239,8 @@ fn abort_fails(facts: &Facts<'_>, findings: &mut Findings) {
 fn no_late_abort(facts: &Facts<'_>, findings: &mut Findings) {
     for set in facts.sets.values() {
         for post in set.of(WriterEvent::PostSnapshot) {
-            let abort = facts
-                .events_of(set, post.writer)
-                .find(|event| event.event == WriterEvent::Abort && event.begin > post.begin);
+            let abort =
+                set.events_to(post.writer).find(|event| event.event == WriterEvent::Abort && event.begin > post.begin);
             findings.check(abort.is_none(), [post.begin.n, abort.map_or(0, |event| event.begin.n)], || {
                 format!("{} got Abort after PostSnapshot", post.writer)
             });
@@ -242,7 +251,7 @@ fn no_late_abort(facts: &Facts<'_>, findings: &mut Findings) {
 fn nothing_after_abort(facts: &Facts<'_>, findings: &mut Findings) {
     for set in facts.sets.values() {
         for writer in set.participants() {
-            let mut events = facts.events_of(set, writer).skip_while(|event| event.event != WriterEvent::Abort);
+            let mut events = set.events_to(writer).skip_while(|event| event.event != WriterEvent::Abort);
             let Some(abort) = events.next() else { continue };
             let later = events.find(|event| !matches!(event.event, WriterEvent::Abort | WriterEvent::BackupShutdown));
             findings.check(later.is_none(), [abort.begin.n, later.map_or(0, |event| event.begin.n)], || {
@@ -256,21 +265,19 @@ fn abort_backup(facts: &Facts<'_>, findings: &mut Findings) {
     for object in facts.objects.values() {
         let Some(abort) = object.accepted("AbortBackup") else { continue };
         let until = object.released().unwrap_or(facts.end);
-        let of_object = |writer| facts.events_to(writer).filter(|event| event.object == Some(object.number));
-        let prepared = facts.events.iter().filter(|event| {
-            event.object == Some(object.number)
-                && event.event == WriterEvent::PrepareForBackup
-                && event.begin < abort.begin
-                && event.succeeded()
+        let set = facts.set_by(object);
+        let prepared = object.events.iter().filter(|event| {
+            event.event == WriterEvent::PrepareForBackup && event.begin < abort.begin && event.succeeded()
         });
         for event in prepared {
-            let ended = |other: &crate::facts::EventFact<'_>| {
-                matches!(other.event, WriterEvent::PostSnapshot | WriterEvent::BackupComplete)
-            };
-            if of_object(event.writer).any(ended) || facts.was_gone(event.writer, event.begin, until) {
+            let ended = object
+                .events_to(event.writer)
+                .any(|other| matches!(other.event, WriterEvent::PostSnapshot | WriterEvent::BackupComplete));
+            let failed = set.is_some_and(|set| failed_early(set, event.writer));
+            if ended || failed || facts.was_gone(event.writer, event.begin, until) {
                 continue;
             }
-            let aborted = of_object(event.writer).any(|other| other.event == WriterEvent::Abort);
+            let aborted = object.events_to(event.writer).any(|other| other.event == WriterEvent::Abort);
             findings.check(aborted, [abort.begin.n], || format!("{} got no Abort from AbortBackup", event.writer));
         }
     }

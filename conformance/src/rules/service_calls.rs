@@ -213,7 +213,7 @@ fn status_true(facts: &Facts<'_>, findings: &mut Findings) {
 fn states_during(facts: &Facts<'_>, name: &str, from: Mark, to: Mark) -> BTreeSet<WriterState> {
     let mut states = BTreeSet::new();
     let mut current = None;
-    for (at, _, before, after, _) in facts.writer_states.iter().filter(|(_, writer, ..)| *writer == name) {
+    for (at, before, after) in facts.states_of(name) {
         if *at > to {
             states.extend(current.or(Some(*before)));
             return states;

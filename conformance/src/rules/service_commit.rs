@@ -204,7 +204,9 @@ fn frozen_before(
         let Some(mark) = mark(set) else { continue };
         for writer in set.participants() {
             let freeze = set.event_to(writer, WriterEvent::Freeze);
-            if facts.was_gone(writer, Mark::default(), mark) {
+            // A writer that failed before accepts no Freeze, and one that is gone gets none.
+            let failed = set.event_to(writer, WriterEvent::PrepareForSnapshot).is_some_and(|event| !event.succeeded());
+            if facts.was_gone(writer, Mark::default(), mark) || (freeze.is_none() && failed) {
                 continue;
             }
             let kept = freeze.and_then(|event| event.end).is_some_and(|end| end < mark);

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use vssim_model::api::{BackupComponentsCall, Call};
 use vssim_model::ids::{Guid, SnapshotSetId, WriterClassId};
 use vssim_model::states::{ApplicationLevel, WriterEvent};
-use vssim_model::trace::ProcessEdge;
 
 use crate::catalogue::Bound::Service;
 use crate::catalogue::Level::Fact;
@@ -171,19 +170,11 @@ fn identify_all(facts: &Facts<'_>, findings: &mut Findings) {
     }
 }
 
-/// The events of one object's backup to one writer.
-fn events_in<'a, 't>(
-    facts: &'a Facts<'t>,
-    object: &'a Object<'t>,
-    writer: &'a str,
-) -> impl Iterator<Item = &'a EventFact<'t>> {
-    facts.events_to(writer).filter(|event| event.object == Some(object.number))
-}
-
 fn failed_identify(facts: &Facts<'_>, findings: &mut Findings) {
     for failed in facts.events.iter().filter(|event| event.event == WriterEvent::Identify && event.fatal()) {
         let Some(object) = failed.object.and_then(|number| facts.objects.get(&number)) else { continue };
-        let later = events_in(facts, object, failed.writer)
+        let later = object
+            .events_to(failed.writer)
             .find(|event| event.begin > failed.begin && event.event != WriterEvent::Identify);
         findings.check(later.is_none(), [failed.begin.n, later.map_or(0, |event| event.begin.n)], || {
             format!("{} got an event of the backup although its OnIdentify had failed", failed.writer)
@@ -200,7 +191,7 @@ fn prepare_all(facts: &Facts<'_>, findings: &mut Findings) {
             if facts.was_gone(name, prepare.begin, done) {
                 continue;
             }
-            let reached = events_in(facts, object, name).any(|event| event.event == WriterEvent::PrepareForBackup);
+            let reached = object.events_to(name).any(|event| event.event == WriterEvent::PrepareForBackup);
             findings.check(reached, [prepare.begin.n, done.n], || format!("{name} got no PrepareForBackup"));
         }
     }
@@ -218,7 +209,7 @@ fn left_alone(facts: &Facts<'_>, findings: &mut Findings) {
                 findings.excused("Windows sends the Shadow Copy Optimization Writer every event, as is recorded");
                 continue;
             }
-            let event = events_in(facts, object, name).find(|event| event.event != WriterEvent::Identify);
+            let event = object.events_to(name).find(|event| event.event != WriterEvent::Identify);
             findings.check(event.is_none(), [prepare.begin.n, event.map_or(0, |event| event.begin.n)], || {
                 format!("{name} got an event although none of its components was added")
             });
@@ -346,7 +337,7 @@ fn thaw_or_abort(facts: &Facts<'_>, findings: &mut Findings) {
     for set in facts.sets.values() {
         for freeze in set.of(WriterEvent::Freeze) {
             let later: Vec<&EventFact<'_>> =
-                facts.events_of(set, freeze.writer).filter(|event| event.begin > freeze.begin).collect();
+                set.events_to(freeze.writer).filter(|event| event.begin > freeze.begin).collect();
             match later.first() {
                 Some(next) => {
                     let kept = matches!(next.event, WriterEvent::Thaw | WriterEvent::Abort);
@@ -376,22 +367,18 @@ fn thaw_or_abort(facts: &Facts<'_>, findings: &mut Findings) {
 }
 
 /// The writers that got PrepareForBackup in this object's backup.
-fn took_part<'a>(facts: &'a Facts<'_>, object: &Object<'_>) -> BTreeSet<&'a str> {
-    facts
-        .events
-        .iter()
-        .filter(|event| event.object == Some(object.number) && event.event == WriterEvent::PrepareForBackup)
-        .map(|event| event.writer)
-        .collect()
+fn took_part<'t>(object: &Object<'t>) -> BTreeSet<&'t str> {
+    let prepared = object.events.iter().filter(|event| event.event == WriterEvent::PrepareForBackup);
+    prepared.map(|event| event.writer).collect()
 }
 
-fn went_well(facts: &Facts<'_>, object: &Object<'_>, set: Option<&SetFacts<'_>>, writer: &str) -> bool {
+fn went_well(object: &Object<'_>, set: Option<&SetFacts<'_>>, writer: &str) -> bool {
     let needed = match set {
         Some(_) => WriterEvent::PostSnapshot,
         None => WriterEvent::PrepareForBackup,
     };
-    let mut events = events_in(facts, object, writer).filter(|event| event.event != WriterEvent::Identify);
-    let reached = events_in(facts, object, writer).any(|event| event.event == needed && event.succeeded());
+    let mut events = object.events_to(writer).filter(|event| event.event != WriterEvent::Identify);
+    let reached = object.events_to(writer).any(|event| event.event == needed && event.succeeded());
     reached
         && events.all(|event| {
             let late = matches!(event.event, WriterEvent::BackupComplete | WriterEvent::BackupShutdown);
@@ -404,11 +391,11 @@ fn complete_all(facts: &Facts<'_>, findings: &mut Findings) {
         let Some(complete) = object.accepted("BackupComplete") else { continue };
         let Some(done) = complete.finished() else { continue };
         let set = facts.set_by(object).filter(|set| set.creation.is_some_and(|call| CallFact::accepted(&call)));
-        for writer in took_part(facts, object) {
-            if !went_well(facts, object, set, writer) || facts.was_gone(writer, complete.begin, done) {
+        for writer in took_part(object) {
+            if !went_well(object, set, writer) || facts.was_gone(writer, complete.begin, done) {
                 continue;
             }
-            let reached = events_in(facts, object, writer).any(|event| {
+            let reached = object.events_to(writer).any(|event| {
                 event.event == WriterEvent::BackupComplete && complete.begin < event.begin && event.begin < done
             });
             findings.check(reached, [complete.begin.n, done.n], || format!("{writer} got no BackupComplete"));
@@ -418,20 +405,15 @@ fn complete_all(facts: &Facts<'_>, findings: &mut Findings) {
 
 /// When the object's life ended: released, or its owner's process ended.
 fn ended(facts: &Facts<'_>, object: &Object<'_>) -> Option<Mark> {
-    object.released().or_else(|| {
-        let ends = facts.processes.iter().filter(|(_, who, edge)| {
-            *who == object.actor && matches!(edge, ProcessEdge::Exited | ProcessEdge::Crashed)
-        });
-        let made = object.calls.first()?.begin;
-        ends.map(|(at, _, _)| *at).find(|at| *at > made)
-    })
+    object.released().or_else(|| facts.gone_after(object.actor, object.calls.first()?.begin))
 }
 
 fn shutdown_once(facts: &Facts<'_>, findings: &mut Findings) {
     for object in facts.objects.values() {
         let Some(end) = ended(facts, object) else { continue };
-        for writer in took_part(facts, object) {
-            let shutdowns: Vec<u64> = events_in(facts, object, writer)
+        for writer in took_part(object) {
+            let shutdowns: Vec<u64> = object
+                .events_to(writer)
                 .filter(|event| event.event == WriterEvent::BackupShutdown)
                 .map(|event| event.begin.n)
                 .collect();

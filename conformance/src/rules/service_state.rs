@@ -91,7 +91,7 @@ pub(super) fn spans(facts: &Facts<'_>) -> Vec<Span> {
                 .iter()
                 .find(|call| call.begin > from && matches!(call.method(), "AbortBackup" | "Release"))
                 .map(|call| call.begin);
-            let crashed = facts.crashed(object.actor).filter(|at| *at > from);
+            let crashed = facts.gone_after(object.actor, from);
             let to = [done.map(|(at, _)| at), given_up, crashed].into_iter().flatten().min();
             Some(Span { set: set.id, object: object.number, from, to })
         })
@@ -198,15 +198,15 @@ fn leads_to(events: &[&EventFact<'_>], to: WriterState) -> bool {
 }
 
 fn writer_state(facts: &Facts<'_>, findings: &mut Findings) {
-    let mut known: BTreeMap<&str, (Mark, WriterState)> = BTreeMap::new();
     for name in facts.writers.keys() {
-        let mut events = facts.events_to(name).peekable();
+        let mut events = facts.events_to(name).iter().peekable();
         let mut so_far: Vec<&EventFact<'_>> = Vec::new();
-        for (at, _, from, to, _) in facts.writer_states.iter().filter(|(_, writer, ..)| writer == name) {
+        let mut known: Option<(Mark, WriterState)> = None;
+        for (at, from, to) in facts.states_of(name) {
             while let Some(event) = events.next_if(|event| event.begin < *at) {
                 so_far.push(event);
             }
-            if let Some((before, state)) = known.insert(name, (*at, *to)) {
+            if let Some((before, state)) = known.replace((*at, *to)) {
                 findings.check(state == *from, [before.n, at.n], || {
                     format!("{name} was in {state} and is said to leave {from}")
                 });
@@ -227,18 +227,17 @@ fn failure_shown(facts: &Facts<'_>, findings: &mut Findings) {
         // Nothing is kept of a writer that failed at Identify (WRT-EVT-044), and failures at BackupComplete need not be
         // reported (C-16). A trace without states shows no failure either.
         let silent = matches!(event.event, WriterEvent::Identify | WriterEvent::BackupComplete);
-        if silent || !facts.writer_states.iter().any(|(_, writer, ..)| *writer == event.writer) {
+        let states = facts.states_of(event.writer);
+        if silent || states.is_empty() {
             continue;
         }
         let Some(end) = event.end else { continue };
         let next = facts
             .events_to(event.writer)
+            .iter()
             .find(|other| other.begin > end && other.event != WriterEvent::Identify)
             .map_or(Mark { n: u64::MAX, t: facts.end.t }, |other| other.begin);
-        let shown = facts
-            .writer_states
-            .iter()
-            .any(|(at, writer, _, to, _)| *writer == event.writer && event.begin < *at && *at < next && *to == state);
+        let shown = states.iter().any(|(at, _, to)| event.begin < *at && *at < next && *to == state);
         findings.check(shown, event.records(), || {
             format!("{} failed at {} and never showed {state}", event.writer, event.event)
         });

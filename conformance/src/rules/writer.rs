@@ -11,7 +11,7 @@ use vssim_model::trace::{Consistency, Role};
 use crate::catalogue::Bound::Writer;
 use crate::catalogue::Level::{Fact, Must, Should};
 use crate::catalogue::Rule;
-use crate::facts::{CallFact, EventFact, Facts};
+use crate::facts::{CallFact, Facts, Mark};
 use crate::metadata::Metadata;
 use crate::verdict::Findings;
 
@@ -212,10 +212,8 @@ fn failures<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = (&'a CallFact<'a>,
 }
 
 /// The event that a writer handles at the moment of a call.
-fn handling<'a>(facts: &'a Facts<'_>, call: &CallFact<'_>) -> Option<&'a EventFact<'a>> {
-    facts.events.iter().find(|event| {
-        event.writer == call.actor && event.begin < call.begin && event.end.is_none_or(|end| call.begin < end)
-    })
+fn handling(facts: &Facts<'_>, call: &CallFact<'_>) -> Option<WriterEvent> {
+    facts.handling(call.actor, call.begin).map(|event| event.event)
 }
 
 fn failure_reasoned(facts: &Facts<'_>, findings: &mut Findings) {
@@ -268,14 +266,10 @@ fn freeze_in_window(facts: &Facts<'_>, findings: &mut Findings) {
     }
 }
 
-fn orders<'a>(facts: &'a Facts<'_>, order: &'a ApplicationCall) -> impl Iterator<Item = &'a CallFact<'a>> {
-    facts.calls.iter().filter(move |call| matches!(call.call, Call::Application(given) if given == order))
-}
-
 /// Whether a writer has an application of its own: it gave one an order, its document says that it manages a database,
 /// or it is the only writer that was frozen and there is one application only.
 fn has_application(facts: &Facts<'_>, writer: &str, only: bool) -> bool {
-    let ordered = facts.calls.iter().any(|call| call.actor == writer && matches!(call.call, Call::Application(_)));
+    let ordered = !facts.orders_of(writer).is_empty();
     let instance = facts.writers.get(writer).map(|writer| writer.instance);
     let database = facts.metadata.values().any(|(_, document)| document.database && document.instance == instance);
     let applications = facts.roles.values().filter(|role| matches!(role, Role::Application)).count();
@@ -295,12 +289,12 @@ fn application_quiet(facts: &Facts<'_>, findings: &mut Findings) {
                 continue;
             }
             let thaw = set.event_to(freeze.writer, WriterEvent::Thaw).map_or(*at, |event| event.begin);
-            let last =
-                |order| orders(facts, order).filter(|call| call.actor == freeze.writer && call.begin < end).last();
-            let quieted = last(&ApplicationCall::Quiesce).map(|call| call.begin);
-            let resumed = orders(facts, &ApplicationCall::Resume)
-                .filter(|call| call.actor == freeze.writer)
-                .any(|call| quieted.is_some_and(|quieted| call.begin > quieted) && call.begin < thaw);
+            let orders = facts.orders_of(freeze.writer);
+            let given = |order, from: Mark, to: Mark| {
+                orders.iter().rev().find(|(at, given)| **given == order && from < *at && *at < to).map(|(at, _)| *at)
+            };
+            let quieted = given(ApplicationCall::Quiesce, Mark::default(), end);
+            let resumed = quieted.is_some_and(|from| given(ApplicationCall::Resume, from, thaw).is_some());
             let kept = *state == Consistency::Clean || (quieted.is_some() && !resumed);
             findings.check(kept, [freeze.begin.n, at.n], || {
                 format!(
@@ -313,29 +307,37 @@ fn application_quiet(facts: &Facts<'_>, findings: &mut Findings) {
 }
 
 fn application_resumes(facts: &Facts<'_>, findings: &mut Findings) {
-    for quiet in orders(facts, &ApplicationCall::Quiesce) {
-        let ends = [WriterEvent::Thaw, WriterEvent::Abort];
-        let released =
-            facts.events_to(quiet.actor).find(|event| event.begin > quiet.begin && ends.contains(&event.event));
-        let Some((released, end)) = released.and_then(|event| Some((event, event.end?))) else { continue };
-        if facts.was_gone(quiet.actor, quiet.begin, end) {
-            continue;
+    const ENDS: [WriterEvent; 2] = [WriterEvent::Thaw, WriterEvent::Abort];
+    for (writer, orders) in &facts.orders {
+        let mut ends = facts.events_to(writer).iter().filter(|event| ENDS.contains(&event.event)).peekable();
+        let quiets = orders.iter().enumerate().filter(|(_, (_, order))| **order == ApplicationCall::Quiesce);
+        for (index, (quiet, _)) in quiets {
+            while ends.next_if(|event| event.begin < *quiet).is_some() {}
+            let Some((released, end)) = ends.peek().and_then(|event| Some((event, event.end?))) else { continue };
+            if facts.was_gone(writer, *quiet, end) {
+                continue;
+            }
+            let kept = orders
+                .iter()
+                .skip(index)
+                .take_while(|(at, _)| *at < end)
+                .any(|(_, order)| **order == ApplicationCall::Resume);
+            findings.check(kept, [quiet.n, released.begin.n, end.n], || {
+                format!("{writer} handled {} without letting its application go on", released.event)
+            });
         }
-        let kept = orders(facts, &ApplicationCall::Resume)
-            .any(|call| call.actor == quiet.actor && call.begin > quiet.begin && call.begin < end);
-        findings.check(kept, [quiet.begin.n, released.begin.n, end.n], || {
-            format!("{} handled {} without letting its application go on", quiet.actor, released.event)
-        });
     }
 }
 
 fn truncation(facts: &Facts<'_>, findings: &mut Findings) {
-    for call in orders(facts, &ApplicationCall::TruncateLog) {
-        let event = handling(facts, call).map(|event| event.event);
-        findings.check(event == Some(WriterEvent::BackupComplete), [call.begin.n], || match event {
-            Some(event) => format!("{} truncated the log while it handled {event}", call.actor),
-            None => format!("{} truncated the log outside of an event", call.actor),
-        });
+    for (writer, orders) in &facts.orders {
+        for (at, _) in orders.iter().filter(|(_, order)| **order == ApplicationCall::TruncateLog) {
+            let event = facts.handling(writer, *at).map(|event| event.event);
+            findings.check(event == Some(WriterEvent::BackupComplete), [at.n], || match event {
+                Some(event) => format!("{writer} truncated the log while it handled {event}"),
+                None => format!("{writer} truncated the log outside of an event"),
+            });
+        }
     }
 }
 
@@ -346,7 +348,7 @@ fn document_changes(facts: &Facts<'_>, findings: &mut Findings) {
         if change.method() == "GetBackupSucceeded" {
             continue;
         }
-        let event = handling(facts, call).map(|event| event.event);
+        let event = handling(facts, call);
         findings.check(event.is_some_and(|event| ALLOWED.contains(&event)), [call.begin.n], || {
             let place = event.map_or("no event", WriterEvent::name);
             format!("{} called {} while it handled {place}", call.actor, change.method())
