@@ -356,6 +356,7 @@ impl<'t> Builder<'t> {
             let maker = event.set.and_then(|set| self.facts.sets.get(&set)).and_then(|set| set.object);
             event.object = maker.or(event.object).or(only);
         }
+        self.guess_objects();
         self.hang_events();
         for call in &self.facts.callbacks {
             if let Some(set) = call.set.and_then(|set| self.facts.sets.get_mut(&set)) {
@@ -378,6 +379,25 @@ impl<'t> Builder<'t> {
         self.facts
     }
 
+    /// Gives an event without set and cause to the object whose call that raises such events was running, if there was
+    /// only one.
+    fn guess_objects(&mut self) {
+        let mut calls = self.facts.calls.iter().filter(|call| call.object > 0 && raised_by(call.method()).is_some());
+        let mut next = calls.next();
+        let mut running: Vec<&CallFact<'t>> = Vec::new();
+        for event in self.facts.events.iter_mut().filter(|event| event.object.is_none()) {
+            while let Some(call) = next.filter(|call| call.begin < event.begin) {
+                running.push(call);
+                next = calls.next();
+            }
+            running.retain(|call| call.end.is_none() || event.begin < call.last());
+            let mut raisers = running.iter().filter(|call| raised_by(call.method()) == Some(event.event));
+            if let (Some(raiser), None) = (raisers.next(), raisers.next()) {
+                event.object = Some(raiser.object);
+            }
+        }
+    }
+
     fn hang_events(&mut self) {
         for event in &self.facts.events {
             self.facts.by_writer.entry(event.writer).or_default().push(*event);
@@ -392,6 +412,18 @@ impl<'t> Builder<'t> {
                 set.events.push(*event);
             }
         }
+    }
+}
+
+/// The event that a method raises.
+fn raised_by(method: &str) -> Option<WriterEvent> {
+    match method {
+        "GatherWriterMetadata" => Some(WriterEvent::Identify),
+        "PrepareForBackup" => Some(WriterEvent::PrepareForBackup),
+        "BackupComplete" => Some(WriterEvent::BackupComplete),
+        "AbortBackup" => Some(WriterEvent::Abort),
+        "Release" => Some(WriterEvent::BackupShutdown),
+        _ => None,
     }
 }
 

@@ -16,7 +16,7 @@ fn root() -> PathBuf {
     clippy::print_stdout,
     reason = "tests may be told where the corpus lies, and say so"
 )]
-fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let folder = std::env::var_os("VSSIM_CORPUS").map_or_else(|| root().join("../shared"), PathBuf::from);
     if folder.is_dir() {
         return Some(folder);

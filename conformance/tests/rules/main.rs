@@ -1,6 +1,7 @@
 //! The rules, by hand-written runs.
 
 mod catalogue;
+mod documents;
 mod scope;
 mod support;
 mod table;

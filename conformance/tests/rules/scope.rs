@@ -83,6 +83,42 @@ fn an_empty_trace_exercises_nothing() {
     assert_eq!(report.counts.not_exercised, report.verdicts.len());
 }
 
+/// The same steps on another object, for another set of other shadow copies.
+fn another(script: Script) -> Vec<Step> {
+    let ids = [(SET.0, "7e5"), (VOLUMES[0].2.0, "7cc"), (VOLUMES[1].2.0, "7dd")];
+    let renamed = |mut step: Step| {
+        let mut text = serde_json::to_string(&step.what).expect("JSON").replace("\"object\":1", "\"object\":2");
+        for (old, new) in ids {
+            let old = old.to_string();
+            text = text.replace(&old, &format!("{}{new}", &old[..old.len() - 3]));
+        }
+        step.what = serde_json::from_str(&text).expect("a record");
+        step
+    };
+    script.steps.into_iter().map(renamed).collect()
+}
+
+#[test]
+fn backups_one_after_the_other_are_told_apart() {
+    let mut script = good();
+    script.steps.extend(another(good()));
+    assert_eq!(broken(&judge(&script.clone().trace())), [""; 0]);
+    let mut late = good();
+    late.steps.extend(another(good().drop("event BackupShutdown files").drop("handled BackupShutdown files")));
+    assert_eq!(broken(&judge(&late.trace())), ["shutdown-once-for-each-participant"]);
+}
+
+#[test]
+fn a_set_opened_while_another_is_created_breaks_the_one_at_a_time_rules() {
+    let mut script = good().cut("waited DoSnapshotSet", "call Release").drop("lock");
+    let second = another(good());
+    let opened = second.iter().position(|step| step.key == "call AddComponent").expect("a record");
+    let at = script.steps.iter().position(|step| step.key == "call DoSnapshotSet").expect("a record");
+    script.steps.splice(at..at, second.into_iter().take(opened + 7));
+    let broken = broken(&judge(&script.trace()));
+    assert!(broken.contains(&"one-creation-at-a-time") && broken.contains(&"second-set-refused"), "{broken:?}");
+}
+
 #[test]
 fn a_writer_that_crashed_is_not_missed() {
     let mut script = good().after("handled Freeze database", |s| crash(s, "database"));

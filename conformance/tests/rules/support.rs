@@ -16,7 +16,7 @@ pub(crate) const SET: SnapshotSetId = SnapshotSetId(Guid(0x5e7));
 pub(crate) const OK: HResult = HResult::S_OK;
 /// The volumes: name, name in calls, shadow copy.
 pub(crate) const VOLUMES: [(&str, &str, SnapshotId); 2] =
-    [("C:", r"C:\", SnapshotId(Guid(0xc))), ("D:", r"D:\", SnapshotId(Guid(0xd)))];
+    [("C:", r"C:\", SnapshotId(Guid(0xcc))), ("D:", r"D:\", SnapshotId(Guid(0xdd)))];
 /// The writers that take part, in the order in which they freeze.
 pub(crate) const TAKING_PART: [&str; 2] = ["files", "database"];
 const WRITERS: [&str; 3] = ["files", "database", "idle"];
