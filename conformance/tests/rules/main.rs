@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod documents;
+mod recorded;
 mod scope;
 mod support;
 mod table;
