@@ -34,7 +34,7 @@ pub(crate) const RULES: &[Rule] = &[
         requirements: &["ABT-003"],
         actor: Service,
         level: Fact,
-        sentence: "When a provider fails between PrepareForSnapshot and PostSnapshot, every writer that takes part gets Abort.",
+        sentence: "When a provider fails between PrepareForSnapshot and PostSnapshot, or the hold limit runs out, every writer that takes part gets Abort.",
         source: "aborting-vss-operations.md",
         check: provider_failure,
     },
@@ -188,6 +188,9 @@ fn failed<'a, 't>(set: &'a SetFacts<'t>) -> impl Iterator<Item = (&'a CallbackFa
 
 fn provider_failure(facts: &Facts<'_>, findings: &mut Findings) {
     for set in facts.sets.values() {
+        if let Some(fired) = set.hold_limit {
+            all_aborted(facts, findings, set, fired, "the hold limit ran out");
+        }
         let prepared = set.of(WriterEvent::PrepareForSnapshot).next().map(|event| event.begin);
         for (call, end, code) in failed(set) {
             if prepared.is_some_and(|prepared| prepared < end) {

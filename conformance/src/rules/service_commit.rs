@@ -250,7 +250,7 @@ fn commit_while_held(facts: &Facts<'_>, findings: &mut Findings) {
         let held = set.holds.iter().map(|(at, _)| *at).max().unwrap_or(flush);
         let calls = set.step(Step::Commit).map(|call| (call.begin, call.method()));
         for (at, what) in calls.chain(set.commits.iter().map(|(at, _, volume)| (*at, *volume))) {
-            if set.hold_limit.is_some_and(|fired| fired < at) {
+            if set.hold_limit.is_some_and(|fired| fired.t <= at.t) {
                 findings.excused("the hold limit ran out, and the creation fails for that");
                 continue;
             }
@@ -272,7 +272,7 @@ fn release_after_commit(facts: &Facts<'_>, findings: &mut Findings) {
     for set in facts.sets.values() {
         let Some(release) = set.release else { continue };
         // The kernel itself releases the writes when the limit runs out (TIM-005), and an abort releases them too.
-        if set.hold_limit.is_some_and(|fired| fired < release) {
+        if set.hold_limit.is_some_and(|fired| fired.t <= release.t) {
             findings.excused("the hold limit ran out and the kernel let the writes go");
             continue;
         }

@@ -78,6 +78,23 @@ fn flush_and_hold_may_be_recorded_as_phases_only() {
 }
 
 #[test]
+fn a_commit_without_any_hold_is_no_commit_while_held() {
+    let report = judge(&good().drop("hold").drop("release").trace());
+    assert_eq!(broken(&report), ["commit-while-held"]);
+}
+
+#[test]
+fn a_provider_that_outlasts_the_hold_limit_is_blamed_and_nobody_else() {
+    let script = failed(good(), "commit D:", |s| {
+        let (name, edge) = (TimerName::HoldLimit, TimerEdge::Fired);
+        s.push("hold limit", "kernel", What::Timer { name, edge });
+        release(s);
+    });
+    let trace = script.pause("hold limit", Ticks::from_millis(9_990)).trace();
+    assert_eq!(broken(&judge(&trace)), ["commit-within-a-second"]);
+}
+
+#[test]
 fn an_empty_trace_exercises_nothing() {
     let report = judge(&Script::new().trace());
     assert_eq!(report.counts.not_exercised, report.verdicts.len());
