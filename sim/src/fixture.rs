@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use vssim_model::api::{ApplicationCall, AsyncCall, AsyncId, BackupComponentsCall as B, BackupType};
 use vssim_model::documents::{
-    ComponentSpec, ComponentType, DocumentError, FileSpec, SourceType, UsageType, WriterMetadata,
+    ComponentSpec, ComponentType, DocumentError, FileSpec, RestoreMethodKind, SourceType, UsageType, WriterMetadata,
+    WriterRestore,
 };
 use vssim_model::ids::{Guid, ProviderId, VolumeId, WriterClassId, WriterInstanceId};
 use vssim_model::release::Release;
@@ -108,6 +109,7 @@ fn writer(index: u16, what: Small) -> Result<WriterPlan, DocumentError> {
     let name = format!("Writer {}", index + 1);
     let null = WriterInstanceId::NULL;
     let mut document = WriterMetadata::build(class, null, &name, UsageType::UserData, SourceType::Other)?;
+    document.set_restore_method(RestoreMethodKind::RestoreIfCanReplace, None, WriterRestore::Never, false)?;
     document.add_component(&ComponentSpec::new(ComponentType::FileGroup, "", "Data"))?;
     document.add_files_to_file_group("", "Data", &FileSpec::new("C:\\", "data.txt"))?;
     let files = Arc::from([FileSet {
