@@ -209,60 +209,78 @@ pub struct KernelPlan {
     pub broken_hold: BTreeSet<u16>,
 }
 
-/// A defect of the service. Each breaks a rule that binds the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum ServiceDefect {
+/// Declares the defects with their names.
+macro_rules! defects {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// A defect of the service. Each breaks a rule that binds the service.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum ServiceDefect { $($(#[$doc])* $variant,)* }
+
+        impl ServiceDefect {
+            /// Every defect.
+            pub const ALL: &'static [ServiceDefect] = &[$(ServiceDefect::$variant),*];
+
+            /// Its name in a scenario.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(ServiceDefect::$variant => $name),* }
+            }
+        }
+    };
+}
+
+defects! {
     /// Identify does not reach the last writer.
-    IdentifySkipsAWriter,
+    IdentifySkipsAWriter = "identify_skips_a_writer",
     /// A writer without components takes part all the same.
-    UnselectedWriterTakesPart,
+    UnselectedWriterTakesPart = "unselected_writer_takes_part",
     /// A second StartSnapshotSet is let in while a set is being created.
-    TwoSetsAtOnce,
+    TwoSetsAtOnce = "two_sets_at_once",
     /// Freeze is raised to all levels at once.
-    FreezeOutOfOrder,
+    FreezeOutOfOrder = "freeze_out_of_order",
     /// Freeze is raised before every writer returned from PrepareForSnapshot.
-    FreezeBeforePrepare,
+    FreezeBeforePrepare = "freeze_before_prepare",
     /// PreCommitSnapshots is called before the writers are frozen.
-    PreCommitBeforeFreeze,
+    PreCommitBeforeFreeze = "pre_commit_before_freeze",
     /// Writes are held before PreCommitSnapshots.
-    HoldBeforePreCommit,
+    HoldBeforePreCommit = "hold_before_pre_commit",
     /// CommitSnapshots is called before writes are held.
-    CommitBeforeHold,
+    CommitBeforeHold = "commit_before_hold",
     /// Thaw is raised before PostCommitSnapshots.
-    ThawBeforePostCommit,
+    ThawBeforePostCommit = "thaw_before_post_commit",
     /// The last frozen writer gets no Thaw.
-    ThawSkipsAWriter,
+    ThawSkipsAWriter = "thaw_skips_a_writer",
     /// PostSnapshot is raised before PreFinalCommitSnapshots.
-    PostSnapshotBeforePreFinalCommit,
+    PostSnapshotBeforePreFinalCommit = "post_snapshot_before_pre_final_commit",
     /// PostFinalCommitSnapshots is called before PostSnapshot.
-    PostFinalCommitBeforePostSnapshot,
+    PostFinalCommitBeforePostSnapshot = "post_final_commit_before_post_snapshot",
     /// DoSnapshotSet reports its end before PostFinalCommitSnapshots.
-    FinishedEarly,
+    FinishedEarly = "finished_early",
     /// A provider's failure is not noticed.
-    ProviderFailureIgnored,
+    ProviderFailureIgnored = "provider_failure_ignored",
     /// An unexpected code of a provider reaches the requester as it is.
-    ProviderCodePassedOn,
+    ProviderCodePassedOn = "provider_code_passed_on",
     /// A fatal failure at Freeze raises no Abort.
-    NoAbortAfterFreezeFailure,
+    NoAbortAfterFreezeFailure = "no_abort_after_freeze_failure",
     /// A failure before EndPrepareSnapshots is told to the provider.
-    AbortSnapshotsEarly,
+    AbortSnapshotsEarly = "abort_snapshots_early",
     /// A writer whose PostSnapshot ran gets Abort.
-    AbortAfterPostSnapshot,
+    AbortAfterPostSnapshot = "abort_after_post_snapshot",
     /// Release raises no BackupShutdown.
-    NoBackupShutdown,
+    NoBackupShutdown = "no_backup_shutdown",
     /// The freeze window is not watched.
-    NoFreezeWindow,
+    NoFreezeWindow = "no_freeze_window",
     /// Writes stay held past 10 s.
-    NoHoldLimit,
+    NoHoldLimit = "no_hold_limit",
     /// GetSnapshotProperties answers during the creation.
-    SnapshotVisibleEarly,
+    SnapshotVisibleEarly = "snapshot_visible_early",
     /// BackupComplete is raised to writers that never took part.
-    BackupCompleteToAll,
+    BackupCompleteToAll = "backup_complete_to_all",
     /// The creation lock is kept for ever.
-    LockKept,
+    LockKept = "lock_kept",
     /// A writer's state does not change after Freeze.
-    StateNotKept,
+    StateNotKept = "state_not_kept",
 }
 
 /// What a search may choose beside the order of simultaneous events.
