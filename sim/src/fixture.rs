@@ -83,6 +83,7 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
             freeze_transactions: Span::default(),
             thaw_transactions: Span::default(),
             broken_hold: BTreeSet::new(),
+            lost_blocks: BTreeSet::new(),
         },
         defects: BTreeSet::new(),
         open: what.open,

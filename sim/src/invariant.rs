@@ -91,6 +91,9 @@ impl Watch {
         if !plan.kernel.broken_hold.is_empty() {
             suspended.insert(Invariant::NoWriteWhileHeld);
         }
+        if !plan.kernel.lost_blocks.is_empty() {
+            suspended.insert(Invariant::CopyEqualsReference);
+        }
         // A provider that pauses between its volumes, or commits after it returned, tears the set; so does a service
         // that has it commit before writes are held.
         let tears = plan.providers.iter().flat_map(|provider| provider.handlers.values()).any(|script| tears(script));
@@ -101,6 +104,10 @@ impl Watch {
             (ServiceDefect::TwoSetsAtOnce, Invariant::OneCreationAtATime),
             (ServiceDefect::LockKept, Invariant::NothingLeftBehind),
             (ServiceDefect::ThawSkipsAWriter, Invariant::NothingLeftBehind),
+            (ServiceDefect::NeverReleasesWrites, Invariant::NothingLeftBehind),
+            (ServiceDefect::NoAbortToWriters, Invariant::NothingLeftBehind),
+            (ServiceDefect::AbortSkipsAWriter, Invariant::NothingLeftBehind),
+            (ServiceDefect::WrongWriterState, Invariant::NothingLeftBehind),
         ];
         suspended.extend(
             defects.iter().filter(|(defect, _)| plan.defects.contains(defect)).map(|&(_, invariant)| invariant),

@@ -97,7 +97,8 @@ impl World {
         let slowest = volumes.iter().map(|_| World::draw(self.plan.kernel.flush, step)).max().unwrap_or(Ticks::ZERO);
         self.kernel.hold = Some(Hold { volumes, flushing: Some(slot) });
         self.queue.push(self.now + slowest, Class::Kernel, self.cause(), Event::KernelDone(slot));
-        if self.plan.defects.contains(&ServiceDefect::NoHoldLimit) {
+        let unwatched = [ServiceDefect::NoHoldLimit, ServiceDefect::NeverReleasesWrites];
+        if unwatched.iter().any(|defect| self.plan.defects.contains(defect)) {
             return;
         }
         let due = self.now + HOLD_LIMIT;

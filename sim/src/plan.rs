@@ -207,6 +207,8 @@ pub struct KernelPlan {
     pub thaw_transactions: Span,
     /// Volumes whose hold lets writes through.
     pub broken_hold: BTreeSet<u16>,
+    /// Volumes of which volsnap forgets to save the old blocks.
+    pub lost_blocks: BTreeSet<u16>,
 }
 
 /// Declares the defects with their names.
@@ -233,54 +235,100 @@ macro_rules! defects {
 defects! {
     /// Identify does not reach the last writer.
     IdentifySkipsAWriter = "identify_skips_a_writer",
+    /// A writer whose Identify failed takes part all the same.
+    FailedIdentifyIncluded = "failed_identify_included",
     /// A writer without components takes part all the same.
     UnselectedWriterTakesPart = "unselected_writer_takes_part",
+    /// PrepareForBackup does not reach the last writer.
+    PrepareSkipsAWriter = "prepare_skips_a_writer",
+    /// PrepareForBackup is raised to the last writer twice.
+    EventRaisedTwice = "event_raised_twice",
+    /// BackupComplete does not reach the last writer.
+    CompleteSkipsAWriter = "complete_skips_a_writer",
+    /// BackupComplete is raised to writers that never took part.
+    BackupCompleteToAll = "backup_complete_to_all",
+    /// In a context without writers the events are raised all the same.
+    EventsWithoutWriters = "events_without_writers",
+    /// Release raises no BackupShutdown.
+    NoBackupShutdown = "no_backup_shutdown",
     /// A second StartSnapshotSet is let in while a set is being created.
     TwoSetsAtOnce = "two_sets_at_once",
-    /// Freeze is raised to all levels at once.
+    /// The creation lock is kept for ever.
+    LockKept = "lock_kept",
+    /// A call out of sequence is let in.
+    AcceptsBadState = "accepts_bad_state",
+    /// AddComponent takes a component that the writer does not have.
+    AcceptsUnknownComponent = "accepts_unknown_component",
+    /// BackupComplete never ends.
+    OperationNeverEnds = "operation_never_ends",
+    /// BeginPrepareSnapshot is called inside DoSnapshotSet.
+    BeginPrepareLate = "begin_prepare_late",
+    /// EndPrepareSnapshots is called after PrepareForSnapshot.
+    EndPrepareAfterWriters = "end_prepare_after_writers",
+    /// Freeze is raised to the back-end level first.
     FreezeOutOfOrder = "freeze_out_of_order",
-    /// Freeze is raised before every writer returned from PrepareForSnapshot.
+    /// Freeze is raised before PrepareForSnapshot.
     FreezeBeforePrepare = "freeze_before_prepare",
     /// PreCommitSnapshots is called before the writers are frozen.
     PreCommitBeforeFreeze = "pre_commit_before_freeze",
+    /// Writes are held before the writers are frozen.
+    HoldBeforeFreeze = "hold_before_freeze",
     /// Writes are held before PreCommitSnapshots.
     HoldBeforePreCommit = "hold_before_pre_commit",
     /// CommitSnapshots is called before writes are held.
     CommitBeforeHold = "commit_before_hold",
+    /// CommitSnapshots is called before PreCommitSnapshots.
+    CommitBeforePreCommit = "commit_before_pre_commit",
+    /// Writes are released before CommitSnapshots.
+    ReleaseBeforeCommit = "release_before_commit",
     /// Thaw is raised before PostCommitSnapshots.
     ThawBeforePostCommit = "thaw_before_post_commit",
     /// The last frozen writer gets no Thaw.
     ThawSkipsAWriter = "thaw_skips_a_writer",
+    /// PostSnapshot is raised before Thaw.
+    PostSnapshotBeforeThaw = "post_snapshot_before_thaw",
     /// PostSnapshot is raised before PreFinalCommitSnapshots.
     PostSnapshotBeforePreFinalCommit = "post_snapshot_before_pre_final_commit",
     /// PostFinalCommitSnapshots is called before PostSnapshot.
     PostFinalCommitBeforePostSnapshot = "post_final_commit_before_post_snapshot",
-    /// DoSnapshotSet reports its end before PostFinalCommitSnapshots.
+    /// DoSnapshotSet ends before PostFinalCommitSnapshots is called.
     FinishedEarly = "finished_early",
-    /// A provider's failure is not noticed.
-    ProviderFailureIgnored = "provider_failure_ignored",
-    /// An unexpected code of a provider reaches the requester as it is.
-    ProviderCodePassedOn = "provider_code_passed_on",
-    /// A fatal failure at Freeze raises no Abort.
-    NoAbortAfterFreezeFailure = "no_abort_after_freeze_failure",
-    /// A failure before EndPrepareSnapshots is told to the provider.
-    AbortSnapshotsEarly = "abort_snapshots_early",
-    /// A writer whose PostSnapshot ran gets Abort.
-    AbortAfterPostSnapshot = "abort_after_post_snapshot",
-    /// Release raises no BackupShutdown.
-    NoBackupShutdown = "no_backup_shutdown",
     /// The freeze window is not watched.
     NoFreezeWindow = "no_freeze_window",
     /// Writes stay held past 10 s.
     NoHoldLimit = "no_hold_limit",
+    /// Writes that are held are never released.
+    NeverReleasesWrites = "never_releases_writes",
+    /// The creation goes on after the hold limit ran out.
+    HoldExpiryIgnored = "hold_expiry_ignored",
+    /// A provider's failure is not noticed.
+    ProviderFailureIgnored = "provider_failure_ignored",
+    /// An unexpected code of a provider reaches the requester as it is.
+    ProviderCodePassedOn = "provider_code_passed_on",
+    /// A creation that fails raises no Abort.
+    NoAbortToWriters = "no_abort_to_writers",
+    /// A creation that was aborted is reported as successful.
+    AbortedSetCreated = "aborted_set_created",
+    /// AbortBackup does not reach the last writer.
+    AbortSkipsAWriter = "abort_skips_a_writer",
+    /// A writer whose PostSnapshot ran gets Abort.
+    AbortAfterPostSnapshot = "abort_after_post_snapshot",
+    /// A writer gets Thaw after Abort.
+    ThawAfterAbort = "thaw_after_abort",
+    /// A provider gets AbortSnapshots for a set of which it did not get EndPrepareSnapshots.
+    AbortSnapshotsEarly = "abort_snapshots_early",
     /// GetSnapshotProperties answers during the creation.
     SnapshotVisibleEarly = "snapshot_visible_early",
-    /// BackupComplete is raised to writers that never took part.
-    BackupCompleteToAll = "backup_complete_to_all",
-    /// The creation lock is kept for ever.
-    LockKept = "lock_kept",
-    /// A writer's state does not change after Freeze.
-    StateNotKept = "state_not_kept",
+    /// The shadow copies of a set carry different time stamps.
+    StampsDiffer = "stamps_differ",
+    /// A shadow copy goes from preparing to pre-committed.
+    SnapshotStateSkipped = "snapshot_state_skipped",
+    /// A writer that froze is said to wait for PostSnapshot.
+    WrongWriterState = "wrong_writer_state",
+    /// A writer's failure does not change its state.
+    FailureForgotten = "failure_forgotten",
+    /// GetWriterStatus tells that every writer is stable.
+    StatusMadeUp = "status_made_up",
 }
 
 /// What a search may choose beside the order of simultaneous events.

@@ -70,6 +70,11 @@ pub fn build(plan: &Arc<Plan>, choices: &mut dyn Choices) -> Result<World, SetUp
             storage.set_gate_broken(volume.id, true)?;
         }
     }
+    for &volume in &plan.kernel.lost_blocks {
+        if let Some(volume) = plan.volumes.get(usize::from(volume)) {
+            storage.set_forgetful(volume.id, true)?;
+        }
+    }
     let id = |index: u16| plan.volumes.get(usize::from(index)).map(|volume| volume.id).unwrap_or_default();
     let applications: Result<Vec<Application>, SetUpError> =
         plan.applications.iter().map(|application| Application::set_up(application, &mut storage, id)).collect();

@@ -80,6 +80,7 @@ impl Service {
             matches!(call, BackupComponentsCall::GetSnapshotProperties { snapshot } if self.owns(index, *snapshot));
         let outcome = tables.requester.step(state, input, |guard| self.holds(index, guard, own));
         let next = match outcome {
+            Outcome::Refused(_) if self.has(ServiceDefect::AcceptsBadState) => state,
             Outcome::Refused(refusal) => {
                 tracing::debug!(method = call.method(), %refusal, "refused");
                 return self.give(slot, refusal.code, Out::Nothing);
@@ -257,6 +258,12 @@ impl Service {
         if let Some(object) = self.objects.get_mut(index) {
             object.participants.clone_from(&participants);
         }
+        if self.has(ServiceDefect::PrepareSkipsAWriter) {
+            participants.pop();
+        }
+        if self.has(ServiceDefect::EventRaisedTwice) {
+            participants.extend(participants.last().copied());
+        }
         participants.reverse();
         self.start_async(slot, index, Kind::PrepareForBackup(participants), now);
     }
@@ -264,9 +271,16 @@ impl Service {
     fn do_snapshot_set(&mut self, slot: Slot, index: u32, now: Ticks) {
         let Some(object) = self.objects.get(index) else { return };
         let Some(set) = object.set else { return };
-        let with_writers = self.with_writers(object);
+        let forced = self.has(ServiceDefect::EventsWithoutWriters);
+        let with_writers = self.with_writers(object) || forced;
         let transactions = self.plan.release.freezes_transactions();
         let creation = Creation::new(set, with_writers, transactions, |defect| self.plan.defects.contains(&defect));
+        if forced {
+            let everybody = self.all_writers();
+            if let Some(object) = self.objects.get_mut(index) {
+                object.participants = everybody;
+            }
+        }
         self.start_async(slot, index, Kind::Create(creation), now);
     }
 
@@ -393,6 +407,15 @@ impl Service {
             device,
             committed: Unhashed(Ticks::ZERO),
         });
+        if self.has(ServiceDefect::BeginPrepareLate) {
+            let last = self.sets.get(set).map_or(0, |set| set.shadows.len().saturating_sub(1));
+            self.move_shadow(set, last, SnapshotInput::Added);
+            if let Some(running) = self.operations.get_mut(operation) {
+                running.kind =
+                    Kind::BeginPrepare(Search { volume, named: false, candidates: Vec::new(), found: Some(provider) });
+            }
+            return false;
+        }
         if let Some(running) = self.operations.get_mut(operation) {
             let found = Some(provider);
             running.kind = Kind::BeginPrepare(Search { volume, named: false, candidates: Vec::new(), found });
@@ -409,6 +432,25 @@ impl Service {
             volume: Some(volume),
         });
         true
+    }
+
+    /// A planted defect: what AddToSnapshotSet left out, for every volume of the set.
+    pub(super) fn begin_prepare_late(&mut self, operation: u32, object: u32, set: u32) {
+        let context = self.objects.get(object).map_or(0, |object| object.context);
+        let Some(found) = self.sets.get(set) else { return };
+        let id = found.id.0;
+        let shadows: Vec<_> =
+            found.shadows.iter().map(|shadow| (shadow.id.0, shadow.provider, shadow.volume)).collect();
+        let step = ProviderCallback::BeginPrepareSnapshot;
+        for (snapshot, provider, volume) in shadows {
+            let Some(name) = self.plan.volumes.get(usize::from(volume)).map(|volume| volume.id.guid_name()) else {
+                continue;
+            };
+            let delivery = self.deliver(Some(operation), Target::Provider(provider, step));
+            let begin = SoftwareProviderCall::BeginPrepareSnapshot { set: id, snapshot, volume: name, context };
+            let call = Call::SoftwareProvider(begin);
+            self.effect(Effect::Callback { delivery, provider, call, step, set, volume: Some(volume) });
+        }
     }
 
     /// BeginPrepareSnapshot returned: the shadow copy is being prepared, or the volume is not in the set after all.
@@ -436,7 +478,8 @@ impl Service {
         let documents = self.plan.writers.get(usize::from(of.writer)).map(|plan| &plan.documents);
         let document = documents.and_then(|documents| documents.get(version).or_else(|| documents.last()));
         let key = (of.logical_path.clone(), of.name.clone());
-        if !document.is_some_and(|document| document.components.contains_key(&key)) {
+        let known = document.is_some_and(|document| document.components.contains_key(&key));
+        if !known && !self.has(ServiceDefect::AcceptsUnknownComponent) {
             return Err(HResult::VSS_E_OBJECT_NOT_FOUND);
         }
         if object.components.contains(&of) {
@@ -499,6 +542,7 @@ impl Service {
             (shadow.state == SnapshotState::Created || early).then_some((set, shadow))
         });
         let (set, shadow) = found.ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+        let apart = if self.has(ServiceDefect::StampsDiffer) { u64::from(shadow.device.0) } else { 0 };
         let volume = self.plan.volumes.get(usize::from(shadow.volume)).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let provider = self.plan.providers.get(usize::from(shadow.provider)).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let context = self.objects.get(set.object).map_or(0, |object| object.context);
@@ -510,7 +554,7 @@ impl Service {
             volume: volume.id.guid_name(),
             provider: provider.id,
             attributes: context,
-            created: shadow.committed.0,
+            created: shadow.committed.0 + Ticks(apart),
         }))
     }
 

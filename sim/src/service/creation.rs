@@ -11,7 +11,7 @@
 
 use vssim_model::api::{Call, CreateSnapshotSetCall};
 use vssim_model::hresult::HResult;
-use vssim_model::states::{ApplicationLevel, WriterEvent, WriterState};
+use vssim_model::states::{ApplicationLevel, SnapshotState, WriterEvent, WriterState};
 use vssim_model::tables::{ProviderCallback, ProviderInput, SnapshotInput};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{Edge, Phase, What};
@@ -25,6 +25,7 @@ use crate::plan::{ActorId, ServiceDefect};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "named as the protocol names them")]
 pub enum Stage {
+    BeginPrepareSnapshot,
     EndPrepareSnapshots,
     PrepareForSnapshot,
     BeginFreeze,
@@ -143,8 +144,6 @@ pub struct Creation {
     pub held: bool,
     /// Whether transactions are frozen.
     pub transactions: bool,
-    /// Whether DoSnapshotSet's end was reported already (a planted defect).
-    pub reported: bool,
 }
 
 impl Creation {
@@ -162,16 +161,7 @@ impl Creation {
         }
         plant(&mut order, has);
         order.reverse();
-        Creation {
-            set,
-            left: order,
-            stage: None,
-            with_writers,
-            aborting: false,
-            held: false,
-            transactions: false,
-            reported: false,
-        }
+        Creation { set, left: order, stage: None, with_writers, aborting: false, held: false, transactions: false }
     }
 
     /// Whether the point in time has passed: from here on a cancellation comes too late (S-22).
@@ -185,36 +175,36 @@ impl Creation {
     }
 }
 
-/// Plants the defects that are changes of the order.
+/// Plants the defects that are changes of the order: these stages come before that one.
 fn plant(order: &mut Vec<Stage>, has: impl Fn(ServiceDefect) -> bool) {
-    let before = |order: &mut Vec<Stage>, moved: &[Stage], target: Stage| {
-        order.retain(|stage| !moved.contains(stage));
+    use ServiceDefect as D;
+    let moves: [(D, &[Stage], Stage); 13] = [
+        (D::EndPrepareAfterWriters, &[Stage::PrepareForSnapshot], Stage::EndPrepareSnapshots),
+        (D::FreezeOutOfOrder, &[Stage::FreezeBack], Stage::FreezeFront),
+        (D::FreezeBeforePrepare, &[Stage::PrepareForSnapshot], Stage::PreCommitSnapshots),
+        (D::PreCommitBeforeFreeze, &[Stage::PreCommitSnapshots], Stage::BeginFreeze),
+        (D::HoldBeforeFreeze, &[Stage::OpenVolumes, Stage::FlushAndHold], Stage::BeginFreeze),
+        (D::HoldBeforePreCommit, &[Stage::OpenVolumes, Stage::FlushAndHold], Stage::PreCommitSnapshots),
+        (D::CommitBeforeHold, &[Stage::CommitSnapshots], Stage::FlushAndHold),
+        (D::CommitBeforePreCommit, &[Stage::CommitSnapshots], Stage::PreCommitSnapshots),
+        (D::ReleaseBeforeCommit, &[Stage::Release], Stage::CommitSnapshots),
+        (D::ThawBeforePostCommit, &[Stage::ThawTransactions, Stage::Thaw], Stage::PostCommitSnapshots),
+        (D::PostSnapshotBeforeThaw, &[Stage::PostSnapshot], Stage::Thaw),
+        (D::PostSnapshotBeforePreFinalCommit, &[Stage::PostSnapshot], Stage::PreFinalCommitSnapshots),
+        (D::PostFinalCommitBeforePostSnapshot, &[Stage::PostFinalCommitSnapshots], Stage::PostSnapshot),
+    ];
+    for (_, moved, target) in moves.into_iter().filter(|&(defect, ..)| has(defect)) {
+        let present: Vec<Stage> = moved.iter().copied().filter(|stage| order.contains(stage)).collect();
+        order.retain(|stage| !present.contains(stage));
         let place = order.iter().position(|&stage| stage == target).unwrap_or(0);
-        order.splice(place..place, moved.iter().copied());
-    };
-    if has(ServiceDefect::FreezeOutOfOrder) {
-        before(order, &[Stage::FreezeBack], Stage::FreezeFront);
+        order.splice(place..place, present);
     }
-    if has(ServiceDefect::FreezeBeforePrepare) {
-        before(order, &[Stage::PrepareForSnapshot], Stage::PreCommitSnapshots);
+    if has(D::BeginPrepareLate) {
+        order.insert(0, Stage::BeginPrepareSnapshot);
     }
-    if has(ServiceDefect::PreCommitBeforeFreeze) {
-        before(order, &[Stage::PreCommitSnapshots], Stage::BeginFreeze);
-    }
-    if has(ServiceDefect::HoldBeforePreCommit) {
-        before(order, &[Stage::OpenVolumes, Stage::FlushAndHold], Stage::PreCommitSnapshots);
-    }
-    if has(ServiceDefect::CommitBeforeHold) {
-        before(order, &[Stage::CommitSnapshots], Stage::FlushAndHold);
-    }
-    if has(ServiceDefect::ThawBeforePostCommit) {
-        before(order, &[Stage::ThawTransactions, Stage::Thaw], Stage::PostCommitSnapshots);
-    }
-    if has(ServiceDefect::PostSnapshotBeforePreFinalCommit) {
-        before(order, &[Stage::PostSnapshot], Stage::PreFinalCommitSnapshots);
-    }
-    if has(ServiceDefect::PostFinalCommitBeforePostSnapshot) {
-        before(order, &[Stage::PostFinalCommitSnapshots], Stage::PostSnapshot);
+    let left_out = [(D::FinishedEarly, Stage::PostFinalCommitSnapshots), (D::NeverReleasesWrites, Stage::Release)];
+    for (_, stage) in left_out.into_iter().filter(|&(defect, _)| has(defect)) {
+        order.retain(|&present| present != stage);
     }
 }
 
@@ -250,13 +240,15 @@ impl Service {
         true
     }
 
-    /// Takes out of an undoing what the planted defects leave out.
+    /// Changes an undoing as the planted defects have it.
     fn plan_abort(&mut self, operation: u32) {
-        let skip_writers = self.has(ServiceDefect::NoAbortAfterFreezeFailure);
-        if let Some(creation) = self.creation_mut(operation)
-            && skip_writers
-        {
-            creation.left.retain(|&stage| stage != Stage::AbortWriters);
+        let no_abort = self.has(ServiceDefect::NoAbortToWriters);
+        let thaw = self.has(ServiceDefect::ThawAfterAbort);
+        let held = self.has(ServiceDefect::NeverReleasesWrites);
+        let Some(creation) = self.creation_mut(operation) else { return };
+        creation.left.retain(|&stage| !(no_abort && stage == Stage::AbortWriters || held && stage == Stage::Release));
+        if thaw {
+            creation.left.insert(0, Stage::Thaw);
         }
     }
 
@@ -269,12 +261,13 @@ impl Service {
             if stage == Stage::CommitSnapshots {
                 self.stamp(set, now);
             }
-            self.call_providers(operation, set, callback);
+            self.call_providers(Some(operation), set, callback);
             if stage != Stage::AbortSnapshots {
                 self.move_shadows(set, called);
             }
         }
         match stage {
+            Stage::BeginPrepareSnapshot => self.begin_prepare_late(operation, object, set),
             Stage::BeginFreeze => self.phase(Phase::Freeze, Edge::Enter),
             Stage::EndFreeze => self.phase(Phase::Freeze, Edge::Leave),
             Stage::PrepareForSnapshot => {
@@ -290,7 +283,11 @@ impl Service {
             }
             Stage::Thaw => self.raise_thaw(operation, object, set),
             Stage::PostSnapshot => {
-                let expected = WriterState::WaitingForPostSnapshot;
+                let expected = if self.has(ServiceDefect::PostSnapshotBeforeThaw) {
+                    WriterState::WaitingForThaw
+                } else {
+                    WriterState::WaitingForPostSnapshot
+                };
                 self.raise_to(operation, object, set, WriterEvent::PostSnapshot, expected, None);
             }
             Stage::AbortWriters => self.raise_abort(operation, object),
@@ -360,7 +357,7 @@ impl Service {
     }
 
     /// Calls one callback of every provider of the set.
-    pub(super) fn call_providers(&mut self, operation: u32, set: u32, step: ProviderCallback) {
+    pub(super) fn call_providers(&mut self, operation: Option<u32>, set: u32, step: ProviderCallback) {
         let Some(found) = self.sets.get(set) else { return };
         let id = found.id.0;
         let call = match step {
@@ -373,7 +370,7 @@ impl Service {
             _ => CreateSnapshotSetCall::AbortSnapshots(id),
         };
         for provider in found.providers.keys().copied().collect::<Vec<u16>>() {
-            let delivery = self.deliver(Some(operation), Target::Provider(provider, step));
+            let delivery = self.deliver(operation, Target::Provider(provider, step));
             let call = Call::CreateSnapshotSet(call.clone());
             self.effect(Effect::Callback { delivery, provider, call, step, set, volume: None });
         }
@@ -393,6 +390,16 @@ impl Service {
         let id = found.id.0;
         let Some(shadow) = found.shadows.get_mut(index) else { return };
         let from = shadow.state;
+        if input == SnapshotInput::EndPrepareReturned
+            && self.plan.defects.contains(&ServiceDefect::SnapshotStateSkipped)
+        {
+            shadow.state = SnapshotState::PreCommitted;
+            let (snapshot, volume, to) = (shadow.id.0, shadow.volume, shadow.state);
+            let Some(volume) = self.plan.volumes.get(usize::from(volume)).map(|volume| volume.name.clone()) else {
+                return;
+            };
+            return self.record(What::SnapshotState { set: id, snapshot, volume, from, to });
+        }
         let Ok(to) = self.plan.tables.snapshot.step(from, input, |_| running).state(from) else { return };
         shadow.state = to;
         let (snapshot, volume) = (shadow.id.0, shadow.volume);
@@ -475,12 +482,15 @@ impl Service {
 
     /// The kernel let go of the writes by itself, because 10 s had passed (TIM-005).
     pub fn hold_cancelled(&mut self, code: HResult) {
+        let ignored = self.has(ServiceDefect::HoldExpiryIgnored);
         for (_, running) in self.operations.iter_mut() {
             if let Kind::Create(creation) = &mut running.kind
                 && creation.held
             {
                 creation.held = false;
-                running.failure.get_or_insert(code);
+                if !ignored {
+                    running.failure.get_or_insert(code);
+                }
             }
         }
     }
@@ -492,6 +502,9 @@ impl Service {
             self.record(What::CreationLock { holder: None });
         }
         if success {
+            if self.has(ServiceDefect::FinishedEarly) {
+                self.call_providers(None, creation.set, ProviderCallback::PostFinalCommitSnapshots);
+            }
             self.effect(Effect::Examine(creation.set));
         } else {
             self.sets.remove(creation.set);

@@ -10,7 +10,7 @@
 //!
 //! What it is given and what it gives back are plain values; time passes outside. An [`Operation`] is what one
 //! asynchronous (or slow) method does: it sends requests and goes on when all of them are answered. The happy path of
-//! the largest one, DoSnapshotSet, is the list of stages in [`creation`]; its failures go through [`ending`].
+//! the largest one, DoSnapshotSet, is the list of stages in `creation`; its failures go through `ending`.
 
 mod calls;
 mod creation;

@@ -5,7 +5,7 @@
 use vssim_model::api::Out;
 use vssim_model::hresult::HResult;
 use vssim_model::states::WriterEvent;
-use vssim_model::tables::{Operation as Ending, RequesterInput};
+use vssim_model::tables::{Operation as Ending, ProviderCallback, RequesterInput};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{Edge, Phase, What};
 
@@ -13,7 +13,7 @@ use super::creation::Creation;
 use super::ending::Closing;
 use super::{Async, Effect, Service};
 use crate::message::Slot;
-use crate::plan::ActorId;
+use crate::plan::{ActorId, ServiceDefect};
 
 /// An operation under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -158,7 +158,13 @@ impl Service {
             Kind::GatherMetadata => self.raise_identify(operation, object),
             Kind::GatherStatus => self.gather_status(object),
             Kind::BackupComplete => self.raise_backup_complete(operation, object),
-            Kind::Abort => self.raise_abort(operation, object),
+            Kind::Abort => {
+                let early = self.objects.get(object).and_then(|object| object.set);
+                if let (Some(set), true) = (early, self.has(ServiceDefect::AbortSnapshotsEarly)) {
+                    self.call_providers(Some(operation), set, ProviderCallback::AbortSnapshots);
+                }
+                self.raise_abort(operation, object);
+            }
             _ => {}
         }
         self.advance_if_answered(operation, now);
@@ -212,7 +218,14 @@ impl Service {
 
     /// The end of an operation: the object's new state, the outcome, whoever waits for it.
     fn finish(&mut self, operation: u32, now: Ticks) {
+        let endless = self.has(ServiceDefect::OperationNeverEnds);
+        if endless && self.operations.get(operation).is_some_and(|running| running.kind == Kind::BackupComplete) {
+            return;
+        }
         let Some(mut ended) = self.operations.remove(operation) else { return };
+        if self.has(ServiceDefect::AbortedSetCreated) && matches!(ended.kind, Kind::Create(_)) {
+            ended.failure = None;
+        }
         let success = ended.failure.is_none() && !ended.cancelled;
         let outcome = match (ended.failure, ended.cancelled) {
             (_, true) => HResult::VSS_S_ASYNC_CANCELLED,

@@ -57,7 +57,7 @@ impl Service {
         }
     }
 
-    fn all_writers(&self) -> Vec<u16> {
+    pub(super) fn all_writers(&self) -> Vec<u16> {
         (0..u16::try_from(self.writers.len()).unwrap_or(u16::MAX)).collect()
     }
 
@@ -102,7 +102,8 @@ impl Service {
     pub(super) fn raise_thaw(&mut self, operation: u32, object: u32, set: u32) {
         let id = self.sets.get(set).map(|set| set.id.0);
         let Some(mut writers) = self.objects.get(object).map(|object| object.participants.clone()) else { return };
-        writers.retain(|&writer| self.writers.get(usize::from(writer)).is_some_and(|found| found.frozen));
+        let late = self.has(ServiceDefect::ThawAfterAbort);
+        writers.retain(|&writer| late || self.writers.get(usize::from(writer)).is_some_and(|found| found.frozen));
         if self.has(ServiceDefect::ThawSkipsAWriter) {
             writers.pop();
         }
@@ -117,7 +118,12 @@ impl Service {
         let set = found.set.and_then(|set| self.sets.get(set)).map(|set| set.id.0);
         let all = self.has(ServiceDefect::AbortAfterPostSnapshot);
         let late = [WriterState::WaitingForBackupComplete, WriterState::FailedAtPostSnapshot];
-        for writer in found.participants.clone() {
+        let mut writers = found.participants.clone();
+        let by_call = matches!(self.operations.get(operation).map(|running| &running.kind), Some(Kind::Abort));
+        if by_call && self.has(ServiceDefect::AbortSkipsAWriter) {
+            writers.pop();
+        }
+        for writer in writers {
             let state = self.writers.get(usize::from(writer)).map(|found| found.state);
             if all || state.is_some_and(|state| !late.contains(&state)) {
                 self.raise(Some(operation), writer, WriterEvent::Abort, set);
@@ -137,6 +143,9 @@ impl Service {
             });
         }
         let set = found.set.and_then(|set| self.sets.get(set)).map(|set| set.id.0);
+        if self.has(ServiceDefect::CompleteSkipsAWriter) {
+            writers.pop();
+        }
         for writer in writers {
             self.raise(Some(operation), writer, WriterEvent::BackupComplete, set);
         }
@@ -154,15 +163,16 @@ impl Service {
         let failed = !returned || failure.is_some();
         // FALSE without SetWriterFailure names no code; docs/choices.md, C-15.
         let code = if failed { failure.unwrap_or(HResult::VSS_E_WRITERERROR_NONRETRYABLE) } else { HResult::S_OK };
-        let input = if failed { WriterInput::Failed(event) } else { WriterInput::Succeeded(event) };
-        if !(event == WriterEvent::Freeze && self.has(ServiceDefect::StateNotKept)) {
-            self.move_writer(writer, input, code);
-        }
+        let forgotten = self.has(ServiceDefect::FailureForgotten);
+        let input = if failed && !forgotten { WriterInput::Failed(event) } else { WriterInput::Succeeded(event) };
+        self.move_writer(writer, input, code);
         if failed {
             self.log_rejection(writer, event, code);
         }
         match event {
-            WriterEvent::Identify if !failed => self.identified(writer, operation),
+            WriterEvent::Identify if !failed || self.has(ServiceDefect::FailedIdentifyIncluded) => {
+                self.identified(writer, operation)
+            }
             // A fatal failure in Freeze or Thaw raises Abort and ends the creation (ABT-002, C-15).
             WriterEvent::Freeze | WriterEvent::Thaw if !returned => self.fail_creation(operation),
             _ => {}
@@ -217,7 +227,10 @@ impl Service {
             WriterGuard::InOperation => in_operation,
             WriterGuard::Aborted => aborted,
         };
-        let Ok(to) = tables.writer.step(from, input, holds).state(from) else { return };
+        let Ok(mut to) = tables.writer.step(from, input, holds).state(from) else { return };
+        if to == WriterState::WaitingForThaw && self.plan.defects.contains(&ServiceDefect::WrongWriterState) {
+            to = WriterState::WaitingForPostSnapshot;
+        }
         // A state that is kept keeps its failure; a new one brings its own.
         let failure = if to != from || code.is_failure() { code } else { found.failure };
         let failure = if to.is_failed() && code.is_success() { found.failure } else { failure };
@@ -321,11 +334,12 @@ impl Service {
         let plan = self.plan.writers.get(usize::from(writer))?;
         let found: &Writer = self.writers.get(usize::from(writer))?;
         let failure = if found.silent { HResult::VSS_E_WRITER_NOT_RESPONDING } else { found.failure };
+        let made_up = self.has(ServiceDefect::StatusMadeUp);
         Some(WriterStatus {
             instance: found.instance.0,
             writer: plan.class,
             name: plan.name.to_string(),
-            state: found.state,
+            state: if made_up { WriterState::Stable } else { found.state },
             failure,
         })
     }

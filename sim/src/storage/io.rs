@@ -78,6 +78,16 @@ impl Storage {
         Ok(())
     }
 
+    /// Plants or removes the fault of a volume whose old blocks are not saved before they are written over.
+    ///
+    /// # Errors
+    /// When there is no such volume.
+    pub fn set_forgetful(&mut self, volume: VolumeId, forgetful: bool) -> Result<(), StorageError> {
+        let at = self.volume_at(volume)?;
+        self.volumes[at].forgetful = forgetful;
+        Ok(())
+    }
+
     /// An application writes: the write lands, or waits while the volume's writes are held.
     ///
     /// # Errors
@@ -239,6 +249,9 @@ impl Storage {
 
     /// Saves the block if a copy still needs its old content.
     fn save_first(&mut self, at: usize, block: u64, report: &mut WriteReport) {
+        if self.volumes[at].forgetful {
+            self.volumes[at].pending.put(block, false);
+        }
         while self.volumes[at].pending.get(block) {
             let Some(mut newest) = self.volumes[at].snapshots.pop() else { return };
             let mut host = Host::new(&mut self.volumes, at, Some(Place { volume: at, block }));

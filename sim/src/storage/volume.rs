@@ -123,6 +123,8 @@ pub struct Volume {
     /// Oldest first.
     pub(super) snapshots: Vec<Arc<Snapshot>>,
     pub(super) touched: Touched,
+    /// A planted fault: old blocks are not saved.
+    pub(super) forgetful: bool,
 }
 
 /// Without ids, which are random, and without the list of touched blocks, which nobody observes.
@@ -274,6 +276,7 @@ impl Storage {
             prepared: Vec::new(),
             snapshots: Vec::new(),
             touched: Touched { seen: Bitmap::new(blocks), list: Vec::new() },
+            forgetful: false,
         });
         Ok(())
     }
