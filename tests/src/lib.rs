@@ -1,1 +1,4 @@
-//! Tests only.
+//! What several test files share. Tests stand in `tests/`.
+
+pub mod files;
+pub mod samples;
