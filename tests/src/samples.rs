@@ -208,10 +208,9 @@ fn findings(to: &mut Makers) {
         message: "A writer rejected an event.".into(),
     };
     to.add(SERVICE, What::EventLog(entry));
-    for (kind, text) in [
-        (DocumentKind::WriterMetadata, "<WRITER_METADATA/>"),
-        (DocumentKind::BackupComponents, "<BACKUP_COMPONENTS/>"),
-    ] {
+    for (kind, text) in
+        [(DocumentKind::WriterMetadata, "<WRITER_METADATA/>"), (DocumentKind::BackupComponents, "<BACKUP_COMPONENTS/>")]
+    {
         to.add(WRITER, What::Document { sha256: "c3".repeat(32), kind, text: text.into() });
     }
     for (state, detail) in [
@@ -221,14 +220,10 @@ fn findings(to: &mut Makers) {
     ] {
         to.add(APPLICATION, What::Consistency { set: SET, state, detail: detail.into() });
     }
-    let compared = What::Compared {
-        snapshot: SNAPSHOT,
-        compared: 160,
-        excluded_vss: 12,
-        excluded_free: 596,
-        different: 0,
-    };
+    let compared =
+        What::Compared { snapshot: SNAPSHOT, compared: 160, excluded_vss: 12, excluded_free: 596, different: 0 };
     to.add(SERVICE, compared);
-    let (name, detail) = ("one-commit-instant".into(), "volumes of one set were committed at 1.000 s and at 1.250 s".into());
+    let (name, detail) =
+        ("one-commit-instant".into(), "volumes of one set were committed at 1.000 s and at 1.250 s".into());
     to.add(SERVICE, What::Invariant { name, detail });
 }
