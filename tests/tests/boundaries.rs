@@ -100,8 +100,8 @@ fn every_crate_of_the_workspace_is_in_the_list_and_under_its_lints() {
 /// Rules restate what is legal; were they to ask the simulator's tables, one mistake could hide itself.
 #[test]
 fn rules_do_not_share_the_state_tables() {
-    for (path, text) in files::rust_files("conformance") {
-        for line in shipped(&text).lines() {
+    for (path, code) in shipped_files("conformance") {
+        for line in code.lines() {
             assert!(!words(line).any(|word| word == "tables"), "{path} names the tables of the model: {line}");
             assert!(!words(line).any(|word| word == "vssim_sim"), "{path} names the simulator: {line}");
         }
