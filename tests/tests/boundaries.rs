@@ -187,6 +187,8 @@ fn links_between_the_pages_lead_somewhere() {
         "docs/determinism.md",
         "docs/glossary.md",
         "docs/trace-format.md",
+        "docs/rules.md",
+        "docs/scenario-format.md",
     ];
     for page in pages {
         let text = files::text(page);

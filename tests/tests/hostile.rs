@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use vssim_model::documents::{BackupComponents, MAX_BYTES, WriterMetadata};
 use vssim_model::trace_codec;
+use vssim_scenarios::{Scenario, library};
 use vssim_tests::samples;
 
 /// Something that reads foreign bytes.
@@ -85,6 +86,42 @@ const READERS: &[Reader] = &[
                 "<COMPONENT componentName=\"a\" componentType=\"database\"/>",
             )
         },
+    },
+    Reader {
+        name: "scenario",
+        read: |bytes| {
+            let _ = black_box(Scenario::parse_bytes("hostile.yaml", bytes)).map_err(|errors| errors.to_string());
+        },
+        sample: || library::LIBRARY.first().map(|entry| entry.text.as_bytes().to_vec()).unwrap_or_default(),
+        signs: &[
+            "\n",
+            "  ",
+            "- ",
+            ": ",
+            "{",
+            "}",
+            "[",
+            "]",
+            "&a ",
+            "*a",
+            "<<: ",
+            "!!binary ",
+            "|",
+            ">",
+            "'",
+            "\"",
+            "#",
+            "%YAML",
+            "\n---\n",
+            "?",
+            "1e999",
+            "99999999999999999999 TiB",
+            "null",
+            "\u{feff}",
+            "\t",
+            "\0",
+        ],
+        bombs: yaml_bombs,
     },
 ];
 
@@ -269,10 +306,17 @@ fn any_bytes_give_backup_components_or_an_error() {
 }
 
 #[test]
+fn any_bytes_give_a_scenario_or_errors() {
+    mill("scenario");
+}
+
+#[test]
 fn every_sample_is_accepted_before_it_is_damaged() {
     assert!(trace_codec::read(&(READERS[0].sample)()).is_ok());
     WriterMetadata::read(WRITER_METADATA.as_bytes()).expect("the sample is a document");
     BackupComponents::read(BACKUP_COMPONENTS.as_bytes()).expect("the sample is a document");
+    let scenario = READERS.iter().find(|reader| reader.name == "scenario").expect("the reader is in the table");
+    Scenario::parse_bytes("sample.yaml", &(scenario.sample)()).expect("the sample is a scenario");
 }
 
 /// A huge case: its name, and how it is made. Cases are made one at a time.
@@ -375,6 +419,34 @@ fn xml_bombs(sample: &'static str, end: &'static str, element: &'static str) -> 
         case("a comment without end", inside(|| format!("<!--{}", "-".repeat(HUGE)))),
         case("many character references", inside(|| fill("&#65;", HUGE))),
     ]
+}
+
+fn yaml_bombs() -> Vec<Huge> {
+    /// Just below and far beyond the size that a scenario may have.
+    const SIZES: [usize; 2] = [(1 << 20) - 4096, HUGE];
+    let with = |name: &str, make: fn(usize) -> String| {
+        SIZES.map(|size| {
+            case(format!("{name}, {size} bytes"), move || format!("format: 1\n{}", make(size)).into_bytes())
+        })
+    };
+    [
+        with("deep lists", |size| format!("name: {}", "[".repeat(size))),
+        with("deep mappings", |size| format!("name: {}", fill("{a: ", size))),
+        with("deep blocks", |size| (0..size.isqrt()).map(|n| format!("{}a:\n", " ".repeat(n))).collect()),
+        with("aliases that grow", |size| {
+            let grow = |n: usize| format!("x{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(","));
+            format!("x0: &a0 [b]\n{}", (1..size / 64).map(grow).collect::<String>())
+        }),
+        with("many keys", |size| (0..size / 12).map(|n| format!("k{n}: 1\n")).collect()),
+        with("one key many times", |size| fill("name: a\n", size)),
+        with("many items", |size| format!("name: [{}]", fill("a,", size))),
+        with("a long text", |size| format!("name: {}", "a".repeat(size))),
+        with("many documents", |size| fill("---\na: 1\n", size)),
+        with("a number of many digits", |size| format!("format: {}", "9".repeat(size))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The part of the child process; started only by the test below.
