@@ -1,0 +1,127 @@
+//! The reports as a reader sees them, and what hostile traces do to them.
+
+mod hostile;
+
+use insta::assert_snapshot;
+use vssim_conformance::BrokenInvariant;
+use vssim_model::states::WriterState;
+use vssim_model::trace::{ProcessEdge, What};
+
+use crate::testing::{Ill, Judgement, backup, expectation, finding};
+use crate::{Style, Verbosity, json, junit, record_text, sequence_diagram, summary, verdict, writers};
+
+const TWO: [&str; 2] = ["SQL Writer", "Registry Writer"];
+
+/// A judgement of the backup whose freeze window ran out.
+fn breached() -> Judgement {
+    let trace = backup("slow-provider", &TWO, Ill::FreezeWindow);
+    let shown = |record: &&vssim_model::trace::Record| match &record.what {
+        What::Event { event, .. } => event.name() == "Freeze" && &*record.actor == "SQL Writer",
+        What::Timer { edge: vssim_model::trace::TimerEdge::Fired, .. } => true,
+        What::WriterState { to, .. } => *to == WriterState::FailedAtFreeze && &*record.actor == "SQL Writer",
+        _ => false,
+    };
+    let records: Vec<u64> = trace.records.iter().filter(shown).map(|record| record.n).collect();
+    let sentence = "SQL Writer was frozen for 60.325 s; its window is 60 s.";
+    Judgement::breached(vec![finding(&records, sentence), finding(&[9_999], "and 3 more of the same kind")])
+}
+
+#[test]
+fn a_good_backup_is_upheld() {
+    let (trace, judgement) = (backup("full-backup", &TWO, Ill::Nothing), Judgement::good());
+    assert_snapshot!(verdict::render(&trace, &judgement.outcome(), &Style::default()));
+}
+
+#[test]
+fn a_breach_is_shown_with_its_rule_and_its_records() {
+    let (trace, judgement) = (backup("slow-provider", &TWO, Ill::FreezeWindow), breached());
+    assert_snapshot!(verdict::render(&trace, &judgement.outcome(), &Style::default()));
+}
+
+#[test]
+fn a_verbose_verdict_says_what_every_rule_asks() {
+    let (trace, judgement) = (backup("full-backup", &TWO, Ill::Nothing), Judgement::good());
+    let style = Style { verbosity: Verbosity::Verbose, ..Style::default() };
+    assert_snapshot!(verdict::render(&trace, &judgement.outcome(), &style));
+}
+
+#[test]
+fn a_broken_invariant_is_shown_first_and_as_a_defect_of_vssim() {
+    let mut judgement = breached();
+    let detail = "D: was still held at the end".to_owned();
+    judgement.invariants.push(BrokenInvariant { record: 7, name: "nothing-stays-held".to_owned(), detail });
+    let trace = backup("slow-provider", &TWO, Ill::FreezeWindow);
+    let text = verdict::render(&trace, &judgement.outcome(), &Style::default());
+    let at = |words: &str| text.find(words).unwrap_or(usize::MAX);
+    assert!(text.starts_with("Verdict: DEFECT OF VSSIM"), "{text}");
+    assert!(at("nothing-stays-held") < at("VIOLATED  freeze-window"), "{text}");
+}
+
+#[test]
+fn the_writers_are_listed_as_vssadmin_lists_them() {
+    let mut trace = backup("slow-provider", &["SQL Writer", "Registry Writer", "NTDS"], Ill::FreezeWindow);
+    let mut last = trace.records.last().cloned().expect("there are records");
+    last.actor = "NTDS".into();
+    last.what = What::Process(ProcessEdge::Crashed);
+    trace.records.push(last);
+    assert_snapshot!(writers(&trace));
+}
+
+#[test]
+fn a_trace_without_writers_lists_none() {
+    assert_eq!(writers(&backup("none", &[], Ill::ProviderVeto)), "No writers.\n");
+}
+
+#[test]
+fn a_summary_of_a_good_run() {
+    let (trace, judgement) = (backup("full-backup", &TWO, Ill::Nothing), Judgement::good());
+    let met = [expectation("the backup succeeds", true, "")];
+    assert_snapshot!(summary::render(&trace, &judgement.outcome(), &met, &Style::default()));
+}
+
+#[test]
+fn a_summary_of_a_bad_run() {
+    let (trace, judgement) = (backup("slow-provider", &TWO, Ill::FreezeWindow), breached());
+    let expectations = [
+        expectation("freeze-window is violated", true, ""),
+        expectation("outcome", false, "expected VSS_E_PROVIDER_VETO, found VSS_E_UNEXPECTED_WRITER_ERROR"),
+    ];
+    assert_snapshot!(summary::render(&trace, &judgement.outcome(), &expectations, &Style::default()));
+}
+
+#[test]
+fn the_json_document() {
+    let (trace, judgement) = (backup("slow-provider", &TWO, Ill::FreezeWindow), breached());
+    let met = [expectation("freeze-window is violated", true, "")];
+    let text = json::render(&trace, &judgement.outcome(), &met);
+    assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+    assert_snapshot!(text);
+}
+
+#[test]
+fn the_junit_document() {
+    let (trace, judgement) = (backup("slow-provider", &TWO, Ill::FreezeWindow), breached());
+    let expectations = [expectation("outcome", false, "expected a veto"), expectation("seed", true, "")];
+    assert_snapshot!(junit::render(&trace, &judgement.outcome(), &expectations));
+}
+
+#[test]
+fn the_sequence_diagram() {
+    assert_snapshot!(sequence_diagram(&backup("full-backup", &TWO, Ill::Nothing)));
+}
+
+#[test]
+fn a_long_sequence_diagram_is_cut_and_says_so() {
+    let names: Vec<String> = (0..60).map(|n| format!("w{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let text = sequence_diagram(&backup("many", &names, Ill::Nothing));
+    assert!(text.lines().count() < crate::sequence::LIMIT + 80);
+    assert!(text.trim_end().ends_with("further steps left out"), "{text}");
+}
+
+#[test]
+fn every_record_has_its_line() {
+    let lines: Vec<String> =
+        backup("full-backup", &["SQL Writer"], Ill::HoldLimit).records.iter().map(record_text).collect();
+    assert_snapshot!(lines.join("\n"));
+}

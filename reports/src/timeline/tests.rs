@@ -1,0 +1,77 @@
+use insta::assert_snapshot;
+
+use super::*;
+use crate::testing::{Ill, backup};
+
+const TWO: [&str; 2] = ["SQL Writer", "Registry Writer"];
+
+fn plain(trace: &Trace) -> String {
+    timeline(trace, &Style::default())
+}
+
+#[test]
+fn a_full_backup_of_two_writers() {
+    assert_snapshot!(plain(&backup("full-backup", &TWO, Ill::Nothing)));
+}
+
+#[test]
+fn a_full_backup_of_eleven_writers_shows_events_as_batches() {
+    let names: Vec<String> = (1..=11).map(|n| format!("Writer {n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_snapshot!(plain(&backup("dc", &names, Ill::Nothing)));
+}
+
+#[test]
+fn a_freeze_window_that_runs_out() {
+    assert_snapshot!(plain(&backup("slow-provider", &TWO, Ill::FreezeWindow)));
+}
+
+#[test]
+fn a_veto_of_the_provider_in_brief() {
+    let style = Style { verbosity: Verbosity::Brief, ..Style::default() };
+    assert_snapshot!(timeline(&backup("provider-veto", &TWO, Ill::ProviderVeto), &style));
+}
+
+#[test]
+fn a_hold_limit_that_runs_out_in_ascii() {
+    let style = Style { ascii: true, width: 100, ..Style::default() };
+    let text = timeline(&backup("hold-limit", &TWO, Ill::HoldLimit), &style);
+    assert!(text.is_ascii());
+    assert_snapshot!(text);
+}
+
+#[test]
+fn a_verbose_timeline_shows_every_record_by_its_number() {
+    let trace = backup("full-backup", &TWO, Ill::Nothing);
+    let text = timeline(&trace, &Style { verbosity: Verbosity::Verbose, ..Style::default() });
+    let numbered = text.lines().filter(|line| line.trim_start().starts_with('#')).count();
+    assert_eq!(numbered, trace.records.len());
+}
+
+#[test]
+fn the_first_lines_of_a_verbose_timeline() {
+    let trace = backup("full-backup", &TWO, Ill::Nothing);
+    let text = timeline(&trace, &Style { verbosity: Verbosity::Verbose, ..Style::default() });
+    let shown: Vec<&str> = text.lines().take(110).collect();
+    assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let trace = backup("full-backup", &TWO, Ill::HoldLimit);
+    let mut colored = timeline(&trace, &Style { color: true, ..Style::default() });
+    for code in ["\u{1b}[0m", "\u{1b}[2m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[1;31m", "\u{1b}[1m"] {
+        colored = colored.replace(code, "");
+    }
+    assert_eq!(colored, plain(&trace));
+}
+
+#[test]
+fn no_line_is_wider_than_the_page_or_ends_in_a_space() {
+    for width in [60, 80, 120] {
+        let style = Style { width, ..Style::default() };
+        for line in timeline(&backup("full-backup", &TWO, Ill::Nothing), &style).lines() {
+            assert!(line.chars().count() <= width && line.trim_end() == line, "{line}");
+        }
+    }
+}
