@@ -13,12 +13,12 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`timeline`] | a line an event, a lane an actor |
-//! | [`writers`] | the writers' last state and error, as `vssadmin list writers` prints them |
-//! | [`verdict`] | the judgement in words, with the records that show it |
-//! | [`summary`] | the last lines of a run |
-//! | [`json`] | everything in one JSON document |
-//! | [`junit`] | rules and expectations as test cases |
+//! | [`timeline`](mod@timeline) | a line an event, a lane an actor |
+//! | [`writers`](mod@writers) | the writers' last state and error, as `vssadmin list writers` prints them |
+//! | [`verdict`](mod@verdict) | the judgement in words, with the records that show it |
+//! | [`summary`](mod@summary) | the last lines of a run |
+//! | [`json`](mod@json) | everything in one JSON document |
+//! | [`junit`](mod@junit) | rules and expectations as test cases |
 //! | [`sequence`] | a Mermaid sequence diagram |
 //! | [`record`] | one record in one line |
 //! | [`style`] | width, colours, ASCII, how much is shown |

@@ -16,7 +16,7 @@ use vssim_model::trace::{
 };
 
 use crate::index::Index;
-use crate::text::{MESSAGE, count, harmless, label, name, number, quoted, short, size, span};
+use crate::text::{MESSAGE, count, counted, harmless, label, name, number, quoted, short, size, span};
 
 /// One line for any record: its number, the moment, who, and what happened. Foreign text in it is harmless.
 #[must_use]
@@ -225,7 +225,7 @@ impl Words<'_, '_> {
             }
             C::EnableWriterClasses { classes } | C::DisableWriterClasses { classes } => match classes.as_slice() {
                 [class] => short(class.0),
-                classes => count(classes.len() as u64, "class").replace("classs", "classes"),
+                classes => counted(classes.len() as u64, "class", "classes"),
             },
             C::DisableWriterInstances { instances } => match instances.as_slice() {
                 [one] => self.index.and_then(|index| index.instance(*one)).map_or_else(|| short(one.0), name),

@@ -235,6 +235,8 @@ fn escaped(text: &str) -> String {
             c => safe.push(c),
         }
     }
-    safe.truncate(safe.trim_end().len());
-    safe
+    // The word "end" closes a block of Mermaid wherever it stands.
+    let words: Vec<&str> =
+        safe.trim_end().split(' ').map(|word| if word.eq_ignore_ascii_case("end") { "(end)" } else { word }).collect();
+    words.join(" ")
 }

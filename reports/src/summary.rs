@@ -1,6 +1,6 @@
 //! The last lines of a run: what ran, what came of it, whether it was as expected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vssim_conformance::Report;
 use vssim_model::hresult::HResult;
@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::record::Words;
 use crate::statistics::Statistics;
 use crate::style::{Page, Style, Tone};
-use crate::text::{MESSAGE, clock, count, harmless, name, number};
+use crate::text::{MESSAGE, clock, count, counted, harmless, list, name, number};
 
 /// The summary of a run.
 #[must_use]
@@ -43,7 +43,7 @@ pub(crate) fn render(trace: &Trace, outcome: &Outcome<'_>, expectations: &[Expec
     }
     if !outcome.invariants.is_empty() {
         let names: Vec<String> = outcome.invariants.iter().map(|broken| name(&broken.name)).collect();
-        row("DEFECT", Tone::Bad, &format!("of vssim, invariants broken: {}", crate::text::list(&names, 5)));
+        row("DEFECT", Tone::Bad, &format!("of vssim, invariants broken: {}", list(&names, 5)));
     }
     if !expectations.is_empty() {
         let met = expectations.iter().filter(|expectation| expectation.met).count();
@@ -116,7 +116,7 @@ fn requesters(trace: &Trace) -> Vec<(String, String, Tone)> {
 
 /// How many shadow copies there are, in which states.
 fn shadow_copies(statistics: &Statistics) -> String {
-    let sets: std::collections::BTreeSet<_> = statistics.copies.iter().filter_map(|copy| copy.set).collect();
+    let sets: BTreeSet<_> = statistics.copies.iter().filter_map(|copy| copy.set).collect();
     let mut states: BTreeMap<SnapshotState, u64> = BTreeMap::new();
     for copy in &statistics.copies {
         *states.entry(copy.state.unwrap_or(SnapshotState::Unknown)).or_default() += 1;
@@ -124,10 +124,7 @@ fn shadow_copies(statistics: &Statistics) -> String {
     if statistics.copies.is_empty() {
         return "none".to_owned();
     }
-    let copies = match statistics.copies.len() {
-        1 => "1 shadow copy".to_owned(),
-        n => format!("{} shadow copies", number(n as u64)),
-    };
+    let copies = counted(statistics.copies.len() as u64, "shadow copy", "shadow copies");
     let states: Vec<String> = states.into_iter().map(|(state, n)| format!("{} {state}", number(n))).collect();
     format!("{copies} in {}: {}", count(sets.len() as u64, "set"), states.join(", "))
 }

@@ -1,8 +1,8 @@
 //! Text from foreign traces made harmless, and numbers, sizes and times as people read them.
 //!
 //! A trace may hold any name and message: control characters would move the cursor, escape sequences would colour or
-//! overwrite the terminal, marks of direction would turn a line round. All of these are written out (`\u{1b}`), and what
-//! is too long is cut.
+//! overwrite the terminal, marks of direction would turn a line round. All of these are written out (`\u{1b}`), and
+//! what is too long is cut.
 
 use std::fmt::Write as _;
 
@@ -93,8 +93,12 @@ pub(crate) fn number(n: u64) -> String {
 
 /// `1 block`, `2 blocks`.
 pub(crate) fn count(n: u64, one: &str) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    format!("{} {one}{s}", number(n))
+    if n == 1 { format!("1 {one}") } else { format!("{} {one}s", number(n)) }
+}
+
+/// As [`count`], where the plural is not formed with an s.
+pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(n), if n == 1 { one } else { many })
 }
 
 /// A size in bytes, KiB, MiB, GiB or TiB, with one decimal, rounded down.

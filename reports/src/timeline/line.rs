@@ -66,7 +66,7 @@ pub(crate) struct Ruler {
 }
 
 /// How many of the differing parts of a run are shown.
-const SHOWN: usize = 5;
+const SHOWN: usize = 4;
 
 /// Makes each run of similar lines one line.
 pub(crate) fn collapse(items: Vec<Item>) -> Vec<Item> {

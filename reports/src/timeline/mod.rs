@@ -4,9 +4,9 @@
 //!   records ──► walk: begin and end joined, phases and instants as rulers ──► runs collapsed ──► lines in lanes
 //! ```
 //!
-//! A call that returns before anything else happens is one line; one that takes time is two, `→ DoSnapshotSet` and
-//! `← DoSnapshotSet  9.515 s`. The same holds for an event that a writer handles (`▶`, `◀`) and for a call on a provider. A code is
-//! shown where it is not `S_OK`. An event raised to many writers is shown as a batch; runs of similar lines are one line with
+//! A call that returns before anything else happens is one line; else it is two, `→ DoSnapshotSet` and `← DoSnapshotSet
+//! 9.515 s`. The same holds for an event that a writer handles (`▶`, `◀`) and for a call on a provider. A code is shown
+//! where it is not `S_OK`. An event raised to many writers is shown as a batch; runs of similar lines are one line with
 //! their count. Rulers stand where the machine changes as a whole: writers frozen, writes held, the commit instant.
 //! A verbose timeline shows each record by itself, with its number; a brief one the milestones and what went wrong.
 
@@ -19,7 +19,7 @@ use vssim_model::trace::Trace;
 
 use crate::index::Index;
 use crate::style::{Page, Style, Tone, Verbosity};
-use crate::text::{count, harmless, name};
+use crate::text::{count, counted, harmless, name};
 
 use lanes::Lanes;
 use line::Item;
@@ -48,11 +48,13 @@ pub fn timeline(trace: &Trace, style: &Style) -> String {
     if trace.records.is_empty() {
         page.line(0, Tone::Plain, "The trace has no records.");
     }
-    let left_out: Vec<String> = [(hidden.documents, "document"), (hidden.timers, "timer set or stopped")]
-        .into_iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, what)| count(n, what).replace("timer set or stoppeds", "timers set or stopped"))
-        .collect();
+    let mut left_out = Vec::new();
+    if hidden.documents > 0 {
+        left_out.push(count(hidden.documents, "document"));
+    }
+    if hidden.timers > 0 {
+        left_out.push(counted(hidden.timers, "timer set or stopped", "timers set or stopped"));
+    }
     if !left_out.is_empty() {
         page.gap();
         page.line(0, Tone::Dim, &format!("Not shown: {}.", left_out.join(", ")));

@@ -1,4 +1,7 @@
 use insta::assert_snapshot;
+use vssim_model::hresult::HResult;
+use vssim_model::states::{WriterEvent, WriterState};
+use vssim_model::trace::What;
 
 use super::*;
 use crate::testing::{Ill, backup};
@@ -19,6 +22,27 @@ fn a_full_backup_of_eleven_writers_shows_events_as_batches() {
     let names: Vec<String> = (1..=11).map(|n| format!("Writer {n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     assert_snapshot!(plain(&backup("dc", &names, Ill::Nothing)));
+}
+
+#[test]
+fn a_veto_in_a_batch_stands_by_itself() {
+    let names: Vec<String> = (1..=11).map(|n| format!("Writer {n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut trace = backup("dc", &names, Ill::Nothing);
+    for record in trace.records.iter_mut().filter(|record| &*record.actor == "Writer 5") {
+        match &mut record.what {
+            What::Handled { event: WriterEvent::PrepareForSnapshot, returned, failure, .. } => {
+                (*returned, *failure) = (false, Some(HResult::VSS_E_WRITERERROR_RETRYABLE));
+            }
+            What::WriterState { to: to @ WriterState::WaitingForFreeze, failure, .. } => {
+                (*to, *failure) = (WriterState::FailedAtPrepareSnapshot, HResult::VSS_E_WRITERERROR_RETRYABLE);
+            }
+            _ => {}
+        }
+    }
+    let text = plain(&trace);
+    let from = text.lines().skip_while(|line| !line.contains("▶ PrepareForSnapshot"));
+    assert_snapshot!(from.take(6).collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
