@@ -12,7 +12,7 @@ use crate::index::Index;
 use crate::outcome::Outcome;
 use crate::record::Words;
 use crate::statistics::Statistics;
-use crate::style::{Page, Style, Tone};
+use crate::style::{Page, Style, Tone, Verbosity};
 use crate::text::{MESSAGE, clock, count, counted, harmless, list, name, number};
 
 /// The summary of a run.
@@ -50,10 +50,14 @@ pub(crate) fn render(trace: &Trace, outcome: &Outcome<'_>, expectations: &[Expec
         let tone = if met == expectations.len() { Tone::Good } else { Tone::Bad };
         row("expected", tone, &format!("{met} of {} met", expectations.len()));
     }
-    for missed in expectations.iter().filter(|expectation| !expectation.met) {
-        let detail = harmless(&missed.detail, MESSAGE);
+    for expectation in expectations {
+        if expectation.met && style.verbosity < Verbosity::Verbose {
+            continue;
+        }
+        let (mark, tone) = if expectation.met { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
+        let detail = harmless(&expectation.detail, MESSAGE);
         let found = if detail.is_empty() { String::new() } else { format!(": {detail}") };
-        row("", Tone::Bad, &format!("✗ {}{found}", harmless(&missed.name, MESSAGE)));
+        row("", tone, &format!("{mark} {}{found}", harmless(&expectation.name, MESSAGE)));
     }
     page.into_text()
 }

@@ -90,6 +90,15 @@ fn a_summary_of_a_bad_run() {
 }
 
 #[test]
+fn a_verbose_summary_lists_the_expectations_that_were_met() {
+    let (trace, judgement) = (backup("full-backup", &TWO, Ill::Nothing), Judgement::good());
+    let met = [expectation("the backup succeeds", true, "VSS_S_ASYNC_FINISHED")];
+    let style = Style { verbosity: Verbosity::Verbose, ..Style::default() };
+    let text = summary::render(&trace, &judgement.outcome(), &met, &style);
+    assert!(text.ends_with("✓ the backup succeeds: VSS_S_ASYNC_FINISHED\n"), "{text}");
+}
+
+#[test]
 fn the_json_document() {
     let (trace, judgement) = (backup("slow-provider", &TWO, Ill::FreezeWindow), breached());
     let met = [expectation("freeze-window is violated", true, "")];
