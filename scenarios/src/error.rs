@@ -75,6 +75,10 @@ kinds! {
         OutsideVolume,
         /// Two keys that exclude each other, or one that needs another.
         Contradiction,
+        /// A file that the scenario names and that cannot be read.
+        UnreadableFile,
+        /// A Writer Metadata Document that is none, or metadata that no document can hold.
+        BadDocument,
     }
 }
 

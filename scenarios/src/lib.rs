@@ -1,7 +1,7 @@
 //! The YAML scenario format, its errors, its schema and the library of ready scenarios.
 //!
 //! ```text
-//! text ──► yaml ──► syntax::Document ──► resolve ──► Scenario (names checked, sizes placed, macros expanded)
+//! text ──► yaml ──► syntax::Document ──► resolve ──► Scenario ──► stage ──► Plan, Expectations
 //!           │                               │
 //!           └────────── error::Errors ◄─────┘   file, line, column, excerpt, what was expected, nearest name
 //! ```
@@ -11,14 +11,17 @@
 
 pub mod error;
 pub mod expand;
+pub mod expectations;
 pub mod layout;
 pub mod library;
 pub mod resolve;
 pub mod scalars;
 pub mod schema;
+pub mod stage;
 pub mod syntax;
 pub mod words;
 pub mod yaml;
 
 pub use error::{ErrorKind, Errors, ScenarioError};
 pub use resolve::Scenario;
+pub use stage::{Files, NoFiles, Staged, stage};

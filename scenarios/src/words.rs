@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use vssim_model::api::BackupType;
+use vssim_model::context::{Attributes, SnapshotContext};
+use vssim_model::release::Release;
 use vssim_model::states::{ApplicationLevel, WriterEvent, WriterState};
 
 use crate::error::{ErrorKind, Problem, one_of};
@@ -150,71 +152,64 @@ model_words! {
     WriterEvent::ALL.iter().map(|event| (event.name(), *event)).collect()
 }
 
-words! {
-    /// The release of Windows that a scenario runs as.
-    Release, "a release" {
-        /// Windows XP.
-        Xp = "xp",
-        /// Windows Server 2003.
-        Server2003 = "server-2003",
-        /// Windows Server 2003 with Service Pack 1, and R2.
-        Server2003Sp1 = "server-2003-sp1",
-        /// Windows Vista.
-        Vista = "vista",
-        /// Windows Server 2008.
-        Server2008 = "server-2008",
-        /// Windows Server 2008 R2 and Windows 7.
-        Server2008R2 = "server-2008-r2",
-        /// Windows Server 2012 and Windows 8.
-        Server2012 = "server-2012",
-        /// Windows Server 2012 R2 and Windows 8.1.
-        Server2012R2 = "server-2012-r2",
-        /// Windows Server 2016 and Windows 10.
-        Server2016 = "server-2016",
-        /// Windows Server 2019.
-        Server2019 = "server-2019",
-        /// Windows Server 2022 and Windows 11.
-        Server2022 = "server-2022",
-        /// Windows Server 2025.
-        Server2025 = "server-2025",
+/// The release of Windows that a scenario runs as, by its name in lower case with hyphens: `server-2019`, `windows-10`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReleaseName(pub Release);
+
+impl Default for ReleaseName {
+    fn default() -> ReleaseName {
+        ReleaseName(Release::Server2022)
     }
 }
 
-/// The release as a scenario writes it: a name, never a bare year.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReleaseName(pub Release);
+impl ReleaseName {
+    /// Every release and its word, oldest first. A server's goes without `windows-`.
+    #[must_use]
+    pub fn all() -> Vec<(String, Release)> {
+        let word = |release: &Release| {
+            let whole = release.name().to_ascii_lowercase().replace(' ', "-");
+            let server = whole.strip_prefix("windows-").filter(|rest| rest.starts_with("server"));
+            (server.unwrap_or(&whole).to_owned(), *release)
+        };
+        Release::ALL.iter().map(word).collect()
+    }
+}
 
 impl Scalar for ReleaseName {
     fn read(raw: Raw<'_>) -> Result<ReleaseName, Problem> {
-        let mut problem = match raw {
-            Raw::Text(_) => match Release::read(raw) {
-                Ok(release) => return Ok(ReleaseName(release)),
-                Err(problem) => problem,
-            },
-            other => Problem::new(ErrorKind::UnknownRelease, format!("{} is no release of Windows", other.describe()))
-                .expected(one_of(Release::ALL.iter().map(|(word, _)| *word))),
-        };
-        problem.kind = ErrorKind::UnknownRelease;
+        let all = ReleaseName::all();
+        let words = || all.iter().map(|(word, _)| word.as_str());
         let year = match raw {
+            Raw::Text(text) => {
+                if let Some((_, release)) = all.iter().find(|(word, _)| word == text) {
+                    return Ok(ReleaseName(*release));
+                }
+                text.chars().filter(char::is_ascii_digit).take(8).collect()
+            }
             Raw::Whole(number) => number.to_string(),
-            Raw::Text(text) => text.chars().filter(char::is_ascii_digit).take(8).collect(),
             _ => String::new(),
         };
-        let by_year = Release::ALL.iter().find(|(word, _)| word.strip_prefix("server-") == Some(year.as_str()));
-        problem.nearest = problem.nearest.or_else(|| by_year.map(|(word, _)| (*word).to_owned()));
+        let what = match raw {
+            Raw::Text(_) => format!("{} is not a release", raw.describe()),
+            _ => format!("{} is no release of Windows", raw.describe()),
+        };
+        let mut problem = Problem::new(ErrorKind::UnknownRelease, what).expected(one_of(words()));
+        if let Raw::Text(text) = raw {
+            problem = problem.near(text, words());
+        }
+        let by_year = words().find(|word| word.strip_prefix("server-") == Some(year.as_str()));
+        problem.nearest = problem.nearest.or_else(|| by_year.map(str::to_owned));
         Err(problem)
     }
 }
 
 impl JsonSchema for ReleaseName {
     fn schema_name() -> Cow<'static, str> {
-        Release::schema_name()
+        "Release".into()
     }
-    fn schema_id() -> Cow<'static, str> {
-        Release::schema_id()
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        Release::json_schema(generator)
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words: Vec<String> = ReleaseName::all().into_iter().map(|(word, _)| word).collect();
+        json_schema!({ "type": "string", "description": "The release of Windows that the machine runs.", "enum": words })
     }
 }
 
@@ -223,16 +218,11 @@ impl JsonSchema for ReleaseName {
 pub struct Context(pub u32);
 
 impl Context {
-    /// The documented contexts (vss.h).
-    pub const ALL: &'static [(&'static str, u32)] = &[
-        ("VSS_CTX_BACKUP", 0x00),
-        ("VSS_CTX_FILE_SHARE_BACKUP", 0x10),
-        ("VSS_CTX_NAS_ROLLBACK", 0x19),
-        ("VSS_CTX_APP_ROLLBACK", 0x09),
-        ("VSS_CTX_CLIENT_ACCESSIBLE", 0x1d),
-        ("VSS_CTX_CLIENT_ACCESSIBLE_WRITERS", 0x0d),
-        ("VSS_CTX_ALL", 0xffff_ffff),
-    ];
+    /// The documented contexts.
+    #[must_use]
+    pub fn all() -> Vec<(&'static str, u32)> {
+        SnapshotContext::ALL.iter().map(|context| (context.name(), context.bits())).collect()
+    }
 }
 
 impl Scalar for Context {
@@ -242,7 +232,7 @@ impl Scalar for Context {
             Raw::Whole(number) => u32::try_from(number).map(Context).map_err(|_| {
                 Problem::new(ErrorKind::OutOfRange, format!("`{number}` is no context: it does not fit into 32 bits"))
             }),
-            raw => find(raw, "a context", Context::ALL).map(Context),
+            raw => find(raw, "a context", &Context::all()).map(Context),
         }
     }
 }
@@ -252,7 +242,7 @@ impl JsonSchema for Context {
         "Context".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<&str> = Context::ALL.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = Context::all().into_iter().map(|(name, _)| name).collect();
         json_schema!({
             "description": "A shadow copy context: a VSS_CTX_* name, or any number.",
             "anyOf": [{ "type": "string", "enum": names }, { "type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32 }],
@@ -265,33 +255,16 @@ impl JsonSchema for Context {
 pub struct Attribute(pub u32);
 
 impl Attribute {
-    /// The documented bits (vss.h).
-    pub const ALL: &'static [(&'static str, u32)] = &[
-        ("VSS_VOLSNAP_ATTR_PERSISTENT", 0x1),
-        ("VSS_VOLSNAP_ATTR_NO_AUTORECOVERY", 0x2),
-        ("VSS_VOLSNAP_ATTR_CLIENT_ACCESSIBLE", 0x4),
-        ("VSS_VOLSNAP_ATTR_NO_AUTO_RELEASE", 0x8),
-        ("VSS_VOLSNAP_ATTR_NO_WRITERS", 0x10),
-        ("VSS_VOLSNAP_ATTR_TRANSPORTABLE", 0x20),
-        ("VSS_VOLSNAP_ATTR_NOT_SURFACED", 0x40),
-        ("VSS_VOLSNAP_ATTR_NOT_TRANSACTED", 0x80),
-        ("VSS_VOLSNAP_ATTR_HARDWARE_ASSISTED", 0x1_0000),
-        ("VSS_VOLSNAP_ATTR_DIFFERENTIAL", 0x2_0000),
-        ("VSS_VOLSNAP_ATTR_PLEX", 0x4_0000),
-        ("VSS_VOLSNAP_ATTR_IMPORTED", 0x8_0000),
-        ("VSS_VOLSNAP_ATTR_EXPOSED_LOCALLY", 0x10_0000),
-        ("VSS_VOLSNAP_ATTR_EXPOSED_REMOTELY", 0x20_0000),
-        ("VSS_VOLSNAP_ATTR_AUTORECOVER", 0x40_0000),
-        ("VSS_VOLSNAP_ATTR_ROLLBACK_RECOVERY", 0x80_0000),
-        ("VSS_VOLSNAP_ATTR_DELAYED_POSTSNAPSHOT", 0x100_0000),
-        ("VSS_VOLSNAP_ATTR_TXF_RECOVERY", 0x200_0000),
-        ("VSS_VOLSNAP_ATTR_FILE_SHARE", 0x400_0000),
-    ];
+    /// The documented bits.
+    #[must_use]
+    pub fn all() -> Vec<(&'static str, u32)> {
+        Attributes::NAMES.iter().map(|(attribute, name)| (*name, attribute.0)).collect()
+    }
 }
 
 impl Scalar for Attribute {
     fn read(raw: Raw<'_>) -> Result<Attribute, Problem> {
-        find(raw, "an attribute", Attribute::ALL).map(Attribute)
+        find(raw, "an attribute", &Attribute::all()).map(Attribute)
     }
 }
 
@@ -300,7 +273,7 @@ impl JsonSchema for Attribute {
         "Attribute".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<&str> = Attribute::ALL.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = Attribute::all().into_iter().map(|(name, _)| name).collect();
         json_schema!({ "type": "string", "description": "A shadow copy attribute, by its documented name.", "enum": names })
     }
 }

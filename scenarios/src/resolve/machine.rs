@@ -45,7 +45,7 @@ impl Resolver<'_> {
             let what = "a machine has one system provider";
             self.problem(Problem::new(ErrorKind::Contradiction, what).expected("`kind: software`"), second.kind.pos);
         }
-        for volume in machine.kernel.faults.broken_hold.iter().chain(&machine.kernel.faults.flush_fails) {
+        for volume in &machine.kernel.faults.broken_hold {
             self.a_volume(volume);
         }
     }

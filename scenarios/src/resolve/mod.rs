@@ -23,6 +23,10 @@ use crate::yaml::{self, At, MAX_PROBLEMS, Pos};
 /// A scenario without mistakes: staging it is a plain walk.
 #[derive(Clone, Debug)]
 pub struct Scenario {
+    /// The file's name, as errors show it.
+    pub file: String,
+    /// Its text, without a byte order mark.
+    pub text: String,
     /// The document. Every name in it exists, unless a failure is expected of the call that uses it.
     pub document: Document,
     /// The extents of each volume, in the order of the document.
@@ -39,9 +43,10 @@ impl Scenario {
     /// # Errors
     /// Every mistake that could be found in one reading.
     pub fn parse(file: &str, text: &str) -> Result<Scenario, Errors> {
+        let bare = yaml::without_mark(text);
         yaml::parse::<Document>(text)
-            .and_then(Scenario::resolve)
-            .map_err(|problems| Errors::new(file, yaml::without_mark(text), problems))
+            .and_then(|document| Scenario::resolve(file, bare, document))
+            .map_err(|problems| Errors::new(file, bare, problems))
     }
 
     /// Reads and checks a scenario out of a file's bytes.
@@ -64,11 +69,7 @@ impl Scenario {
         }
     }
 
-    /// Checks a document.
-    ///
-    /// # Errors
-    /// Every mistake, at most a hundred.
-    pub fn resolve(document: Document) -> Result<Scenario, Vec<Problem>> {
+    fn resolve(file: &str, text: &str, document: Document) -> Result<Scenario, Vec<Problem>> {
         let mut resolver = Resolver::new(&document);
         resolver.head();
         let layout = lay_out(&document.machine, &mut resolver.problems);
@@ -82,7 +83,7 @@ impl Scenario {
             return Err(problems);
         }
         let scripts = document.requesters.iter().map(|requester| expand(&requester.script)).collect();
-        Ok(Scenario { document, layout, scripts, names })
+        Ok(Scenario { file: file.to_owned(), text: text.to_owned(), document, layout, scripts, names })
     }
 }
 

@@ -135,9 +135,6 @@ impl Resolver<'_> {
                 }
             }
             Action::GetBackupSucceeded(of) => self.has_component(writer, of.logical_path.as_ref(), &of.component),
-            Action::DeleteFromCopy(path) => {
-                self.on_a_volume(path);
-            }
             Action::WriteToCopy(write) => {
                 self.on_a_volume(&write.path);
                 if write.length.0 == 0 {

@@ -213,8 +213,12 @@ pub struct Database {
     pub log: File,
     /// The file with the pages.
     pub pages: Pages,
-    /// How long from one transaction to the next.
+    /// How long from one transaction to the next. Its writes are spread evenly over this time.
     pub transaction_every: At<DurationRange>,
+    /// Whether a checkpoint makes room in the log. Otherwise the application stands still when its log is full, until
+    /// a writer truncates it.
+    #[serde(default = "Flag::yes")]
+    pub circular_logging: At<Flag>,
 }
 
 /// The file with the pages of a database, 4 KiB each.
@@ -223,7 +227,7 @@ pub struct Database {
 pub struct Pages {
     /// Its full path. It may lie on another volume than the log.
     pub path: At<FilePath>,
-    /// How many pages it has.
+    /// How many pages it has, at most 48.
     pub count: At<Count>,
 }
 
@@ -234,10 +238,10 @@ pub const PAGE: u64 = 4096;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kernel {
-    /// How long the flush of all volumes takes.
+    /// How long it takes to open the volumes of the set.
+    pub open_volumes: At<DurationRange>,
+    /// How long the flush of a volume takes; all are flushed at the same time, and the slowest decides.
     pub flush: At<DurationRange>,
-    /// How long writes take to be held once everything is flushed.
-    pub hold: At<DurationRange>,
     /// How long the kernel transaction manager takes to freeze.
     pub transactions_freeze: At<DurationRange>,
     /// How long it takes to thaw.
@@ -252,10 +256,6 @@ pub struct Kernel {
 pub struct Faults {
     /// Volumes whose writes are not held, although the kernel says so.
     pub broken_hold: Vec<At<Name>>,
-    /// Volumes that cannot be flushed.
-    pub flush_fails: Vec<At<Name>>,
-    /// The kernel transaction manager never answers Freeze.
-    pub transactions_never_freeze: At<Flag>,
 }
 
 /// The VSS service.
@@ -264,6 +264,4 @@ pub struct Faults {
 pub struct Service {
     /// Defects planted into the service, to show that the rules which bind it catch them.
     pub defects: Vec<At<ServiceDefect>>,
-    /// When the service crashes, if it does.
-    pub crashes_at: Option<At<crate::scalars::Duration>>,
 }

@@ -1,12 +1,16 @@
 //! Misbehaviours: every way in which an actor can be told to break a rule that a script or a handler cannot express,
 //! and the defects that can be planted into the service. Each exists so that a rule has something to catch.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+use std::borrow::Cow;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use vssim_sim::plan::ServiceDefect as Defect;
+
+use crate::error::Problem;
 use crate::scalars::{Code, DurationRange, Name};
-use crate::words::{Event, words};
-use crate::yaml::At;
+use crate::words::{Event, find, words, words_schema};
+use crate::yaml::{At, Raw, Scalar};
 
 words! {
     /// What a requester does wrong. Wrong calls and wrong orders are written as scripts; these are the rest, and
@@ -215,90 +219,100 @@ pub const CALLBACKS: &[&str] = &[
     "DeleteSnapshots",
 ];
 
-words! {
-    /// A defect planted into the VSS service.
-    ServiceDefect, "a defect of the service" {
-        /// Raises Thaw before PostCommitSnapshots.
-        ThawBeforePostCommit = "thaw_before_post_commit",
-        /// Freezes the levels in the wrong order.
-        FreezeOutOfOrder = "freeze_out_of_order",
-        /// Raises Freeze before every writer has answered PrepareForSnapshot.
-        FreezeBeforePrepared = "freeze_before_prepared",
-        /// Raises Freeze to a later level before the earlier one has answered.
-        FreezeLevelsOverlap = "freeze_levels_overlap",
-        /// Holds writes before the writers are frozen.
-        HoldBeforeFreeze = "hold_before_freeze",
-        /// Holds writes without a flush.
-        HoldWithoutFlush = "hold_without_flush",
-        /// Leaves the kernel transactions running.
-        SkipsTransactionFreeze = "skips_transaction_freeze",
-        /// Never releases held writes after a failure.
-        NeverReleasesWrites = "never_releases_writes",
-        /// Releases writes before every provider has committed.
-        ReleasesBeforeCommit = "releases_before_commit",
-        /// Holds writes for longer than 10 s.
-        IgnoresHoldLimit = "ignores_hold_limit",
-        /// Lets a writer stay frozen beyond its freeze window.
-        IgnoresFreezeTimeout = "ignores_freeze_timeout",
-        /// Creates two shadow copy sets at once.
-        TwoSetsAtOnce = "two_sets_at_once",
-        /// Keeps the creation lock after the set is created.
-        KeepsCreationLock = "keeps_creation_lock",
-        /// Does not raise Identify to the last writer.
-        IdentifySkipsAWriter = "identify_skips_a_writer",
-        /// Raises events to disabled writers.
-        EventsToDisabledWriter = "events_to_disabled_writer",
-        /// Raises PrepareForBackup to a writer without components.
-        EventsToUnaddedWriter = "events_to_unadded_writer",
-        /// Raises writer events in a context without writers.
-        EventsInWriterlessContext = "events_in_writerless_context",
-        /// Does not raise Thaw to the last writer.
-        ThawSkipsAWriter = "thaw_skips_a_writer",
-        /// Does not raise PostSnapshot to the last writer.
-        PostSnapshotSkipsAWriter = "post_snapshot_skips_a_writer",
-        /// Calls AbortSnapshots before EndPrepareSnapshots.
-        AbortBeforeEndPrepare = "abort_before_end_prepare",
-        /// Does not call AbortSnapshots after a failure.
-        NoAbortSnapshots = "no_abort_snapshots",
-        /// Raises no Abort to frozen writers after a failure.
-        NoAbortToWriters = "no_abort_to_writers",
-        /// Raises both Thaw and Abort after Freeze.
-        ThawAndAbort = "thaw_and_abort",
-        /// Raises Abort to a writer after its PostSnapshot.
-        WrongAbortAfterPostSnapshot = "wrong_abort_after_post_snapshot",
-        /// Raises further events after Abort.
-        EventsAfterAbort = "events_after_abort",
-        /// Raises no BackupShutdown.
-        NoBackupShutdown = "no_backup_shutdown",
-        /// Raises BackupComplete to writers after a failed set.
-        BackupCompleteAfterFailure = "backup_complete_after_failure",
-        /// Keeps the committed shadow copies of a set of which another one failed.
-        PartialCommit = "partial_commit",
-        /// Does not call EndPrepareSnapshots.
-        SkipsEndPrepare = "skips_end_prepare",
-        /// Does not call PreCommitSnapshots.
-        SkipsPreCommit = "skips_pre_commit",
-        /// Calls PreCommitSnapshots before the writers are frozen.
-        PreCommitBeforeFreeze = "pre_commit_before_freeze",
-        /// Calls CommitSnapshots before writes are held.
-        CommitBeforeHold = "commit_before_hold",
-        /// Calls PostFinalCommitSnapshots before PostSnapshot has ended.
-        FinalCommitBeforePostSnapshot = "final_commit_before_post_snapshot",
-        /// Passes a provider's undocumented code on to the requester.
-        PassesUndocumentedCode = "passes_undocumented_code",
-        /// Returns S_OK although a writer vetoed Freeze.
-        IgnoresVeto = "ignores_veto",
-        /// Accepts calls out of order instead of returning VSS_E_BAD_STATE.
-        AcceptsBadState = "accepts_bad_state",
-        /// Accepts a 65th volume.
-        AcceptsTooManyVolumes = "accepts_too_many_volumes",
-        /// Lets an auto-release shadow copy live on after Release.
-        KeepsAutoRelease = "keeps_auto_release",
-        /// Lets GetSnapshotProperties see a shadow copy before it is created.
-        ShowsUnfinishedSnapshot = "shows_unfinished_snapshot",
-        /// Reports a writer's state wrongly after its failure.
-        ForgetsWriterFailure = "forgets_writer_failure",
-        /// Writes nothing to the event log when it should.
-        LogsNothing = "logs_nothing",
+/// A defect planted into the VSS service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceDefect(pub Defect);
+
+impl Default for ServiceDefect {
+    fn default() -> ServiceDefect {
+        ServiceDefect(Defect::IdentifySkipsAWriter)
+    }
+}
+
+impl ServiceDefect {
+    /// Every defect: word, value, meaning.
+    pub const ALL: &'static [(&'static str, Defect, &'static str)] = &[
+        ("identify_skips_a_writer", Defect::IdentifySkipsAWriter, "Identify does not reach the last writer."),
+        (
+            "unselected_writer_takes_part",
+            Defect::UnselectedWriterTakesPart,
+            "A writer without components takes part all the same.",
+        ),
+        (
+            "two_sets_at_once",
+            Defect::TwoSetsAtOnce,
+            "A second StartSnapshotSet is let in while a set is being created.",
+        ),
+        ("freeze_out_of_order", Defect::FreezeOutOfOrder, "Freeze is raised to all levels at once."),
+        (
+            "freeze_before_prepare",
+            Defect::FreezeBeforePrepare,
+            "Freeze is raised before every writer returned from PrepareForSnapshot.",
+        ),
+        (
+            "pre_commit_before_freeze",
+            Defect::PreCommitBeforeFreeze,
+            "PreCommitSnapshots is called before the writers are frozen.",
+        ),
+        ("hold_before_pre_commit", Defect::HoldBeforePreCommit, "Writes are held before PreCommitSnapshots."),
+        ("commit_before_hold", Defect::CommitBeforeHold, "CommitSnapshots is called before writes are held."),
+        ("thaw_before_post_commit", Defect::ThawBeforePostCommit, "Thaw is raised before PostCommitSnapshots."),
+        ("thaw_skips_a_writer", Defect::ThawSkipsAWriter, "The last frozen writer gets no Thaw."),
+        (
+            "post_snapshot_before_pre_final_commit",
+            Defect::PostSnapshotBeforePreFinalCommit,
+            "PostSnapshot is raised before PreFinalCommitSnapshots.",
+        ),
+        (
+            "post_final_commit_before_post_snapshot",
+            Defect::PostFinalCommitBeforePostSnapshot,
+            "PostFinalCommitSnapshots is called before PostSnapshot.",
+        ),
+        ("finished_early", Defect::FinishedEarly, "DoSnapshotSet reports its end before PostFinalCommitSnapshots."),
+        ("provider_failure_ignored", Defect::ProviderFailureIgnored, "A provider's failure is not noticed."),
+        (
+            "provider_code_passed_on",
+            Defect::ProviderCodePassedOn,
+            "An unexpected code of a provider reaches the requester as it is.",
+        ),
+        (
+            "no_abort_after_freeze_failure",
+            Defect::NoAbortAfterFreezeFailure,
+            "A fatal failure at Freeze raises no Abort.",
+        ),
+        (
+            "abort_snapshots_early",
+            Defect::AbortSnapshotsEarly,
+            "A failure before EndPrepareSnapshots is told to the provider.",
+        ),
+        ("abort_after_post_snapshot", Defect::AbortAfterPostSnapshot, "A writer whose PostSnapshot ran gets Abort."),
+        ("no_backup_shutdown", Defect::NoBackupShutdown, "Release raises no BackupShutdown."),
+        ("no_freeze_window", Defect::NoFreezeWindow, "The freeze window is not watched."),
+        ("no_hold_limit", Defect::NoHoldLimit, "Writes stay held past 10 s."),
+        ("snapshot_visible_early", Defect::SnapshotVisibleEarly, "GetSnapshotProperties answers during the creation."),
+        (
+            "backup_complete_to_all",
+            Defect::BackupCompleteToAll,
+            "BackupComplete is raised to writers that never took part.",
+        ),
+        ("lock_kept", Defect::LockKept, "The creation lock is kept for ever."),
+        ("state_not_kept", Defect::StateNotKept, "A writer's state does not change after Freeze."),
+    ];
+}
+
+impl Scalar for ServiceDefect {
+    fn read(raw: Raw<'_>) -> Result<ServiceDefect, Problem> {
+        let words: Vec<(&'static str, Defect)> = ServiceDefect::ALL.iter().map(|(word, it, _)| (*word, *it)).collect();
+        find(raw, "a defect of the service", &words).map(ServiceDefect)
+    }
+}
+
+impl JsonSchema for ServiceDefect {
+    fn schema_name() -> Cow<'static, str> {
+        "ServiceDefect".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words: Vec<(&str, &str)> = ServiceDefect::ALL.iter().map(|(word, _, meaning)| (*word, *meaning)).collect();
+        words_schema("A defect planted into the VSS service.", &words)
     }
 }

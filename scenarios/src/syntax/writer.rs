@@ -38,6 +38,9 @@ pub struct Writer {
     pub application: Option<At<Name>>,
     /// What it answers to Identify.
     pub metadata: Node<Metadata>,
+    /// Makes files of this size on the machine's volumes, one for each file set, so that a backup reads something.
+    #[serde(default)]
+    pub create_files: Option<At<Size>>,
     /// What its handlers do, by event. What is left out takes no time and succeeds.
     #[serde(default)]
     pub handlers: Handlers,
@@ -336,9 +339,7 @@ pub enum Action {
     SetFailureMessage(ComponentText),
     /// IVssComponent::GetBackupSucceeded.
     GetBackupSucceeded(OwnComponent),
-    /// Deletes a file in the shadow copy.
-    DeleteFromCopy(At<FilePath>),
-    /// Writes to a file in the shadow copy.
+    /// Writes over the beginning of a file in the shadow copy.
     WriteToCopy(CopyWrite),
     /// Works for a while before the next action.
     Work(At<DurationRange>),
@@ -374,9 +375,6 @@ pub struct ComponentText {
 pub struct CopyWrite {
     /// The file's path on the original volume.
     pub path: At<FilePath>,
-    /// Where the write begins.
-    #[serde(default)]
-    pub offset: At<Size>,
-    /// How many bytes are written.
+    /// How many bytes are written, at most 1 MiB.
     pub length: At<Size>,
 }

@@ -1,0 +1,143 @@
+//! From a scenario to a plan: what the simulator is given, and what must come out.
+//!
+//! ```text
+//! Scenario ──► machine ──► writers (documents, handlers) ──► providers ──► requesters (steps, loops, macros) ──► Staged
+//!                 │             ▲ Files                                        │
+//!                 └── names become indices, sizes bytes ──► Plan               └── codes expected ──► Expectations
+//! ```
+//!
+//! A scenario has no mistakes in itself; staging finds those that need a file or the simulator's limits: a document
+//! that cannot be read, a database of too many pages, no room for a file, a script that is too long. Nothing is read
+//! but through [`Files`].
+
+mod documents;
+mod handlers;
+mod machine;
+mod providers;
+mod requester;
+mod script;
+mod writers;
+
+pub use script::StepExpectation;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use vssim_model::ids::Guid;
+use vssim_model::tables::Tables;
+use vssim_sim::plan::{OpenChoices, Plan};
+
+use crate::error::{ErrorKind, Errors, Problem};
+use crate::expectations::Expectations;
+use crate::resolve::Scenario;
+use crate::yaml::{MAX_PROBLEMS, Pos};
+
+/// Where the files that a scenario names come from.
+pub trait Files {
+    /// The bytes of a file. A relative path is relative to the scenario; `corpus:` before one means the recorded corpus.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in words.
+    fn read(&self, path: &str) -> Result<Vec<u8>, String>;
+}
+
+/// No files: for scenarios that hold everything themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+        Err("no files can be read here".to_owned())
+    }
+}
+
+/// A scenario ready to run.
+#[derive(Clone, Debug)]
+pub struct Staged {
+    /// What the simulator runs.
+    pub plan: Plan,
+    /// What must come out.
+    pub expectations: Expectations,
+}
+
+/// 1 January 2024, 00:00 UTC, as a FILETIME: when every run starts.
+pub const START: u64 = 133_485_408_000_000_000;
+
+/// Makes the plan of a scenario.
+///
+/// # Errors
+/// Every mistake that only shows when files are read and the simulator's limits are looked at.
+pub fn stage(scenario: &Scenario, files: &dyn Files) -> Result<Staged, Errors> {
+    let mut stager = Stager { scenario, files, problems: Vec::new() };
+    let staged = stager.stage();
+    let mut problems = stager.problems;
+    if problems.is_empty() {
+        return Ok(staged);
+    }
+    problems.truncate(MAX_PROBLEMS);
+    Err(Errors::new(&scenario.file, &scenario.text, problems))
+}
+
+/// The walk through a scenario, and the mistakes found so far.
+struct Stager<'a> {
+    scenario: &'a Scenario,
+    files: &'a dyn Files,
+    problems: Vec<Problem>,
+}
+
+impl Stager<'_> {
+    fn problem(&mut self, problem: Problem, pos: Pos) {
+        self.problems.push(problem.at(pos));
+    }
+
+    fn stage(&mut self) -> Staged {
+        let document = &self.scenario.document;
+        let writers = self.writers();
+        let volumes = self.volumes(&writers);
+        let providers = self.providers(volumes.len());
+        let requesters = self.requesters(&writers);
+        let plan = Plan {
+            name: document.name.0.clone(),
+            sha256: hex(&Sha256::digest(self.scenario.text.as_bytes())),
+            release: document.release.0,
+            start: START,
+            disks: self.disks(),
+            volumes,
+            writers: writers.into_iter().map(|writer| writer.plan).collect(),
+            providers,
+            applications: self.applications(),
+            requesters: requesters.plans,
+            kernel: self.kernel(),
+            defects: document.machine.service.defects.iter().map(|defect| defect.value.0).collect::<BTreeSet<_>>(),
+            open: OpenChoices::default(),
+            tables: Arc::new(Tables::documented()),
+        };
+        Staged { expectations: Expectations::of(&document.expect, requesters.expected), plan }
+    }
+}
+
+/// A number into one of the plan's lists. Lists are far shorter than this type: a scenario has at most 1 MiB.
+fn index(at: usize) -> u16 {
+    u16::try_from(at).unwrap_or(u16::MAX)
+}
+
+/// An id that follows from names alone, so that it is the same in every run and on every machine.
+fn derived_id(parts: &[&str]) -> Guid {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    let bits = hasher.finalize().iter().take(16).fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
+    Guid::from_random_bits(bits)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A limit of the simulator that a scenario goes beyond.
+fn beyond(what: impl Into<String>, expected: impl Into<String>) -> Problem {
+    Problem::new(ErrorKind::OutOfRange, what).expected(expected)
+}

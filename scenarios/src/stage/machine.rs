@@ -1,0 +1,190 @@
+//! Disks, volumes and their files, applications, the kernel.
+
+use std::collections::BTreeSet;
+
+use vssim_model::ids::VolumeId;
+use vssim_model::time::Ticks;
+use vssim_sim::database::{DatabaseSpec, MAX_PAGES, RECORD};
+use vssim_sim::plan::{ApplicationPlan, DiskPlan, KernelPlan, Span, VolumePlan};
+use vssim_sim::storage::CLUSTER;
+
+use super::writers::StagedWriter;
+use super::{Stager, beyond, derived_id, index};
+use crate::error::{ErrorKind, Problem, shortened};
+use crate::layout::BLOCK;
+use crate::scalars::DurationRange;
+use crate::syntax::machine::{FileEntry, Volume};
+use crate::yaml::Pos;
+
+/// The most updates of one transaction of an application.
+const UPDATES: u32 = 2;
+/// The writes of such a transaction: begin, updates, commit, pages.
+const WRITES: u64 = 2 + 2 * UPDATES as u64;
+/// A diff area begins with so much and grows by as much, where its limit allows it.
+const GROWTH: u64 = 64 * BLOCK;
+/// The most files of one volume.
+const MOST_FILES: usize = 200_000;
+
+/// A span of the plan.
+pub(super) fn span(range: DurationRange) -> Span {
+    Span { min: range.min, max: range.max }
+}
+
+impl Stager<'_> {
+    pub(super) fn disks(&self) -> Vec<DiskPlan> {
+        let disks = &self.scenario.document.machine.disks;
+        disks.iter().map(|disk| DiskPlan { name: disk.name.0.clone(), bytes: disk.size.0 }).collect()
+    }
+
+    /// The volumes, with the files that were written down and those that writers with `create_files` bring.
+    pub(super) fn volumes(&mut self, writers: &[StagedWriter]) -> Vec<VolumePlan> {
+        let scenario = self.scenario;
+        let machine = &scenario.document.machine;
+        let size = |at: usize| -> u64 { scenario.layout.get(at).into_iter().flatten().map(|part| part.length).sum() };
+        let mut plans = Vec::new();
+        for (at, volume) in machine.volumes.iter().enumerate() {
+            let extents = scenario.layout.get(at).into_iter().flatten();
+            let extents = extents.map(|part| (index(part.disk), part.offset, part.length)).collect();
+            let area = volume.diff_area.as_ref();
+            let host = area.and_then(|area| scenario.names.volume(area.volume.as_str())).unwrap_or(at);
+            let maximum = area.and_then(|area| area.maximum.as_ref()).map_or(size(host), |maximum| maximum.0);
+            let growth = (maximum / 4 / BLOCK * BLOCK).clamp(BLOCK, GROWTH);
+            let id = volume.id.as_ref().map_or_else(|| derived_id(&[&machine.name.0, &volume.name.0]), |id| id.0);
+            plans.push(VolumePlan {
+                name: volume.name.0.as_str().into(),
+                id: VolumeId(id),
+                extents,
+                diff_area_on: index(host),
+                diff_area_maximum: maximum,
+                diff_area_growth: (growth, growth),
+                files: self.files(at, volume, size(at), writers).into(),
+                supported: true,
+            });
+        }
+        plans
+    }
+
+    fn files(&mut self, at: usize, volume: &Volume, size: u64, writers: &[StagedWriter]) -> Vec<(String, u64)> {
+        let mut filling = Filling { size, used: 0, files: Vec::new(), names: BTreeSet::new() };
+        for application in &self.scenario.document.machine.applications {
+            // Made by the run; the room is theirs.
+            let database = &application.database;
+            let pages = u64::from(database.pages.count.0) * crate::syntax::machine::PAGE;
+            for (path, bytes) in [(&database.log.path, database.log.size.0), (&database.pages.path, pages)] {
+                if self.scenario.names.volume_of_path(&path.0) == Some(at) {
+                    filling.reserve(within_volume(&path.0), bytes);
+                }
+            }
+        }
+        for entry in &volume.files {
+            let placed = match &entry.value {
+                FileEntry::File(file) => filling.add(within_volume(&file.path.0).to_owned(), file.size.0),
+                FileEntry::Tree(tree) => {
+                    let folder = within_volume(&tree.path.0);
+                    (1..=tree.count.0).all(|number| filling.add(format!("{folder}\\file{number:04}.dat"), tree.size.0))
+                }
+            };
+            if !placed {
+                self.no_room(volume.name.as_str(), entry.pos);
+                return filling.files;
+            }
+        }
+        for writer in writers {
+            let Some((bytes, pos)) = writer.creates else { continue };
+            for path in writer.wanted_files(index(at)) {
+                if !filling.add(path, bytes) {
+                    self.no_room(volume.name.as_str(), pos);
+                    return filling.files;
+                }
+            }
+        }
+        filling.files
+    }
+
+    fn no_room(&mut self, volume: &str, pos: Pos) {
+        let what = format!("volume `{}` has no room left for these files", shortened(volume));
+        let problem = Problem::new(ErrorKind::ImpossibleSize, what)
+            .expected("a larger volume: every file takes whole clusters of 4 KiB");
+        self.problem(problem, pos);
+    }
+
+    pub(super) fn applications(&mut self) -> Vec<ApplicationPlan> {
+        let scenario = self.scenario;
+        let mut plans = Vec::new();
+        for application in &scenario.document.machine.applications {
+            let database = &application.database;
+            if usize::try_from(database.pages.count.0).unwrap_or(usize::MAX) > MAX_PAGES {
+                let what = format!("a database of {} pages", database.pages.count.0);
+                self.problem(beyond(what, format!("at most {MAX_PAGES} pages")), database.pages.count.pos);
+            }
+            let records = database.log.size.0 / RECORD as u64;
+            if records < u64::from(UPDATES) + 4 || records > u64::from(u32::MAX) {
+                let what = format!("a log of {} B has room for {records} records", database.log.size.0);
+                self.problem(beyond(what, "room for at least 6 records of 512 B"), database.log.size.pos);
+            }
+            let place = |path: &str| {
+                let volume = scenario.names.volume_of_path(path).unwrap_or_default();
+                (index(volume), within_volume(path).to_owned())
+            };
+            let pause = |ticks: Ticks| Ticks((ticks.0 / WRITES).max(1));
+            let every = *database.transaction_every;
+            plans.push(ApplicationPlan {
+                name: application.name.0.as_str().into(),
+                log: place(&database.log.path.0),
+                pages: place(&database.pages.path.0),
+                database: DatabaseSpec {
+                    pages: database.pages.count.0,
+                    log_records: u32::try_from(records).unwrap_or(u32::MAX),
+                    updates: UPDATES,
+                    circular: database.circular_logging.0,
+                },
+                pause: Span { min: pause(every.min), max: pause(every.max) },
+                transactions: None,
+            });
+        }
+        plans
+    }
+
+    pub(super) fn kernel(&self) -> KernelPlan {
+        let kernel = &self.scenario.document.machine.kernel;
+        let broken = kernel.faults.broken_hold.iter().filter_map(|name| self.scenario.names.volume(name.as_str()));
+        KernelPlan {
+            open_volumes: span(*kernel.open_volumes),
+            flush: span(*kernel.flush),
+            freeze_transactions: span(*kernel.transactions_freeze),
+            thaw_transactions: span(*kernel.transactions_thaw),
+            broken_hold: broken.map(index).collect(),
+        }
+    }
+}
+
+/// A volume being filled with files.
+struct Filling {
+    size: u64,
+    used: u64,
+    files: Vec<(String, u64)>,
+    /// In upper case: what is there already is not made again.
+    names: BTreeSet<String>,
+}
+
+impl Filling {
+    fn reserve(&mut self, path: &str, bytes: u64) {
+        self.names.insert(path.to_uppercase());
+        self.used = self.used.saturating_add(bytes.div_ceil(CLUSTER) * CLUSTER);
+    }
+
+    /// False if there is no room.
+    fn add(&mut self, path: String, bytes: u64) -> bool {
+        if !self.names.insert(path.to_uppercase()) {
+            return true;
+        }
+        self.used = self.used.saturating_add(bytes.div_ceil(CLUSTER) * CLUSTER);
+        self.files.push((path, bytes));
+        self.used <= self.size && self.files.len() <= MOST_FILES
+    }
+}
+
+/// A full path without its volume.
+pub(super) fn within_volume(path: &str) -> &str {
+    path.split_once('\\').map_or("", |(_, rest)| rest)
+}

@@ -1,0 +1,390 @@
+//! Requesters' scripts: steps, loops and macros become instructions.
+//!
+//! A step without `expect` that fails ends the script, or, inside a macro, goes to what the macro does after a failure.
+//! A step with `expect` never ends anything: whether it returned that code is looked at after the run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vssim_model::api::BackupComponentsCall as B;
+use vssim_model::ids::{ProviderId, WriterClassId};
+use vssim_model::time::Ticks;
+use vssim_sim::plan::{ComponentOf, Op, RequesterPlan, Script, Span, Template};
+
+use super::machine::span;
+use super::script::{Assembler, Label};
+use super::writers::StagedWriter;
+use super::{Stager, beyond, index};
+use crate::expand::{Expanded, Unit};
+use crate::expectations::ExpectedSteps;
+use crate::scalars::{Code, Name};
+use crate::syntax::requester::{Asynchronous, OfVolume, OnFailure, Step, WaitFor, Writers};
+use crate::syntax::writer::ComponentRef;
+use crate::yaml::At;
+
+/// The operation of a call that is waited for at once.
+const UNNAMED: u8 = 0;
+
+/// The requesters of a plan, and the codes that their steps must return.
+#[derive(Default)]
+pub(super) struct StagedRequesters {
+    pub(super) plans: Vec<RequesterPlan>,
+    pub(super) expected: Vec<ExpectedSteps>,
+}
+
+impl Stager<'_> {
+    pub(super) fn requesters(&mut self, writers: &[StagedWriter]) -> StagedRequesters {
+        let scenario = self.scenario;
+        let mut staged = StagedRequesters::default();
+        for (requester, units) in scenario.document.requesters.iter().zip(&scenario.scripts) {
+            let mut compiler = Compiler::new(self, writers);
+            let starts = *requester.starts_at;
+            // A start that is chosen is a pause at the beginning.
+            compiler.pause(Span { min: Ticks::ZERO, max: starts.max - starts.min });
+            for unit in units {
+                compiler.unit(unit);
+            }
+            let Some((script, expected)) = compiler.finish() else {
+                let what = format!("the script of `{}` is too long", requester.name.0);
+                self.problem(
+                    beyond(what, "at most 65,534 instructions, all retries of macros written out"),
+                    requester.name.pos,
+                );
+                continue;
+            };
+            if !expected.is_empty() {
+                let requester = requester.name.0.clone();
+                staged.expected.push(ExpectedSteps { requester, script: Script::clone(&script), codes: expected });
+            }
+            staged.plans.push(RequesterPlan { name: requester.name.0.as_str().into(), starts: starts.min, script });
+        }
+        staged
+    }
+
+    /// The id of a provider of the scenario.
+    pub(super) fn provider_id(&self, name: &str) -> ProviderId {
+        let providers = &self.scenario.document.machine.providers;
+        let found = self.scenario.names.provider(name).and_then(|at| providers.get(at));
+        found.map_or(ProviderId::NULL, super::providers::id_of)
+    }
+}
+
+struct Compiler<'a> {
+    stager: &'a Stager<'a>,
+    writers: &'a [StagedWriter],
+    asm: Assembler,
+    /// Where the script ends.
+    end: Label,
+    /// Where each named operation is kept.
+    operations: BTreeMap<String, u8>,
+    /// The writers whose classes are kept out.
+    disabled: BTreeSet<WriterClassId>,
+    /// The components added, for the report at the end.
+    added: Vec<ComponentOf>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(stager: &'a Stager<'a>, writers: &'a [StagedWriter]) -> Compiler<'a> {
+        let mut asm = Assembler::default();
+        let end = asm.label();
+        let (operations, disabled, added) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+        Compiler { stager, writers, asm, end, operations, disabled, added }
+    }
+
+    fn finish(mut self) -> Option<(Script, Vec<super::script::StepExpectation>)> {
+        let end = self.end;
+        self.asm.place(end);
+        self.asm.finish()
+    }
+
+    fn unit(&mut self, unit: &Unit) {
+        match unit {
+            Unit::Step(step) => self.step(&step.value, Some(self.end)),
+            Unit::Backup(expanded) => self.backup(expanded),
+        }
+    }
+
+    /// A macro, as often as it is tried.
+    fn backup(&mut self, expanded: &Expanded) {
+        let done = self.asm.label();
+        for attempt in 0..=expanded.retries {
+            let failed = self.asm.label();
+            let on_failure = (expanded.on_failure != OnFailure::Continue).then_some(failed);
+            self.disabled.clear();
+            self.added.clear();
+            for step in &expanded.steps {
+                self.step(step, on_failure);
+            }
+            self.asm.jump(done);
+            self.asm.place(failed);
+            for step in &expanded.after_failure {
+                self.step(step, None);
+            }
+            if attempt < expanded.retries {
+                self.pause(Span::exactly(expanded.retry_after));
+            }
+            // A script that could not be that long is refused at its end; there is no use in writing it all.
+            if self.asm.is_too_long() {
+                break;
+            }
+        }
+        let end = self.end;
+        self.asm.jump(end);
+        self.asm.place(done);
+    }
+
+    fn pause(&mut self, time: Span) {
+        if time.max > Ticks::ZERO {
+            self.asm.push(Op::Takes(time));
+        }
+    }
+
+    /// One step. `failed` is where a failure that it does not expect leads; none to go on.
+    fn step(&mut self, step: &Step, failed: Option<Label>) {
+        match step {
+            Step::GatherWriterMetadata(call) => self.operation(B::GatherWriterMetadata, call, failed),
+            Step::PrepareForBackup(call) => self.operation(B::PrepareForBackup, call, failed),
+            Step::GatherWriterStatus(call) => self.operation(B::GatherWriterStatus, call, failed),
+            Step::DoSnapshotSet(call) => self.operation(B::DoSnapshotSet, call, failed),
+            Step::BackupComplete(call) => self.operation(B::BackupComplete, call, failed),
+            Step::Wait(call) => self.wait_for(call),
+            Step::QueryStatus(call) => {
+                let kept = self.kept(&call.operation);
+                self.asm.query(kept);
+                self.judge(call.expect.as_ref(), None);
+            }
+            Step::Cancel(call) => {
+                let kept = self.kept(&call.operation);
+                self.asm.cancel(kept);
+                self.judge(call.expect.as_ref(), failed);
+            }
+            Step::Sleep(takes) => self.pause(span(**takes)),
+            Step::Crash(_) => self.asm.push(Op::Crash),
+            Step::ReadMetadata(_) => self.asm.template(Template::EachWriterMetadata),
+            Step::AddComponents(_) => self.add_components(failed),
+            Step::CheckWriters(_) => self.check_writers(failed),
+            Step::CopyFiles(copy) => {
+                self.pause(span(*copy.takes));
+                self.asm.push(Op::CopyFiles);
+            }
+            Step::ReportComponents(_) => {
+                for component in self.added.clone() {
+                    self.asm.template(Template::SetBackupSucceeded(component, true));
+                    self.judge(None, failed);
+                }
+            }
+            other => self.plain(other, failed),
+        }
+    }
+
+    /// What follows the call put in last: its code is expected, or a failure leads elsewhere.
+    fn judge(&mut self, expect: Option<&At<Code>>, failed: Option<Label>) {
+        match (expect, failed) {
+            (Some(code), _) => self.asm.expect(code.0),
+            (None, Some(failed)) => self.asm.if_failed(failed),
+            (None, None) => {}
+        }
+    }
+
+    /// A call that is answered at once.
+    fn plain(&mut self, step: &Step, failed: Option<Label>) {
+        match step {
+            Step::EnableWriterClasses(call) => {
+                let classes = self.classes(call);
+                self.asm.call(B::EnableWriterClasses { classes: classes.clone() });
+                let all = self.writers.iter().map(|writer| writer.plan.class);
+                self.disabled.extend(all.filter(|class| !classes.contains(class)));
+            }
+            Step::DisableWriterClasses(call) => {
+                let classes = self.classes(call);
+                self.disabled.extend(classes.iter().copied());
+                self.asm.call(B::DisableWriterClasses { classes });
+            }
+            Step::DisableWriterInstances(call) => {
+                let chosen: Vec<u16> = call.writers.iter().filter_map(|name| self.writer(name)).collect();
+                for writer in chosen {
+                    self.asm.template(Template::DisableWriterInstance(writer));
+                }
+            }
+            Step::AddComponent(call) => {
+                if let Some(component) = self.component(&call.component) {
+                    self.asm.template(Template::AddComponent(component.clone()));
+                    if call.expect.as_ref().is_none_or(|code| !code.0.is_failure()) {
+                        self.added.push(component);
+                    }
+                }
+            }
+            Step::SetBackupOptions(call) => {
+                if let Some(component) = self.component(&call.component) {
+                    self.asm.template(Template::SetBackupOptions(component, call.text.0.clone()));
+                }
+            }
+            Step::SetPreviousBackupStamp(call) => {
+                if let Some(component) = self.component(&call.component) {
+                    self.asm.template(Template::SetPreviousBackupStamp(component, call.text.0.clone()));
+                }
+            }
+            Step::SetBackupSucceeded(call) => {
+                if let Some(component) = self.component(&call.component) {
+                    self.asm.template(Template::SetBackupSucceeded(component, call.succeeded.0));
+                }
+            }
+            Step::GetSnapshotProperties(call) => {
+                let volume = self.stager.scenario.names.volume(call.volume.as_str()).map_or(u16::MAX, index);
+                self.asm.template(Template::GetSnapshotProperties(volume));
+            }
+            Step::IsVolumeSupported(call) => {
+                let (volume, provider) = self.volume(call);
+                self.asm.call(B::IsVolumeSupported { provider, volume });
+            }
+            Step::AddToSnapshotSet(call) => {
+                let (volume, provider) = self.volume(call);
+                self.asm.call(B::AddToSnapshotSet { volume, provider });
+            }
+            other => {
+                if let Some(call) = simple(other) {
+                    self.asm.call(call);
+                }
+            }
+        }
+        self.judge(expected(step), failed);
+    }
+
+    /// An asynchronous call, and the wait for its end.
+    fn operation(&mut self, call: B, how: &Asynchronous, failed: Option<Label>) {
+        let kept = match &how.operation {
+            Some(name) => self.kept(name),
+            None => UNNAMED,
+        };
+        self.asm.start(call, kept);
+        if !how.wait.0 {
+            self.judge(how.expect.as_ref(), failed);
+            return;
+        }
+        let after = self.asm.label();
+        if let Some(code) = &how.expect {
+            // The operation's code counts; the call's own, if there is no operation.
+            self.asm.expect(code.0);
+        }
+        self.asm.if_failed(failed.filter(|_| how.expect.is_none()).unwrap_or(after));
+        self.asm.wait(kept, None);
+        self.asm.query(kept);
+        self.judge(how.expect.as_ref(), failed);
+        self.asm.place(after);
+    }
+
+    fn wait_for(&mut self, call: &WaitFor) {
+        let kept = self.kept(&call.operation);
+        let milliseconds = |ticks: Ticks| u32::try_from(ticks.0 / 10_000).unwrap_or(u32::MAX);
+        self.asm.wait(kept, call.at_most.as_ref().map(|time| milliseconds(time.0)));
+        self.judge(call.expect.as_ref(), None);
+    }
+
+    /// Where an operation is kept; the places after the last are one and the same.
+    fn kept(&mut self, name: &At<Name>) -> u8 {
+        let next = u8::try_from(self.operations.len() + 1).unwrap_or(u8::MAX);
+        *self.operations.entry(name.0.clone()).or_insert(next)
+    }
+
+    fn add_components(&mut self, failed: Option<Label>) {
+        let writers = self.writers;
+        for writer in writers.iter().filter(|writer| !self.disabled.contains(&writer.plan.class)) {
+            for component in &writer.explicit {
+                self.asm.template(Template::AddComponent(component.clone()));
+                self.added.push(component.clone());
+                if let Some(failed) = failed {
+                    self.asm.if_failed(failed);
+                }
+            }
+        }
+    }
+
+    /// BKP-ORD-032, BKP-ORD-033.
+    fn check_writers(&mut self, failed: Option<Label>) {
+        self.operation(B::GatherWriterStatus, &Asynchronous::default(), failed);
+        self.asm.template(Template::EachWriterStatus);
+        self.asm.call(B::FreeWriterStatus);
+        if let Some(failed) = failed {
+            self.asm.if_writer_failed(failed);
+        }
+    }
+
+    fn writer(&self, name: &At<Name>) -> Option<u16> {
+        self.stager.scenario.names.writer(name.as_str()).map(index)
+    }
+
+    fn classes(&self, call: &Writers) -> Vec<WriterClassId> {
+        let class = |at: u16| self.writers.get(usize::from(at)).map(|writer| writer.plan.class);
+        call.writers.iter().filter_map(|name| self.writer(name).and_then(class)).collect()
+    }
+
+    fn component(&self, of: &ComponentRef) -> Option<ComponentOf> {
+        Some(ComponentOf {
+            writer: self.writer(&of.writer)?,
+            logical_path: of.logical_path.as_ref().map(|path| path.0.clone()).unwrap_or_default(),
+            name: of.name.0.clone(),
+        })
+    }
+
+    fn volume(&self, call: &OfVolume) -> (String, ProviderId) {
+        let by_name = call.provider.as_ref().map(|name| self.stager.provider_id(name.as_str()));
+        let by_id = call.provider_id.as_ref().map(|id| ProviderId(id.0));
+        (call.volume.0.clone(), by_name.or(by_id).unwrap_or(ProviderId::NULL))
+    }
+}
+
+/// The calls whose arguments stand in the step as they are.
+fn simple(step: &Step) -> Option<B> {
+    Some(match step {
+        Step::CreateVssBackupComponents(_) => B::CreateVssBackupComponents,
+        Step::InitializeForBackup(_) => B::InitializeForBackup { xml: None },
+        Step::SetContext(call) => {
+            let attributes = call.attributes.iter().fold(0, |bits, bit| bits | bit.0);
+            B::SetContext { context: call.context.0 | attributes }
+        }
+        Step::SetBackupState(call) => B::SetBackupState {
+            select_components: call.select_components.0,
+            bootable_system_state: call.bootable_system_state.0,
+            backup_type: call.kind.0,
+            partial_file_support: call.partial_files.0,
+        },
+        Step::GetWriterMetadataCount(_) => B::GetWriterMetadataCount,
+        Step::GetWriterMetadata(call) => B::GetWriterMetadata { index: call.index.0 },
+        Step::FreeWriterMetadata(_) => B::FreeWriterMetadata,
+        Step::StartSnapshotSet(_) => B::StartSnapshotSet,
+        Step::GetWriterStatusCount(_) => B::GetWriterStatusCount,
+        Step::GetWriterStatus(call) => B::GetWriterStatus { index: call.index.0 },
+        Step::FreeWriterStatus(_) => B::FreeWriterStatus,
+        Step::AbortBackup(_) => B::AbortBackup,
+        Step::SaveAsXML(_) => B::SaveAsXML,
+        Step::Release(_) => B::Release,
+        _ => return None,
+    })
+}
+
+/// The code that a plain step must return.
+fn expected(step: &Step) -> Option<&At<Code>> {
+    match step {
+        Step::CreateVssBackupComponents(call)
+        | Step::InitializeForBackup(call)
+        | Step::GetWriterMetadataCount(call)
+        | Step::FreeWriterMetadata(call)
+        | Step::StartSnapshotSet(call)
+        | Step::GetWriterStatusCount(call)
+        | Step::FreeWriterStatus(call)
+        | Step::AbortBackup(call)
+        | Step::SaveAsXML(call)
+        | Step::Release(call) => call.expect.as_ref(),
+        Step::SetContext(call) => call.expect.as_ref(),
+        Step::SetBackupState(call) => call.expect.as_ref(),
+        Step::EnableWriterClasses(call) | Step::DisableWriterClasses(call) | Step::DisableWriterInstances(call) => {
+            call.expect.as_ref()
+        }
+        Step::GetWriterMetadata(call) | Step::GetWriterStatus(call) => call.expect.as_ref(),
+        Step::AddComponent(call) => call.expect.as_ref(),
+        Step::IsVolumeSupported(call) | Step::AddToSnapshotSet(call) => call.expect.as_ref(),
+        Step::SetBackupOptions(call) | Step::SetPreviousBackupStamp(call) => call.expect.as_ref(),
+        Step::GetSnapshotProperties(call) => call.expect.as_ref(),
+        Step::SetBackupSucceeded(call) => call.expect.as_ref(),
+        _ => None,
+    }
+}
