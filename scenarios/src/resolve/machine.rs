@@ -45,7 +45,8 @@ impl Resolver<'_> {
             let what = "a machine has one system provider";
             self.problem(Problem::new(ErrorKind::Contradiction, what).expected("`kind: software`"), second.kind.pos);
         }
-        for volume in &machine.kernel.faults.broken_hold {
+        let faults = &machine.kernel.faults;
+        for volume in faults.broken_hold.iter().chain(&faults.lost_blocks) {
             self.a_volume(volume);
         }
     }

@@ -12,9 +12,9 @@ use super::writers::StagedWriter;
 use super::{Stager, beyond, derived_id, index};
 use crate::error::{ErrorKind, Problem, shortened};
 use crate::layout::BLOCK;
-use crate::scalars::DurationRange;
+use crate::scalars::{DurationRange, Name};
 use crate::syntax::machine::{FileEntry, Volume};
-use crate::yaml::Pos;
+use crate::yaml::{At, Pos};
 
 /// The most updates of one transaction of an application.
 const UPDATES: u32 = 2;
@@ -147,13 +147,16 @@ impl Stager<'_> {
 
     pub(super) fn kernel(&self) -> KernelPlan {
         let kernel = &self.scenario.document.machine.kernel;
-        let broken = kernel.faults.broken_hold.iter().filter_map(|name| self.scenario.names.volume(name.as_str()));
+        let volumes = |names: &[At<Name>]| {
+            names.iter().filter_map(|name| self.scenario.names.volume(name.as_str())).map(index).collect()
+        };
         KernelPlan {
             open_volumes: span(*kernel.open_volumes),
             flush: span(*kernel.flush),
             freeze_transactions: span(*kernel.transactions_freeze),
             thaw_transactions: span(*kernel.transactions_thaw),
-            broken_hold: broken.map(index).collect(),
+            broken_hold: volumes(&kernel.faults.broken_hold),
+            lost_blocks: volumes(&kernel.faults.lost_blocks),
         }
     }
 }

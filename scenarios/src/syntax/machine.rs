@@ -256,6 +256,8 @@ pub struct Kernel {
 pub struct Faults {
     /// Volumes whose writes are not held, although the kernel says so.
     pub broken_hold: Vec<At<Name>>,
+    /// Volumes whose old blocks are not saved before they are written over.
+    pub lost_blocks: Vec<At<Name>>,
 }
 
 /// The VSS service.

@@ -231,78 +231,14 @@ impl Default for ServiceDefect {
 
 impl ServiceDefect {
     /// Every defect: word, value, meaning.
-    pub const ALL: &'static [(&'static str, Defect, &'static str)] = &[
-        ("identify_skips_a_writer", Defect::IdentifySkipsAWriter, "Identify does not reach the last writer."),
-        (
-            "unselected_writer_takes_part",
-            Defect::UnselectedWriterTakesPart,
-            "A writer without components takes part all the same.",
-        ),
-        (
-            "two_sets_at_once",
-            Defect::TwoSetsAtOnce,
-            "A second StartSnapshotSet is let in while a set is being created.",
-        ),
-        ("freeze_out_of_order", Defect::FreezeOutOfOrder, "Freeze is raised to all levels at once."),
-        (
-            "freeze_before_prepare",
-            Defect::FreezeBeforePrepare,
-            "Freeze is raised before every writer returned from PrepareForSnapshot.",
-        ),
-        (
-            "pre_commit_before_freeze",
-            Defect::PreCommitBeforeFreeze,
-            "PreCommitSnapshots is called before the writers are frozen.",
-        ),
-        ("hold_before_pre_commit", Defect::HoldBeforePreCommit, "Writes are held before PreCommitSnapshots."),
-        ("commit_before_hold", Defect::CommitBeforeHold, "CommitSnapshots is called before writes are held."),
-        ("thaw_before_post_commit", Defect::ThawBeforePostCommit, "Thaw is raised before PostCommitSnapshots."),
-        ("thaw_skips_a_writer", Defect::ThawSkipsAWriter, "The last frozen writer gets no Thaw."),
-        (
-            "post_snapshot_before_pre_final_commit",
-            Defect::PostSnapshotBeforePreFinalCommit,
-            "PostSnapshot is raised before PreFinalCommitSnapshots.",
-        ),
-        (
-            "post_final_commit_before_post_snapshot",
-            Defect::PostFinalCommitBeforePostSnapshot,
-            "PostFinalCommitSnapshots is called before PostSnapshot.",
-        ),
-        ("finished_early", Defect::FinishedEarly, "DoSnapshotSet reports its end before PostFinalCommitSnapshots."),
-        ("provider_failure_ignored", Defect::ProviderFailureIgnored, "A provider's failure is not noticed."),
-        (
-            "provider_code_passed_on",
-            Defect::ProviderCodePassedOn,
-            "An unexpected code of a provider reaches the requester as it is.",
-        ),
-        (
-            "no_abort_after_freeze_failure",
-            Defect::NoAbortAfterFreezeFailure,
-            "A fatal failure at Freeze raises no Abort.",
-        ),
-        (
-            "abort_snapshots_early",
-            Defect::AbortSnapshotsEarly,
-            "A failure before EndPrepareSnapshots is told to the provider.",
-        ),
-        ("abort_after_post_snapshot", Defect::AbortAfterPostSnapshot, "A writer whose PostSnapshot ran gets Abort."),
-        ("no_backup_shutdown", Defect::NoBackupShutdown, "Release raises no BackupShutdown."),
-        ("no_freeze_window", Defect::NoFreezeWindow, "The freeze window is not watched."),
-        ("no_hold_limit", Defect::NoHoldLimit, "Writes stay held past 10 s."),
-        ("snapshot_visible_early", Defect::SnapshotVisibleEarly, "GetSnapshotProperties answers during the creation."),
-        (
-            "backup_complete_to_all",
-            Defect::BackupCompleteToAll,
-            "BackupComplete is raised to writers that never took part.",
-        ),
-        ("lock_kept", Defect::LockKept, "The creation lock is kept for ever."),
-        ("state_not_kept", Defect::StateNotKept, "A writer's state does not change after Freeze."),
-    ];
+    pub fn all() -> impl Iterator<Item = (&'static str, Defect, &'static str)> {
+        Defect::ALL.iter().map(|&defect| (defect.name(), defect, defect.meaning()))
+    }
 }
 
 impl Scalar for ServiceDefect {
     fn read(raw: Raw<'_>) -> Result<ServiceDefect, Problem> {
-        let words: Vec<(&'static str, Defect)> = ServiceDefect::ALL.iter().map(|(word, it, _)| (*word, *it)).collect();
+        let words: Vec<(&'static str, Defect)> = ServiceDefect::all().map(|(word, it, _)| (word, it)).collect();
         find(raw, "a defect of the service", &words).map(ServiceDefect)
     }
 }
@@ -312,7 +248,7 @@ impl JsonSchema for ServiceDefect {
         "ServiceDefect".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let words: Vec<(&str, &str)> = ServiceDefect::ALL.iter().map(|(word, _, meaning)| (*word, *meaning)).collect();
+        let words: Vec<(&str, &str)> = ServiceDefect::all().map(|(word, _, meaning)| (word, meaning)).collect();
         words_schema("A defect planted into the VSS service.", &words)
     }
 }
