@@ -1,9 +1,19 @@
-//! What must come out of a run.
+//! What must come out of a run, and whether it did.
+//!
+//! Everything is read off the trace, so that a run that was kept can be looked at again. [`check`] answers one
+//! [`Expectation`] for each thing that the scenario says, in its order, and one for the rules: exactly those that
+//! `violates` names must be violated.
 
+use std::collections::BTreeMap;
+
+use vssim_model::hresult::HResult;
+use vssim_model::states::WriterState;
+use vssim_model::trace::{ProcessEdge, Role, Trace, What};
 use vssim_sim::plan::Script;
 
+use crate::calls::{Calls, replay};
 use crate::stage::StepExpectation;
-use crate::syntax;
+use crate::syntax::{self, Outcome};
 
 /// The codes that the steps of a requester must return.
 #[derive(Clone, Debug)]
@@ -12,7 +22,7 @@ pub struct ExpectedSteps {
     pub requester: String,
     /// Its script.
     pub script: Script,
-    /// The instructions whose codes are known.
+    /// The steps whose codes are known.
     pub codes: Vec<StepExpectation>,
 }
 
@@ -28,5 +38,217 @@ pub struct Expectations {
 impl Expectations {
     pub(crate) fn of(written: &syntax::Expectations, steps: Vec<ExpectedSteps>) -> Expectations {
         Expectations { written: written.clone(), steps }
+    }
+}
+
+/// Something that was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// What it is about.
+    pub name: String,
+    /// Whether it came out so.
+    pub met: bool,
+    /// What was expected and what was found, in words.
+    pub detail: String,
+}
+
+/// Compares a run with what was expected of it. `violated` are the rules that it violated, by id.
+#[must_use]
+pub fn check(expectations: &Expectations, trace: &Trace, violated: &[&str]) -> Vec<Expectation> {
+    let calls = Calls::of(trace);
+    let written = &expectations.written;
+    let mut all = Vec::new();
+    if let Some(outcome) = &written.outcome {
+        all.push(check_outcome(outcome.value, trace, &calls));
+    }
+    check_codes(written, &calls, &mut all);
+    check_writers(written, trace, &mut all);
+    check_consistency(written, trace, &mut all);
+    check_event_log(written, trace, &mut all);
+    for steps in &expectations.steps {
+        check_steps(steps, &calls, &mut all);
+    }
+    all.push(check_rules(written, violated));
+    all
+}
+
+/// How the last backup of a requester ended.
+fn outcome_of(requester: &str, trace: &Trace, calls: &Calls<'_>) -> Outcome {
+    let crashed = trace
+        .records
+        .iter()
+        .any(|record| &*record.actor == requester && record.what == What::Process(ProcessEdge::Crashed));
+    if crashed {
+        return Outcome::Abandoned;
+    }
+    let of_last: Vec<_> = calls.of_last_object(requester).collect();
+    let ended = |method: &str| of_last.iter().rev().find(|call| call.method == method).map(|call| call.ended());
+    let good = |method: &str| ended(method).flatten().is_some_and(|code| code.is_success());
+    let called = |method: &str| of_last.iter().any(|call| call.method == method);
+    if called("AbortBackup") {
+        return Outcome::Aborted;
+    }
+    let created = good("DoSnapshotSet");
+    // Without writers there is nothing to complete (BKP-ORD-055).
+    let completed = good("BackupComplete") || !called("GatherWriterMetadata");
+    match (created, completed) {
+        (true, true) => Outcome::Succeeded,
+        (false, _) if called("StartSnapshotSet") => Outcome::Failed,
+        _ => Outcome::Abandoned,
+    }
+}
+
+fn check_outcome(expected: Outcome, trace: &Trace, calls: &Calls<'_>) -> Expectation {
+    let requesters = trace.header.actors.iter().filter(|actor| actor.role == Role::Requester);
+    let found: Vec<(&str, Outcome)> =
+        requesters.map(|actor| (&*actor.name, outcome_of(&actor.name, trace, calls))).collect();
+    let met = match expected {
+        Outcome::Succeeded => found.iter().all(|(_, outcome)| *outcome == expected),
+        _ => found.iter().any(|(_, outcome)| *outcome == expected),
+    };
+    let found: Vec<String> = found.iter().map(|(name, outcome)| format!("{name} {}", outcome.word())).collect();
+    let detail = format!("expected {}; found {}", expected.word(), found.join(", "));
+    Expectation { name: "outcome".to_owned(), met, detail }
+}
+
+fn check_codes(written: &syntax::Expectations, calls: &Calls<'_>, all: &mut Vec<Expectation>) {
+    for expected in &written.hresults {
+        let (method, code) = (expected.call.as_str(), expected.hresult.0);
+        let by = expected.requester.as_ref().map(|name| name.as_str());
+        let of_method = calls.all.iter().filter(|call| call.method == method && by.is_none_or(|by| by == call.actor));
+        let mut found: Vec<HResult> = of_method.filter_map(|call| call.ended()).collect();
+        let met = found.iter().any(|found| same_code(*found, code));
+        found.sort_unstable();
+        found.dedup();
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let found = if found.is_empty() { "no such call".to_owned() } else { found.join(", ") };
+        all.push(Expectation {
+            name: format!("{method} answers {code}"),
+            met,
+            detail: format!("expected {code}; found {found}"),
+        });
+    }
+}
+
+/// An operation that ended well says so in its own words.
+pub(crate) fn same_code(found: HResult, expected: HResult) -> bool {
+    found == expected || (found == HResult::VSS_S_ASYNC_FINISHED && expected == HResult::S_OK)
+}
+
+fn check_writers(written: &syntax::Expectations, trace: &Trace, all: &mut Vec<Expectation>) {
+    for expected in &written.writers {
+        let name = expected.writer.as_str();
+        let last = trace.records.iter().rev().find_map(|record| match &record.what {
+            What::WriterState { to, failure, .. } if &*record.actor == name => Some((*to, *failure)),
+            _ => None,
+        });
+        let (state, failure) = last.unwrap_or((WriterState::Stable, HResult::S_OK));
+        let right_state = expected.state.as_ref().is_none_or(|expected| expected.0 == state);
+        let right_failure = expected.failure.as_ref().is_none_or(|expected| expected.0 == failure);
+        let wanted = [
+            expected.state.as_ref().map(|state| state.0.name().to_owned()),
+            expected.failure.as_ref().map(|failure| failure.0.to_string()),
+        ];
+        let wanted: Vec<String> = wanted.into_iter().flatten().collect();
+        all.push(Expectation {
+            name: format!("writer {name}"),
+            met: right_state && right_failure,
+            detail: format!("expected {}; found {}, {failure}", wanted.join(", "), state.name()),
+        });
+    }
+}
+
+fn check_consistency(written: &syntax::Expectations, trace: &Trace, all: &mut Vec<Expectation>) {
+    for expected in &written.consistency {
+        let name = expected.application.as_str();
+        let found: Vec<syntax::Consistency> = trace
+            .records
+            .iter()
+            .filter_map(|record| match &record.what {
+                What::Consistency { state, .. } if &*record.actor == name => Some((*state).into()),
+                _ => None,
+            })
+            .collect();
+        let met = !found.is_empty() && found.iter().all(|found| *found == expected.is.value);
+        let words: Vec<&str> = found.iter().map(|found| found.word()).collect();
+        let words = if words.is_empty() { "no shadow copy of its data".to_owned() } else { words.join(", ") };
+        all.push(Expectation {
+            name: format!("data of {name}"),
+            met,
+            detail: format!("expected {}; found {words}", expected.is.word()),
+        });
+    }
+}
+
+fn check_event_log(written: &syntax::Expectations, trace: &Trace, all: &mut Vec<Expectation>) {
+    for expected in &written.event_log {
+        let (source, id) = (expected.source.as_str(), expected.id.0);
+        let is = |what: &What| {
+            matches!(what, What::EventLog(entry) if entry.id == Some(id) && entry.source.eq_ignore_ascii_case(source))
+        };
+        let found = trace.records.iter().filter(|record| is(&record.what)).count();
+        let (met, wanted) = match &expected.count {
+            Some(count) => (u32::try_from(found) == Ok(count.0), count.0.to_string()),
+            None => (found > 0, "at least 1".to_owned()),
+        };
+        let detail = format!("expected {wanted}; found {found}");
+        all.push(Expectation { name: format!("event log {source} {id}"), met, detail });
+    }
+}
+
+fn check_steps(steps: &ExpectedSteps, calls: &Calls<'_>, all: &mut Vec<Expectation>) {
+    let codes = replay(&steps.script, &steps.requester, calls);
+    for step in &steps.codes {
+        let of_start = step.start.and_then(|start| codes.get(&start)).copied().filter(|code| code.is_failure());
+        let found = of_start.or_else(|| codes.get(&step.op).copied());
+        let detail = match found {
+            Some(found) => format!("expected {}; found {found}", step.code),
+            None => format!("expected {}; the step was never reached", step.code),
+        };
+        all.push(Expectation {
+            name: format!("{}: {}", steps.requester, step.name),
+            met: found.is_some_and(|found| same_code(found, step.code)),
+            detail,
+        });
+    }
+}
+
+/// Exactly the rules that are named are violated: one that is not named is a finding, one that is named and upheld or
+/// never exercised shows that the scenario does not do what it says.
+fn check_rules(written: &syntax::Expectations, violated: &[&str]) -> Expectation {
+    let mut rules: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
+    for rule in &written.violates {
+        rules.entry(rule.as_str()).or_default().0 = true;
+    }
+    for rule in violated {
+        rules.entry(rule).or_default().1 = true;
+    }
+    let of = |wanted: (bool, bool)| {
+        let list: Vec<&str> = rules.iter().filter(|(_, found)| **found == wanted).map(|(rule, _)| *rule).collect();
+        list.join(", ")
+    };
+    let (missing, unexpected) = (of((true, false)), of((false, true)));
+    let mut detail = Vec::new();
+    if !missing.is_empty() {
+        detail.push(format!("not violated, although expected: {missing}"));
+    }
+    if !unexpected.is_empty() {
+        detail.push(format!("violated, although not expected: {unexpected}"));
+    }
+    let met = detail.is_empty();
+    if met {
+        let both = of((true, true));
+        detail.push(if both.is_empty() { "no rule is violated".to_owned() } else { format!("violated: {both}") });
+    }
+    Expectation { name: "rules".to_owned(), met, detail: detail.join("; ") }
+}
+
+impl From<vssim_model::trace::Consistency> for syntax::Consistency {
+    fn from(state: vssim_model::trace::Consistency) -> syntax::Consistency {
+        match state {
+            vssim_model::trace::Consistency::Clean => syntax::Consistency::Clean,
+            vssim_model::trace::Consistency::CrashConsistent => syntax::Consistency::CrashConsistent,
+            vssim_model::trace::Consistency::Corrupt => syntax::Consistency::Corrupt,
+        }
     }
 }

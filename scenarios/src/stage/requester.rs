@@ -14,7 +14,7 @@ use super::machine::span;
 use super::script::{Assembler, Label};
 use super::writers::StagedWriter;
 use super::{Stager, beyond, index};
-use crate::expand::{Expanded, Unit};
+use crate::expand::{Expanded, Unit, step_name};
 use crate::expectations::ExpectedSteps;
 use crate::scalars::{Code, Name};
 use crate::syntax::requester::{Asynchronous, OfVolume, OnFailure, Step, WaitFor, Writers};
@@ -150,12 +150,12 @@ impl<'a> Compiler<'a> {
             Step::QueryStatus(call) => {
                 let kept = self.kept(&call.operation);
                 self.asm.query(kept);
-                self.judge(call.expect.as_ref(), None);
+                self.judge("QueryStatus", call.expect.as_ref(), None);
             }
             Step::Cancel(call) => {
                 let kept = self.kept(&call.operation);
                 self.asm.cancel(kept);
-                self.judge(call.expect.as_ref(), failed);
+                self.judge("Cancel", call.expect.as_ref(), failed);
             }
             Step::Sleep(takes) => self.pause(span(**takes)),
             Step::Crash(_) => self.asm.push(Op::Crash),
@@ -169,7 +169,7 @@ impl<'a> Compiler<'a> {
             Step::ReportComponents(_) => {
                 for component in self.added.clone() {
                     self.asm.template(Template::SetBackupSucceeded(component, true));
-                    self.judge(None, failed);
+                    self.judge("SetBackupSucceeded", None, failed);
                 }
             }
             other => self.plain(other, failed),
@@ -177,9 +177,9 @@ impl<'a> Compiler<'a> {
     }
 
     /// What follows the call put in last: its code is expected, or a failure leads elsewhere.
-    fn judge(&mut self, expect: Option<&At<Code>>, failed: Option<Label>) {
+    fn judge(&mut self, step: &'static str, expect: Option<&At<Code>>, failed: Option<Label>) {
         match (expect, failed) {
-            (Some(code), _) => self.asm.expect(code.0),
+            (Some(code), _) => self.asm.expect(step, None, code.0),
             (None, Some(failed)) => self.asm.if_failed(failed),
             (None, None) => {}
         }
@@ -246,7 +246,7 @@ impl<'a> Compiler<'a> {
                 }
             }
         }
-        self.judge(expected(step), failed);
+        self.judge(step_name(step), expected(step), failed);
     }
 
     /// An asynchronous call, and the wait for its end.
@@ -255,20 +255,22 @@ impl<'a> Compiler<'a> {
             Some(name) => self.kept(name),
             None => UNNAMED,
         };
+        let method = call.method();
         self.asm.start(call, kept);
         if !how.wait.0 {
-            self.judge(how.expect.as_ref(), failed);
+            self.judge(method, how.expect.as_ref(), failed);
             return;
         }
         let after = self.asm.label();
-        if let Some(code) = &how.expect {
-            // The operation's code counts; the call's own, if there is no operation.
-            self.asm.expect(code.0);
-        }
+        let start = self.asm.last();
         self.asm.if_failed(failed.filter(|_| how.expect.is_none()).unwrap_or(after));
         self.asm.wait(kept, None);
         self.asm.query(kept);
-        self.judge(how.expect.as_ref(), failed);
+        match &how.expect {
+            // The operation's code counts; the call's own, if there is no operation.
+            Some(code) => self.asm.expect(method, Some(start), code.0),
+            None => self.judge(method, None, failed),
+        }
         self.asm.place(after);
     }
 
@@ -276,7 +278,7 @@ impl<'a> Compiler<'a> {
         let kept = self.kept(&call.operation);
         let milliseconds = |ticks: Ticks| u32::try_from(ticks.0 / 10_000).unwrap_or(u32::MAX);
         self.asm.wait(kept, call.at_most.as_ref().map(|time| milliseconds(time.0)));
-        self.judge(call.expect.as_ref(), None);
+        self.judge("Wait", call.expect.as_ref(), None);
     }
 
     /// Where an operation is kept; the places after the last are one and the same.

@@ -11,6 +11,10 @@ pub(super) struct Label(u16);
 /// A step must return a code: where its call stands in the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepExpectation {
+    /// The step, as the script writes it.
+    pub name: &'static str,
+    /// The instruction that starts the operation whose code is meant: its failure is the step's.
+    pub start: Option<u16>,
     /// The instruction that makes the call whose code is meant.
     pub op: u16,
     /// The code.
@@ -84,10 +88,15 @@ impl Assembler {
         self.ops.push(Op::Async { kept, call: AsyncCall::Cancel { operation: AsyncId(0) } });
     }
 
+    /// Where the instruction put in last stands.
+    pub(super) fn last(&self) -> u16 {
+        u16::try_from(self.ops.len().saturating_sub(1)).unwrap_or(u16::MAX)
+    }
+
     /// The instruction put in last must end with this code.
-    pub(super) fn expect(&mut self, code: HResult) {
-        let op = u16::try_from(self.ops.len().saturating_sub(1)).unwrap_or(u16::MAX);
-        self.expected.push(StepExpectation { op, code });
+    pub(super) fn expect(&mut self, name: &'static str, start: Option<u16>, code: HResult) {
+        let op = self.last();
+        self.expected.push(StepExpectation { name, start, op, code });
     }
 
     /// Whether more instructions cannot make this a script.
