@@ -1,26 +1,68 @@
 //! The ready scenarios, embedded.
 
+/// What a ready scenario is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shelf {
+    /// It teaches something.
+    Lesson,
+    /// It breaks a rule, so that one sees the rule catch it.
+    Broken,
+}
+
 /// A ready scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its short name: that of the file and of the `name` key.
     pub name: &'static str,
+    /// What it is for.
+    pub shelf: Shelf,
     /// Its text.
     pub text: &'static str,
 }
 
+impl Entry {
+    /// Its title: what stands behind the key, so that a list takes no parsing.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        let line = self.text.lines().find_map(|line| line.strip_prefix("title:"));
+        line.map_or("", |title| title.trim().trim_matches('\''))
+    }
+
+    /// Whether it reads documents of the recorded corpus.
+    #[must_use]
+    pub fn needs_corpus(&self) -> bool {
+        self.text.contains("corpus:")
+    }
+}
+
 macro_rules! library {
-    ($($name:literal,)+) => {
-        /// Every ready scenario, by name.
-        pub const LIBRARY: &[Entry] =
-            &[$(Entry { name: $name, text: include_str!(concat!("../library/", $name, ".yaml")) }),+];
+    ($($shelf:ident in $folder:literal { $($name:literal,)* })+) => {
+        /// Every ready scenario, shelf by shelf, by name.
+        pub const LIBRARY: &[Entry] = &[$($(Entry {
+            name: $name,
+            shelf: Shelf::$shelf,
+            text: include_str!(concat!("../library/", $folder, $name, ".yaml")),
+        }),*),+];
     };
 }
 
 library! {
-    "forgotten-freeze",
-    "full-backup",
-    "veto-at-freeze",
+    Lesson in "" {
+        "broken-hold",
+        "database-on-two-volumes",
+        "forgotten-freeze",
+        "freeze-window-exceeded",
+        "full-backup",
+        "full-backup-of-recorded-writers",
+        "hold-limit-exceeded",
+        "requester-crash-after-freeze",
+        "second-requester",
+        "two-databases-on-two-volumes",
+        "veto-at-freeze",
+        "veto-at-post-snapshot",
+        "veto-at-prepare-for-backup",
+        "veto-at-prepare-for-snapshot",
+    }
 }
 
 /// The ready scenario of this name.
@@ -45,13 +87,14 @@ mod tests {
         for entry in LIBRARY {
             let scenario = Scenario::parse(entry.name, entry.text).unwrap_or_else(|errors| panic!("{errors}"));
             assert_eq!(scenario.document.name.0, entry.name);
-            assert!(scenario.document.teaches.is_some(), "{}", entry.name);
+            assert_eq!(scenario.document.title.0, entry.title());
+            assert!(entry.shelf == Shelf::Broken || scenario.document.teaches.is_some(), "{}", entry.name);
         }
     }
 
     #[test]
     fn names_stand_in_order_and_wrong_ones_are_guessed() {
-        assert!(LIBRARY.windows(2).all(|pair| pair[0].name < pair[1].name));
+        assert!(LIBRARY.windows(2).all(|pair| (pair[0].shelf, pair[0].name) < (pair[1].shelf, pair[1].name)));
         assert_eq!(nearest("fullbackup").as_deref(), Some("full-backup"));
         assert_eq!(find("no-such"), None);
     }

@@ -16,6 +16,7 @@ mod machine;
 mod providers;
 mod requester;
 mod script;
+mod sins;
 mod writers;
 
 pub use script::StepExpectation;

@@ -2,30 +2,93 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use vssim_scenarios::library::LIBRARY;
-use vssim_scenarios::{NoFiles, Scenario, stage};
+use vssim_model::trace::{Trace, What};
+use vssim_scenarios::expectations::{Expectation, check};
+use vssim_scenarios::library::{Entry, LIBRARY, Shelf, find};
+use vssim_scenarios::{Files, NoFiles, Scenario, Staged, stage};
 use vssim_sim::run::run;
 
+/// The recorded corpus, where it is at hand.
+struct Corpus(PathBuf);
+
+impl Files for Corpus {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        let path = path.strip_prefix("corpus:").unwrap_or(path);
+        std::fs::read(self.0.join(path)).map_err(|error| error.to_string())
+    }
+}
+
+fn corpus() -> Option<Corpus> {
+    let root = std::env::var_os("VSSIM_CORPUS").map(PathBuf::from);
+    let root = root.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"));
+    if root.is_dir() {
+        return Some(Corpus(root));
+    }
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "the corpus is missing");
+    println!("skipped: no corpus at {}", root.display());
+    None
+}
+
+fn staged(entry: &Entry, files: &dyn Files) -> Staged {
+    let scenario = Scenario::parse(entry.name, entry.text).unwrap_or_else(|errors| panic!("{errors}"));
+    stage(&scenario, files).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// Runs a ready scenario and answers what was expected and did not come out, rules apart.
+fn unmet(name: &str, staged: &Staged, seed: u64) -> (Vec<Expectation>, Trace) {
+    let (outcome, trace) = run(&Arc::new(staged.plan.clone()), seed).unwrap();
+    assert_eq!(outcome.broken, None, "{name}, seed {seed}");
+    assert!(!outcome.endless, "{name}, seed {seed}");
+    let mut found = check(&staged.expectations, &trace, &[]);
+    found.retain(|expectation| !expectation.met && expectation.name != "rules");
+    (found, trace)
+}
+
 #[test]
-fn every_ready_scenario_runs_without_breaking_an_invariant() {
+fn every_ready_scenario_comes_out_as_it_says() {
+    let corpus = corpus();
+    let mut wrong = Vec::new();
     for entry in LIBRARY {
-        let scenario = Scenario::parse(entry.name, entry.text).unwrap_or_else(|errors| panic!("{errors}"));
-        let staged = stage(&scenario, &NoFiles).unwrap_or_else(|errors| panic!("{errors}"));
-        let plan = Arc::new(staged.plan);
+        let staged = match (entry.needs_corpus(), &corpus) {
+            (false, _) => staged(entry, &NoFiles),
+            (true, Some(corpus)) => staged(entry, corpus),
+            (true, None) => continue,
+        };
         for seed in 0..5 {
-            let (outcome, trace) = run(&plan, seed).unwrap();
-            assert_eq!(outcome.broken, None, "{}", entry.name);
-            assert!(!outcome.endless, "{}", entry.name);
-            let io = trace.records.iter().filter(|record| matches!(record.what, vssim_model::trace::What::Io { .. }));
-            println!(
-                "{} {seed}: {} records, {} of I/O, {:?}",
-                entry.name,
-                trace.records.len(),
-                io.count(),
-                outcome.world.now
-            );
+            let (found, _) = unmet(entry.name, &staged, seed);
+            wrong.extend(found.into_iter().map(|one| format!("{} {seed}: {}: {}", entry.name, one.name, one.detail)));
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_state_of_the_data_is_the_same_for_every_seed() {
+    for name in ["full-backup", "forgotten-freeze", "broken-hold", "database-on-two-volumes"] {
+        let staged = staged(&find(name).unwrap(), &NoFiles);
+        for seed in 0..100 {
+            let (found, _) = unmet(name, &staged, seed);
+            assert!(found.is_empty(), "{name}, seed {seed}: {found:#?}");
+        }
+    }
+}
+
+#[test]
+fn the_first_scenario_can_be_read_at_one_sitting() {
+    let staged = staged(&find("full-backup").unwrap(), &NoFiles);
+    let (_, trace) = unmet("full-backup", &staged, 7);
+    let is_io = |what: &What| matches!(what, What::Io { .. });
+    let others = trace.records.iter().filter(|record| !is_io(&record.what)).count();
+    let last = trace.records.last().unwrap().t;
+    println!("{others} records besides I/O, {last}");
+    assert!(others < 520, "{others}");
+}
+
+#[test]
+fn every_lesson_teaches() {
+    let lessons = LIBRARY.iter().filter(|entry| entry.shelf == Shelf::Lesson);
+    assert!(lessons.count() >= 12);
 }

@@ -40,7 +40,7 @@ pub struct Process {
     pub memory: Memory,
 }
 
-/// What a requester remembers between its calls.
+/// What an actor remembers between its calls: a requester nearly all of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Memory {
     /// Its backup components object; 0 for none.
@@ -53,6 +53,8 @@ pub struct Memory {
     pub writer_failed: bool,
     /// The shadow copies it was given, by volume name.
     pub snapshots: Unhashed<BTreeMap<String, SnapshotId>>,
+    /// How often an instruction that counts was passed.
+    pub passed: BTreeMap<(ScriptRef, u16), u16>,
 }
 
 /// One stack of frames.
@@ -349,6 +351,7 @@ impl Turn<'_> {
             Op::IfCode(code, target) => self.branch(self.memory.last == Some(code), target),
             Op::IfWriterFailed(target) => self.branch(self.memory.writer_failed, target),
             Op::IfNotKept(place, target) => self.branch(!self.memory.kept.contains_key(&place), target),
+            Op::Times(count, target) => self.pass(count, target),
             Op::Fail(failure) => return Some(service(Call::Writer(WriterCall::SetWriterFailure { failure }))),
             Op::MayVeto => return self.may_veto(),
             Op::Component(call) => return Some(service(Call::Component(self.component(call)))),
@@ -382,6 +385,16 @@ impl Turn<'_> {
         } else {
             self.step();
         }
+    }
+
+    fn pass(&mut self, count: u16, target: u16) {
+        let Some(Frame::Script(script, at)) = self.task.frames.last() else { return };
+        let passed = self.memory.passed.entry((*script, *at)).or_default();
+        let over = *passed >= count;
+        if !over {
+            *passed += 1;
+        }
+        self.branch(over, target);
     }
 
     fn done(&mut self, answer: Answer) -> Output {

@@ -334,6 +334,8 @@ pub enum Op {
     IfWriterFailed(u16),
     /// Requester: goes elsewhere if it kept no IVssAsync there (the call that makes it failed).
     IfNotKept(u8, u16),
+    /// Goes elsewhere once it was passed so often.
+    Times(u16, u16),
     /// Requester: reads the files of the components it added out of the shadow copies.
     CopyFiles,
     /// Requester: its process dies.

@@ -144,7 +144,6 @@ impl Resolver<'_> {
 
     fn provider_sin(&mut self, sin: &Node<ProviderSin>) {
         let callback = match &sin.value {
-            ProviderSin::UndocumentedCode(wrong) => &wrong.callback,
             ProviderSin::CrashesIn(callback) | ProviderSin::NeverReturnsFrom(callback) => callback,
             _ => return,
         };

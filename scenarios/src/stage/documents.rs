@@ -13,10 +13,11 @@ use vssim_sim::plan::MetadataPlan;
 use super::Stager;
 use crate::error::{ErrorKind, Problem, shortened};
 use crate::scalars::Text;
+use crate::syntax::sins::WriterSin;
 use crate::syntax::writer::{
     Component, ComponentType, FileSet, Inline, Metadata, RestoreEvents, RestoreMethod, Schema, Source, Usage, Writer,
 };
-use crate::yaml::At;
+use crate::yaml::{At, Node};
 
 impl Stager<'_> {
     /// A document of Windows and its text, as it came.
@@ -71,6 +72,38 @@ impl Stager<'_> {
             }
         }
     }
+
+    /// A writer whose metadata changes between Identifies gives a document with another component from the second on.
+    pub(super) fn changing(
+        &self,
+        writer: &Writer,
+        mut documents: Vec<MetadataPlan>,
+        variables: &Variables,
+    ) -> Vec<MetadataPlan> {
+        let changes = |sin: &Node<WriterSin>| sin.value == WriterSin::MetadataChangesBetweenIdentifies;
+        if let (true, Some(first)) = (writer.misbehaviours.iter().any(changes), documents.first())
+            && let Ok(document) = changed(&first.document)
+        {
+            documents.push(self.metadata_plan(document, None, variables));
+        }
+        documents
+    }
+}
+
+/// A document of the same writer with one component, that no other document has.
+fn changed(document: &WriterMetadata) -> Result<WriterMetadata, DocumentError> {
+    let of = document.identification();
+    let mut builder = WriterMetadata::build(of.writer(), of.instance(), of.name(), of.usage(), of.source())?;
+    if let Some(restore) = document.restore_method() {
+        builder.set_restore_method(
+            restore.method(),
+            restore.service(),
+            restore.writer_restore(),
+            restore.reboot_required(),
+        )?;
+    }
+    builder.add_component(&ComponentSpec::new(DocumentComponent::FileGroup, "", "Another component"))?;
+    Ok(builder.finish())
 }
 
 /// The text of a document in UTF-8 or UTF-16, without its mark.

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vssim_model::api::ApplicationCall;
-use vssim_model::hresult::HResult;
 use vssim_model::states::WriterEvent;
 use vssim_model::time::Ticks;
 use vssim_sim::plan::{ComponentOf, ComponentOp, Op, Script, Span};
 
 use super::machine::{span, within_volume};
-use super::{Stager, index};
+use super::{Stager, index, sins};
 use crate::expand::actions;
 use crate::scalars::{Name, Text};
 use crate::syntax::writer::{Action, Writer};
@@ -30,6 +29,7 @@ impl Stager<'_> {
         &mut self,
         at: u16,
         writer: &Writer,
+        own: Option<&ComponentOf>,
     ) -> (BTreeMap<WriterEvent, Script>, Option<(Ticks, Script)>) {
         let mut handlers = Handlers::new();
         for &event in WriterEvent::ALL {
@@ -38,7 +38,11 @@ impl Stager<'_> {
                 handlers.insert(event, ops);
             }
         }
-        let background = None;
+        let mut background = None;
+        let application = writer.application.as_ref().and_then(|name| self.scenario.names.application(name.as_str()));
+        for sin in &writer.misbehaviours {
+            sins::writer(&sin.value, writer, own, application.map(index), &mut handlers, &mut background);
+        }
         let scripts = handlers.into_iter().map(|(event, ops)| (event, Arc::from(ops))).collect();
         (scripts, background)
     }
@@ -55,12 +59,15 @@ impl Stager<'_> {
         let Some(handler) = handler else { return ops };
         let veto = handler.veto.as_ref().map(|code| code.0);
         let returns = handler.returns.as_ref().map_or(veto.is_none(), |returns| returns.0);
-        if let Some(code) = veto {
-            ops.push(Op::Fail(code));
+        if veto.is_none() && returns {
+            return ops;
         }
-        if veto.is_some() || !returns {
-            ops.push(Op::Return(returns));
+        if let Some(times) = &handler.times {
+            // Past the end, where a handler succeeds.
+            ops.push(Op::Times(u16::try_from(times.0).unwrap_or(u16::MAX), u16::MAX));
         }
+        ops.extend(veto.map(Op::Fail));
+        ops.push(Op::Return(returns));
         ops
     }
 
@@ -111,11 +118,4 @@ impl Stager<'_> {
         let length = usize::try_from(length.min(LARGEST_WRITE)).ok()?;
         Some(Op::WriteToSnapshot { volume, path: within_volume(path).to_owned(), bytes: vec![FILL; length].into() })
     }
-}
-
-/// Puts a veto at the end of a handler.
-pub(super) fn veto(ops: &mut Vec<Op>, code: HResult) {
-    ops.retain(|op| !matches!(op, Op::Return(_)));
-    ops.push(Op::Fail(code));
-    ops.push(Op::Return(false));
 }

@@ -9,11 +9,14 @@ use vssim_sim::actor::system_provider;
 use vssim_sim::plan::{Op, ProviderPlan, Span};
 
 use super::machine::span;
-use super::{Stager, derived_id, index};
-use crate::syntax::machine::{Callback, Callbacks, Provider, ProviderKind};
+use super::{Stager, derived_id, index, sins};
+use crate::syntax::machine::{self, Callback, Provider, ProviderKind};
 
 /// The name of the system provider, as `vssadmin list providers` shows it.
 const SYSTEM_PROVIDER: &str = "Microsoft Software Shadow Copy provider 1.0";
+
+/// A provider's scripts while they are made.
+pub(super) type Callbacks = BTreeMap<ProviderCallback, Vec<Op>>;
 
 /// The id of a provider: what is written, the documented one, or what follows from the name.
 pub(super) fn id_of(provider: &Provider) -> ProviderId {
@@ -42,13 +45,16 @@ impl Stager<'_> {
     }
 
     fn provider(&self, provider: &Provider, volumes: usize) -> ProviderPlan {
-        let mut handlers = BTreeMap::new();
+        let mut handlers = Callbacks::new();
         for (callback, script) in system_provider(|callback| span(*of(&provider.callbacks, callback).takes)) {
             let mut ops = script.to_vec();
             if let Some(code) = &of(&provider.callbacks, callback).returns {
                 fail_with(&mut ops, code.0);
             }
             handlers.insert(callback, ops);
+        }
+        for sin in &provider.misbehaviours {
+            sins::provider(&sin.value, &mut handlers);
         }
         let supports = match &provider.supports {
             Some(names) => {
@@ -72,7 +78,7 @@ pub(super) fn fail_with(ops: &mut Vec<Op>, code: HResult) {
     ops.push(Op::Answer(code));
 }
 
-fn of(callbacks: &Callbacks, callback: ProviderCallback) -> &Callback {
+fn of(callbacks: &machine::Callbacks, callback: ProviderCallback) -> &Callback {
     match callback {
         ProviderCallback::IsVolumeSupported => &callbacks.is_volume_supported,
         ProviderCallback::BeginPrepareSnapshot => &callbacks.begin_prepare_snapshot,

@@ -12,6 +12,7 @@ use vssim_sim::plan::{ComponentOf, Op, RequesterPlan, Script, Span, Template};
 
 use super::machine::span;
 use super::script::{Assembler, Label};
+use super::sins::{self, Line, Lines};
 use super::writers::StagedWriter;
 use super::{Stager, beyond, index};
 use crate::expand::{Expanded, Unit, step_name};
@@ -41,7 +42,18 @@ impl Stager<'_> {
             // A start that is chosen is a pause at the beginning.
             compiler.pause(Span { min: Ticks::ZERO, max: starts.max - starts.min });
             for unit in units {
-                compiler.unit(unit);
+                match unit {
+                    Unit::Step(step) => compiler.step(&step.value, Some(compiler.end)),
+                    Unit::Backup(expanded) => {
+                        let line = |step: &Step| Line { step: step.clone(), tolerant: false };
+                        let good = expanded.steps.iter().map(line).collect();
+                        let mut lines = Lines { good, bad: expanded.after_failure.iter().map(line).collect() };
+                        for sin in &requester.misbehaviours {
+                            sins::requester(sin.value, &mut lines, writers);
+                        }
+                        compiler.backup(expanded, &lines);
+                    }
+                }
             }
             let Some((script, expected)) = compiler.finish() else {
                 let what = format!("the script of `{}` is too long", requester.name.0);
@@ -96,28 +108,21 @@ impl<'a> Compiler<'a> {
         self.asm.finish()
     }
 
-    fn unit(&mut self, unit: &Unit) {
-        match unit {
-            Unit::Step(step) => self.step(&step.value, Some(self.end)),
-            Unit::Backup(expanded) => self.backup(expanded),
-        }
-    }
-
     /// A macro, as often as it is tried.
-    fn backup(&mut self, expanded: &Expanded) {
+    fn backup(&mut self, expanded: &Expanded, lines: &Lines) {
         let done = self.asm.label();
         for attempt in 0..=expanded.retries {
             let failed = self.asm.label();
             let on_failure = (expanded.on_failure != OnFailure::Continue).then_some(failed);
             self.disabled.clear();
             self.added.clear();
-            for step in &expanded.steps {
-                self.step(step, on_failure);
+            for line in &lines.good {
+                self.step(&line.step, on_failure.filter(|_| !line.tolerant));
             }
             self.asm.jump(done);
             self.asm.place(failed);
-            for step in &expanded.after_failure {
-                self.step(step, None);
+            for line in &lines.bad {
+                self.step(&line.step, None);
             }
             if attempt < expanded.retries {
                 self.pause(Span::exactly(expanded.retry_after));
@@ -150,7 +155,8 @@ impl<'a> Compiler<'a> {
             Step::QueryStatus(call) => {
                 let kept = self.kept(&call.operation);
                 self.asm.query(kept);
-                self.judge("QueryStatus", call.expect.as_ref(), None);
+                // A script that asks wants to know; a macro that asks has to.
+                self.judge("QueryStatus", call.expect.as_ref(), failed.filter(|failed| *failed != self.end));
             }
             Step::Cancel(call) => {
                 let kept = self.kept(&call.operation);

@@ -56,10 +56,6 @@ impl Assembler {
         self.ops.push(Op::IfFailed(to.0));
     }
 
-    pub(super) fn if_code(&mut self, code: HResult, to: Label) {
-        self.ops.push(Op::IfCode(code, to.0));
-    }
-
     pub(super) fn if_writer_failed(&mut self, to: Label) {
         self.ops.push(Op::IfWriterFailed(to.0));
     }

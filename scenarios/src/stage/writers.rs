@@ -78,6 +78,7 @@ impl Stager<'_> {
                 Some((document, text)) => vec![self.metadata_plan(document, Some(text), &variables)],
                 None => self.inline_documents(writer, class, &classes, &variables),
             };
+            let documents = self.changing(writer, documents, &variables);
             staged.push(self.writer(at, writer, class, from_file, documents));
         }
         staged
@@ -92,7 +93,7 @@ impl Stager<'_> {
         documents: Vec<MetadataPlan>,
     ) -> StagedWriter {
         let explicit = documents.first().map(|document| explicit(index(at), &document.document)).unwrap_or_default();
-        let (handlers, background) = self.handlers(index(at), writer);
+        let (handlers, background) = self.handlers(index(at), writer, explicit.first());
         let plan = WriterPlan {
             name: writer.name.0.as_str().into(),
             class,
