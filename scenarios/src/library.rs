@@ -42,7 +42,7 @@ macro_rules! library {
             name: $name,
             shelf: Shelf::$shelf,
             text: include_str!(concat!("../library/", $folder, $name, ".yaml")),
-        }),*),+];
+        },)*)+];
     };
 }
 
@@ -62,6 +62,12 @@ library! {
         "veto-at-post-snapshot",
         "veto-at-prepare-for-backup",
         "veto-at-prepare-for-snapshot",
+    }
+    // Rules that bind requesters, writers and providers.
+    Broken in "broken/" {
+    }
+    // Rules that bind the service.
+    Broken in "broken/" {
     }
 }
 

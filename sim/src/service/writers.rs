@@ -171,7 +171,7 @@ impl Service {
         }
         match event {
             WriterEvent::Identify if !failed || self.has(ServiceDefect::FailedIdentifyIncluded) => {
-                self.identified(writer, operation)
+                self.identified(writer, operation);
             }
             // A fatal failure in Freeze or Thaw raises Abort and ends the creation (ABT-002, C-15).
             WriterEvent::Freeze | WriterEvent::Thaw if !returned => self.fail_creation(operation),

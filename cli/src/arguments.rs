@@ -1,0 +1,186 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Simulates the Volume Shadow Copy Service and checks the protocol.
+#[derive(Parser)]
+#[command(name = "vssim", version, max_term_width = 100, after_help = AFTER)]
+pub(crate) struct Arguments {
+    /// What to log on standard error, such as `debug` or `vssim_sim=debug`.
+    #[arg(long, global = true, value_name = "FILTER", hide_short_help = true)]
+    pub(crate) log: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER: &str = "\
+Exit codes:
+  0  everything was as expected
+  1  an expectation, a rule or an invariant failed
+  2  bad input
+
+Start with `vssim run full-backup`.";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a scenario: timeline, writers, verdict.
+    Run(Run),
+    /// Judge a trace that was written before.
+    Check(Check),
+    /// List the ready scenarios.
+    List(List),
+    /// Print a state machine as a graph or as its complete matrix.
+    Graph(Graph),
+    /// List the rules, or explain one.
+    Rules(Rules),
+    /// Visit every state of a small machine and check the invariants in each.
+    Search(Search),
+}
+
+#[derive(Args)]
+pub(crate) struct Run {
+    /// A ready scenario (see `vssim list`), or the path of a YAML file.
+    #[arg(value_name = "NAME|FILE")]
+    pub(crate) scenario: String,
+    /// The seed of all random choices: the same seed, the same trace.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Write the trace to this file, as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Write the verdict to this file, for a CI server.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// How to print the result.
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args)]
+pub(crate) struct Output {
+    /// The form of the result.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Show every record.
+    #[arg(short, long, conflicts_with = "brief")]
+    pub(crate) verbose: bool,
+    /// Show milestones and failures only.
+    #[arg(short, long)]
+    pub(crate) brief: bool,
+    /// Print plain ASCII.
+    #[arg(long)]
+    pub(crate) ascii: bool,
+    /// Colour the text.
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+}
+
+/// The form of a result.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs: one JSON document.
+    Json,
+    /// A Mermaid sequence diagram.
+    Sequence,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// The trace, as `vssim run --trace` writes it.
+    #[arg(value_name = "TRACE")]
+    pub(crate) trace: PathBuf,
+    /// Write the verdict to this file, for a CI server.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Print the timeline before the verdict.
+    #[arg(long)]
+    pub(crate) timeline: bool,
+    /// How to print the result.
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args)]
+pub(crate) struct List {
+    /// Also those that break a rule on purpose.
+    #[arg(long)]
+    pub(crate) broken: bool,
+    /// Print the text of this scenario, to start one's own from.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) show: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Graph {
+    /// Which one: writer, provider, requester or snapshot.
+    #[arg(value_name = "TABLE")]
+    pub(crate) table: String,
+    /// The form.
+    #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
+    pub(crate) format: GraphFormat,
+}
+
+/// The form of a state machine.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// Graphviz.
+    Dot,
+    /// Mermaid.
+    Mermaid,
+    /// The complete matrix, as Markdown.
+    Matrix,
+}
+
+#[derive(Args)]
+pub(crate) struct Rules {
+    /// The rule to explain.
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Search {
+    /// How many writers the machine has.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=8))]
+    pub(crate) writers: u16,
+    /// How many volumes it has.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=8))]
+    pub(crate) volumes: u16,
+    /// How many transactions its application runs meanwhile.
+    #[arg(long)]
+    pub(crate) transactions: Option<u32>,
+    /// Let no writer veto.
+    #[arg(long)]
+    pub(crate) no_vetoes: bool,
+    /// Let the requester never crash.
+    #[arg(long)]
+    pub(crate) no_crashes: bool,
+    /// Stop after so many states.
+    #[arg(long, default_value_t = 5_000_000)]
+    pub(crate) states: u64,
+    /// Plant a defect in the service; repeat for several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) defect: Vec<String>,
+    /// Follow this path of choices instead, and print the timeline.
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    pub(crate) replay: Option<Vec<u32>>,
+    /// How to print a replay.
+    #[command(flatten)]
+    pub(crate) output: Output,
+}

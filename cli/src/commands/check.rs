@@ -1,0 +1,21 @@
+//! `vssim check`.
+
+use vssim_conformance::judge;
+use vssim_model::trace_codec;
+
+use crate::arguments::Check;
+use crate::{BadInput, Ended, files};
+
+/// Judges a trace.
+pub(crate) fn check(arguments: &Check) -> Result<Ended, BadInput> {
+    let bytes = files::read(&arguments.trace)?;
+    let trace =
+        trace_codec::read(&bytes).map_err(|error| BadInput(format!("error: {}:{error}", arguments.trace.display())))?;
+    let report = judge(&trace);
+    if let Some(path) = &arguments.junit {
+        files::write(path, &vssim_reports::junit(&trace, &report, &[]))?;
+    }
+    super::show(&trace, &report, &[], &arguments.output, arguments.timeline);
+    let well = report.violated().next().is_none() && report.invariants.is_empty();
+    Ok(if well { Ended::Well } else { Ended::Failed })
+}

@@ -1,0 +1,145 @@
+//! The program as a user starts it: exit codes, files, errors.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn vssim(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vssim")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn a_full_backup_goes_as_expected() {
+    let folder = folder();
+    let out = vssim(folder.path(), &["run", "full-backup"]);
+    let shown = text(&out.stdout);
+    assert_eq!(out.status.code(), Some(0), "{shown}\n{}", text(&out.stderr));
+    for word in ["COMMIT INSTANT", "writes held", "VSS_WS_WAITING_FOR_THAW", "Writer name: ", "upheld"] {
+        assert!(shown.contains(word), "{word} is missing in\n{shown}");
+    }
+}
+
+#[test]
+fn one_seed_gives_the_same_trace_and_another_one_the_same_verdict() {
+    let folder = folder();
+    for (seed, file) in [("7", "a"), ("7", "b"), ("8", "c")] {
+        let out = vssim(folder.path(), &["run", "full-backup", "--seed", seed, "--trace", file]);
+        assert_eq!(out.status.code(), Some(0));
+    }
+    let read = |file: &str| fs::read(folder.path().join(file)).unwrap();
+    assert_eq!(read("a"), read("b"));
+    assert_ne!(read("a"), read("c"));
+    let verdict = |file: &str| text(&vssim(folder.path(), &["check", file, "--brief"]).stdout);
+    let lines = |file: &str| verdict(file).lines().next().map(str::to_owned);
+    assert_eq!(lines("a"), lines("c"));
+}
+
+#[test]
+fn a_trace_is_judged_later_as_after_the_run() {
+    let folder = folder();
+    let run = vssim(folder.path(), &["run", "full-backup", "--trace", "t", "--format", "json"]);
+    let check = vssim(folder.path(), &["check", "t", "--format", "json"]);
+    assert_eq!((run.status.code(), check.status.code()), (Some(0), Some(0)));
+    let verdicts = |out: &Output| {
+        let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+        json["verdicts"].clone()
+    };
+    assert!(verdicts(&run).is_array() || verdicts(&run).is_object());
+    assert_eq!(verdicts(&run), verdicts(&check));
+}
+
+#[test]
+fn a_ready_scenario_can_be_printed_changed_and_run() {
+    let folder = folder();
+    let listed = text(&vssim(folder.path(), &["list"]).stdout);
+    assert!(listed.lines().any(|line| line.starts_with("full-backup ")), "{listed}");
+    let shown = vssim(folder.path(), &["list", "--show", "full-backup"]).stdout;
+    fs::write(folder.path().join("mine.yaml"), shown).unwrap();
+    let out = vssim(folder.path(), &["run", "mine.yaml", "--junit", "report.xml"]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    assert!(fs::read_to_string(folder.path().join("report.xml")).unwrap().contains("<testsuite"));
+}
+
+#[test]
+fn an_expectation_that_is_not_met_gives_exit_code_1() {
+    let folder = folder();
+    let shown = text(&vssim(folder.path(), &["list", "--show", "full-backup"]).stdout);
+    let wrong = shown.replace("outcome: succeeded", "outcome: failed");
+    assert_ne!(shown, wrong);
+    fs::write(folder.path().join("wrong.yaml"), wrong).unwrap();
+    assert_eq!(vssim(folder.path(), &["run", "wrong.yaml"]).status.code(), Some(1));
+}
+
+#[test]
+fn bad_input_gives_exit_code_2_and_says_where_and_what() {
+    let folder = folder();
+    fs::write(folder.path().join("bad.yaml"), "format: 1\nname: x\nrelese: server-2022\n").unwrap();
+    fs::write(folder.path().join("bad.trace"), "{\"format\":9}\n").unwrap();
+    for (arguments, words) in [
+        (&["run", "ful-backup"][..], &["ful-backup", "did you mean `full-backup`"][..]),
+        (&["run", "bad.yaml"], &["bad.yaml:3:1", "relese", "release"]),
+        (&["check", "bad.trace"], &["bad.trace:1:"]),
+        (&["check", "none.trace"], &["none.trace"]),
+        (&["graph", "writr"], &["writer"]),
+        (&["rules", "freeze-by-levl"], &["freeze-by-level"]),
+        (&["search", "--defect", "lock_kep"], &["lock_kept"]),
+        (&["run", "full-backup", "--trace", "no/such/folder/t"], &["no/such/folder/t"]),
+    ] {
+        let out = vssim(folder.path(), arguments);
+        let told = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{arguments:?}: {told}");
+        for word in words {
+            assert!(told.contains(word), "{arguments:?}: `{word}` is missing in\n{told}");
+        }
+        assert!(!told.contains("panicked"), "{told}");
+    }
+    assert_eq!(vssim(folder.path(), &["fly"]).status.code(), Some(2));
+}
+
+#[test]
+fn nothing_is_left_half_written() {
+    let folder = folder();
+    fs::write(folder.path().join("t"), "before").unwrap();
+    assert_eq!(vssim(folder.path(), &["run", "full-backup", "--trace", "t"]).status.code(), Some(0));
+    let names: Vec<String> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(names, ["t"]);
+    assert!(fs::read_to_string(folder.path().join("t")).unwrap().starts_with("{\"format\":1"));
+}
+
+#[test]
+fn state_machines_print_as_dot_mermaid_and_matrix() {
+    let folder = folder();
+    for table in ["writer", "provider", "requester", "snapshot"] {
+        for (format, word) in [("dot", "digraph"), ("mermaid", "flowchart"), ("matrix", "|")] {
+            let out = vssim(folder.path(), &["graph", table, "--format", format]);
+            assert_eq!(out.status.code(), Some(0));
+            assert!(text(&out.stdout).contains(word), "{table} {format}");
+        }
+    }
+}
+
+#[test]
+fn a_search_prints_a_path_that_replays() {
+    let folder = folder();
+    let out = vssim(folder.path(), &["search", "--defect", "lock_kept", "--no-vetoes"]);
+    assert_eq!(out.status.code(), Some(1));
+    let told = text(&out.stdout);
+    let path = told.split("--replay ").nth(1).unwrap().trim().to_owned();
+    let replayed = vssim(folder.path(), &["search", "--defect", "lock_kept", "--no-vetoes", "--replay", &path]);
+    assert_eq!(replayed.status.code(), Some(1));
+    assert!(text(&replayed.stdout).contains("nothing-left-behind"));
+    let clean = vssim(folder.path(), &["search", "--no-vetoes"]);
+    assert_eq!(clean.status.code(), Some(0));
+    assert!(text(&clean.stdout).contains("every invariant holds"));
+}
