@@ -47,7 +47,9 @@ impl<'a> Calls<'a> {
     pub(crate) fn of(trace: &'a Trace) -> Calls<'a> {
         let mut calls = Calls::default();
         let mut open: BTreeMap<CallId, usize> = BTreeMap::new();
+        // An operation may end before the call that started it returns.
         let mut operations: BTreeMap<AsyncId, usize> = BTreeMap::new();
+        let mut ends: BTreeMap<AsyncId, HResult> = BTreeMap::new();
         for record in &trace.records {
             match &record.what {
                 What::Call { id, object, call } if matches!(call, Call::BackupComponents(_) | Call::Async(_)) => {
@@ -68,11 +70,14 @@ impl<'a> Calls<'a> {
                     }
                 }
                 What::AsyncEnd { operation, hresult } => {
-                    if let Some(call) = operations.get(operation).and_then(|at| calls.all.get_mut(*at)) {
-                        call.operation = Some(*hresult);
-                    }
+                    ends.insert(*operation, *hresult);
                 }
                 _ => {}
+            }
+        }
+        for (operation, at) in operations {
+            if let Some(call) = calls.all.get_mut(at) {
+                call.operation = ends.get(&operation).copied();
             }
         }
         calls
