@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use vssim_scenarios::{ErrorKind, Scenario};
+use vssim_scenarios::{ErrorKind, Errors, Files, Scenario, Staged, stage};
 
 const GOOD: &str = r"format: 1
 name: small
@@ -194,11 +194,54 @@ const CASES: &[(&str, ErrorKind, &str, &str)] = &[
         "    - name: System provider",
         "    - {name: Another, kind: system}\n    - name: System provider",
     ),
+    (
+        "document_that_is_not_there",
+        ErrorKind::UnreadableFile,
+        "        inline:\n          components:\n            - {type: database, name: Orders}\n",
+        "        file: missing.xml\n",
+    ),
+    (
+        "document_that_is_none",
+        ErrorKind::BadDocument,
+        "        inline:\n          components:\n            - {type: database, name: Orders}\n",
+        "        file: wrong.xml\n",
+    ),
+    (
+        "recursive_database",
+        ErrorKind::BadDocument,
+        "{type: database, name: Orders}",
+        "{type: database, name: Orders, files: [{path: 'D:\\', spec: '*', recursive: true}]}",
+    ),
+    ("database_of_too_many_pages", ErrorKind::OutOfRange, "count: 16", "count: 49"),
+    ("log_too_small", ErrorKind::OutOfRange, "size: 64 KiB", "size: 1 KiB"),
+    (
+        "no_room_for_whole_clusters",
+        ErrorKind::ImpossibleSize,
+        "- file: {path: 'C:\\boot.ini', size: 4 KiB}",
+        "- tree: {path: 'C:\\t', count: 300, size: 1 B}",
+    ),
 ];
+
+/// One document, and that is wrong.
+struct Wrong;
+
+impl Files for Wrong {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        match path {
+            "wrong.xml" => Ok(b"<WRITER_METADATA\n  version='1.2'><WRONG/></WRITER_METADATA>".to_vec()),
+            _ => Err("there is no such file".to_owned()),
+        }
+    }
+}
+
+/// Reads and stages.
+fn staged(text: &str) -> Result<Staged, Errors> {
+    Scenario::parse("small.yaml", text).and_then(|scenario| stage(&scenario, &Wrong))
+}
 
 #[test]
 fn the_scenario_that_the_cases_spoil_is_good() {
-    Scenario::parse("small.yaml", GOOD).unwrap_or_else(|errors| panic!("{errors}"));
+    staged(GOOD).unwrap_or_else(|errors| panic!("{errors}"));
 }
 
 #[test]
@@ -207,7 +250,7 @@ fn every_mistake_is_reported_at_its_place() {
     for (name, kind, from, to) in CASES {
         assert!(GOOD.contains(from), "{name}: nothing to replace");
         let text = GOOD.replacen(from, to, 1);
-        let Err(errors) = Scenario::parse("small.yaml", &text) else {
+        let Err(errors) = staged(&text) else {
             writeln!(wrong, "{name}: no error").unwrap();
             continue;
         };
