@@ -98,7 +98,8 @@ fn depth_and_size_are_bounded() {
 
 #[test]
 fn thousands_of_wrong_names_are_cut_to_a_hundred_errors_quickly() {
-    let mut text = String::from("format: 1\nname: many\ntitle: t\nrelease: windows-vista\nmachine:\n  name: H\n  disks: []\n");
+    let mut text =
+        String::from("format: 1\nname: many\ntitle: t\nrelease: windows-vista\nmachine:\n  name: H\n  disks: []\n");
     text += "  volumes: []\n  writers:\n    - name: W\n      metadata:\n        inline:\n          components:\n";
     for at in 0..8_000 {
         text += &format!("            - {{name: component number {at}}}\n");

@@ -1,6 +1,11 @@
 //! The ready scenarios run, and come out as they say.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "the corpus is found by the environment, and said to be missing"
+)]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -83,8 +88,7 @@ fn the_first_scenario_can_be_read_at_one_sitting() {
     let is_io = |what: &What| matches!(what, What::Io { .. });
     let others = trace.records.iter().filter(|record| !is_io(&record.what)).count();
     let last = trace.records.last().unwrap().t;
-    println!("{others} records besides I/O, {last}");
-    assert!(others < 520, "{others}");
+    assert!(others < 450 && last.0 < 200_000_000, "{others} records besides I/O, {last}");
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Assembler {
         for op in &mut self.ops {
             match op {
                 Op::Jump(to) | Op::IfFailed(to) | Op::IfCode(_, to) | Op::IfWriterFailed(to) | Op::IfNotKept(_, to) => {
-                    *to = place(*to)
+                    *to = place(*to);
                 }
                 _ => {}
             }
