@@ -14,7 +14,7 @@ use super::{Stager, derived_id, index};
 use crate::syntax::writer::{Metadata, Writer};
 use crate::yaml::Pos;
 
-/// How long a writer may stay frozen unless it says otherwise (WRT-INIT: `dwTimeout` of CVssWriter::Initialize).
+/// How long a writer may stay frozen unless it says otherwise (API-004).
 const FREEZE_WINDOW: Ticks = Ticks::from_secs(60);
 
 /// A writer of the plan, and what later stages want to know of it.

@@ -19,7 +19,7 @@ pub struct Machine {
     pub disks: Vec<Disk>,
     /// Its volumes.
     pub volumes: Vec<Volume>,
-    /// Its providers. Absent: the system provider alone, quick and without mistakes.
+    /// Its providers. The system provider is there in any case: quick and without mistakes, unless it is listed.
     #[serde(default)]
     pub providers: Vec<Provider>,
     /// Its applications, which write while the backup runs.
@@ -52,7 +52,7 @@ pub struct Disk {
 pub struct Volume {
     /// Its name: a drive letter with colon, in quotes ('C:').
     pub name: At<Name>,
-    /// Its GUID, as in `\\?\Volume{GUID}\`. Absent: chosen by the seed.
+    /// Its GUID, as in `\\?\Volume{GUID}\`. Absent: follows from the names of machine and volume.
     #[serde(default)]
     pub id: Option<At<Id>>,
     /// The disk that it lies on. Absent: the only one. Not together with `extents`.
@@ -145,7 +145,7 @@ pub struct Provider {
     pub name: At<Name>,
     /// Its kind.
     pub kind: At<ProviderKind>,
-    /// Its id. Absent: the documented one for the system provider, else chosen by the seed.
+    /// Its id. Absent: the documented one for the system provider, else it follows from the name.
     #[serde(default)]
     pub id: Option<At<Id>>,
     /// The volumes that it supports. Absent: all.
