@@ -9,8 +9,10 @@ use crate::{BadInput, Ended, files};
 /// Judges a trace.
 pub(crate) fn check(arguments: &Check) -> Result<Ended, BadInput> {
     let bytes = files::read(&arguments.trace)?;
-    let trace =
-        trace_codec::read(&bytes).map_err(|error| BadInput(format!("error: {}:{error}", arguments.trace.display())))?;
+    let trace = trace_codec::read(&bytes).map_err(|error| {
+        let (line, column) = (error.line, error.column);
+        BadInput(format!("error: {}:{line}:{column}: {}", arguments.trace.display(), error.problem))
+    })?;
     let report = judge(&trace);
     if let Some(path) = &arguments.junit {
         files::write(path, &vssim_reports::junit(&trace, &report, &[]))?;
