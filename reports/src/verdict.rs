@@ -12,7 +12,7 @@ use vssim_model::trace::{Consistency, Trace};
 use crate::index::Index;
 use crate::outcome::{Entry, Outcome};
 use crate::record::{Words, consistency};
-use crate::statistics::Statistics;
+use crate::statistics::{Comparison, Statistics};
 use crate::style::{Page, Style, Tone, Verbosity};
 use crate::text::{MESSAGE, clock, count, harmless, label, name, number, span};
 
@@ -118,7 +118,12 @@ fn copies(page: &mut Page<'_>, trace: &Trace, index: &Index<'_>) {
         page.line(0, Tone::Strong, "Shadow copies against the reference of their commit instant");
     }
     let sets: BTreeMap<_, _> = statistics.copies.iter().map(|copy| (copy.snapshot, copy.set)).collect();
+    let mut told: BTreeMap<_, &Comparison> = BTreeMap::new();
     for comparison in &statistics.comparisons {
+        // A copy is compared when it is created and again before it goes; the same result is told once.
+        if told.insert(comparison.snapshot, comparison).is_some_and(|before| before == comparison) {
+            continue;
+        }
         let of = match sets.get(&comparison.snapshot).copied().flatten() {
             Some(set) if index.set_count() > 1 => format!("{}, ", words.set(set)),
             _ => String::new(),

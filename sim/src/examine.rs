@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use vssim_model::file_spec::matches_wildcards;
 use vssim_model::ids::SnapshotId;
-use vssim_model::trace::{Consistency, Io, What};
+use vssim_model::trace::{Io, What};
 
 use crate::application::whole_file;
 use crate::database::{Finding, classify};
@@ -16,15 +16,18 @@ use crate::world::{Step, World};
 const READ_BYTES: usize = 64 * 1024;
 
 impl World {
-    /// Compares the shadow copies of a set with their references, and looks at the applications' data in them.
-    pub(crate) fn examine(&mut self, set: u32, step: &mut Step<'_>) {
+    /// The shadow copies of a set, by volume.
+    fn copies(&self, set: u32) -> Vec<(u16, SnapshotId)> {
+        let set = self.service.sets.get(set);
+        set.map(|set| set.shadows.iter().map(|shadow| (shadow.volume, shadow.id.0)).collect()).unwrap_or_default()
+    }
+
+    /// Compares the shadow copies of a set with their references.
+    pub(crate) fn compare(&mut self, set: u32, step: &mut Step<'_>) {
         if !step.recorder.is_on() {
             return;
         }
-        let Some(found) = self.service.sets.get(set) else { return };
-        let id = found.id.0;
-        let shadows: Vec<(u16, SnapshotId)> = found.shadows.iter().map(|shadow| (shadow.volume, shadow.id.0)).collect();
-        for &(_, snapshot) in &shadows {
+        for (_, snapshot) in self.copies(set) {
             let Ok(Some(comparison)) = self.storage.compare(snapshot) else { continue };
             self.record(step, ActorId::Kernel, || What::Compared {
                 snapshot,
@@ -34,8 +37,17 @@ impl World {
                 different: comparison.different,
             });
         }
+    }
+
+    /// Looks at the applications' data in the shadow copies of a set.
+    pub(crate) fn examine(&mut self, set: u32, step: &mut Step<'_>) {
+        if !step.recorder.is_on() {
+            return;
+        }
+        let Some(id) = self.service.sets.get(set).map(|set| set.id.0) else { return };
+        let copies = self.copies(set);
         for index in 0..u16::try_from(self.applications.len()).unwrap_or(u16::MAX) {
-            let Some(finding) = self.data_of(index, &shadows) else { continue };
+            let Some(finding) = self.data_of(index, &copies) else { continue };
             let (state, detail) = (finding.state, finding.detail);
             self.record(step, ActorId::Application(index), || What::Consistency { set: id, state, detail });
         }
@@ -53,14 +65,6 @@ impl World {
         let [log, pages] = application.files();
         let (log, pages) = (read(log)?, read(pages)?);
         Some(classify(&log, &pages))
-    }
-
-    /// The state in which the shadow copies of a set caught an application's data.
-    #[must_use]
-    pub fn consistency(&self, index: u16, set: u32) -> Option<Consistency> {
-        let shadows: Vec<(u16, SnapshotId)> =
-            self.service.sets.get(set)?.shadows.iter().map(|shadow| (shadow.volume, shadow.id.0)).collect();
-        self.data_of(index, &shadows).map(|finding| finding.state)
     }
 
     /// A requester copies the files of its components out of the shadow copies of its set.

@@ -225,7 +225,7 @@ impl World {
                 }
             }
             KernelRequest::WriteToSnapshot { volume, path, bytes } => {
-                self.write_to_snapshot(*volume, path, bytes, step)?;
+                self.write_to_snapshot(from, *volume, path, bytes, step)?;
             }
             KernelRequest::ReadSnapshots { object } => self.read_snapshots(from, *object, step)?,
             _ => {}
@@ -257,17 +257,17 @@ impl World {
         Ok(())
     }
 
-    /// A writer writes to the shadow copy of a volume that the newest set made.
+    /// A writer writes to the shadow copy of a volume that belongs to its backup.
     fn write_to_snapshot(
         &mut self,
+        from: ActorId,
         volume: u16,
         path: &str,
         bytes: &[u8],
         step: &mut Step<'_>,
     ) -> Result<(), StorageError> {
-        let id = self.volume_id(volume);
-        let newest = self.storage.snapshots(id)?.last().map(crate::storage::Snapshot::id);
-        let Some(snapshot) = newest else { return Ok(()) };
+        let ActorId::Writer(writer) = from else { return Ok(()) };
+        let Some(snapshot) = self.service.copy_for_writer(writer, volume) else { return Ok(()) };
         let file = self.storage.view(snapshot)?.files().find(path).ok_or(StorageError::NoSuchFile)?;
         self.storage.write_snapshot_file(snapshot, file, 0, bytes)?;
         let Some(name) = self.plan.volumes.get(usize::from(volume)).map(|plan| plan.name.clone()) else {

@@ -329,7 +329,7 @@ pub enum Action {
     Quiesce(At<Name>),
     /// Lets the application go on.
     Resume(At<Name>),
-    /// Truncates the application's log, unless the backup failed or is a copy or differential one.
+    /// Truncates the application's log.
     TruncateLog(At<Name>),
     /// IVssComponent::SetBackupMetadata.
     SetBackupMetadata(ComponentText),

@@ -505,6 +505,7 @@ impl Service {
             if self.has(ServiceDefect::FinishedEarly) {
                 self.call_providers(None, creation.set, ProviderCallback::PostFinalCommitSnapshots);
             }
+            self.effect(Effect::Compare(creation.set));
             self.effect(Effect::Examine(creation.set));
         } else {
             self.sets.remove(creation.set);

@@ -144,7 +144,7 @@ impl Service {
         if shadows.is_empty() {
             return;
         }
-        self.effect(Effect::Examine(set));
+        self.effect(Effect::Compare(set));
         for (snapshot, provider, volume) in shadows {
             let step = ProviderCallback::DeleteSnapshots;
             let delivery = self.deliver(Some(operation), Target::Provider(provider, step));

@@ -88,7 +88,9 @@ pub enum Effect {
     Record(ActorId, What),
     /// Put a document on record, if the trace does not hold it yet.
     Document(ActorId, Arc<Document>),
-    /// A set has been created: compare it with its reference, look at the applications' data in it.
+    /// Compare the shadow copies of a set with their references.
+    Compare(u32),
+    /// A set has been created: look at the applications' data in it.
     Examine(u32),
 }
 

@@ -3,7 +3,7 @@
 use vssim_model::api::WriterStatus;
 use vssim_model::event_log::{self, LoggedWriter};
 use vssim_model::hresult::HResult;
-use vssim_model::ids::SnapshotSetId;
+use vssim_model::ids::{SnapshotId, SnapshotSetId};
 use vssim_model::states::{ApplicationLevel, WriterEvent, WriterState};
 use vssim_model::tables::{RequesterGuard, WriterGuard, WriterInput};
 use vssim_model::time::Ticks;
@@ -326,6 +326,14 @@ impl Service {
             object.statuses = Some(statuses);
             object.done.insert(RequesterGuard::StatusHeld);
         }
+    }
+
+    /// The shadow copy of a volume that belongs to the backup a writer takes part in.
+    #[must_use]
+    pub fn copy_for_writer(&self, writer: u16, volume: u16) -> Option<SnapshotId> {
+        let object = self.objects.get(self.writers.get(usize::from(writer))?.session?)?;
+        let set = self.sets.get(object.set?)?;
+        set.shadows.iter().find(|shadow| shadow.volume == volume).map(|shadow| shadow.id.0)
     }
 
     /// What GetWriterStatus tells of a writer.
