@@ -143,3 +143,16 @@ fn a_search_prints_a_path_that_replays() {
     assert_eq!(clean.status.code(), Some(0));
     assert!(text(&clean.stdout).contains("every invariant holds"));
 }
+
+/// What the README shows is what the program prints, line for line and in this order.
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let folder = folder();
+    let printed = text(&vssim(folder.path(), &["run", "full-backup"]).stdout);
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let shown = readme.split("## A first look").nth(1).unwrap().split("```").nth(1).unwrap();
+    let mut lines = printed.lines();
+    for line in shown.lines().filter(|line| !line.trim().is_empty() && line.trim() != "⋮") {
+        assert!(lines.any(|printed| printed == line), "not printed, or not in this order:\n{line}");
+    }
+}

@@ -121,7 +121,8 @@ fn copies(page: &mut Page<'_>, trace: &Trace, index: &Index<'_>) {
     let mut told: BTreeMap<_, &Comparison> = BTreeMap::new();
     for comparison in &statistics.comparisons {
         // A copy is compared when it is created and again before it goes; the same result is told once.
-        if told.insert(comparison.snapshot, comparison).is_some_and(|before| before == comparison) {
+        let counts = |one: &Comparison| (one.compared, one.different, one.excluded_vss, one.excluded_free);
+        if told.insert(comparison.snapshot, comparison).is_some_and(|before| counts(before) == counts(comparison)) {
             continue;
         }
         let of = match sets.get(&comparison.snapshot).copied().flatten() {
