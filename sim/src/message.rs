@@ -144,4 +144,6 @@ pub enum Answer {
     Kernel(HResult),
     /// The application carried the order out.
     Ordered,
+    /// Nobody answers: the process is gone.
+    Gone,
 }

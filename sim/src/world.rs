@@ -309,6 +309,10 @@ impl World {
     fn deliver(&mut self, slot: Slot, step: &mut Step<'_>) {
         let Some(call) = self.calls.get(slot) else { return };
         let (from, to, number) = (call.from, call.to, call.number.0);
+        if self.process(to).is_some_and(|process| !process.alive) {
+            self.reply(slot, Answer::Gone, self.cause.0, Class::Message);
+            return;
+        }
         match call.request.clone() {
             Request::Api { object, call } => self.deliver_to_service(slot, from, object, &call, step),
             Request::Raise { event, set } => {
@@ -336,9 +340,6 @@ impl World {
     ) {
         self.cause = Unhashed(cause);
         let Some(process) = self.process_index(to).and_then(|index| self.processes.get_mut(index)) else { return };
-        if !process.alive {
-            return;
-        }
         let task = process.spawn(script, Some(slot), about);
         self.resume(to, task, Input::Go, step);
     }
@@ -441,6 +442,14 @@ impl World {
         if let ActorId::Requester(requester) = actor {
             self.service.requester_gone(requester, self.now);
             self.carry_out(step);
+            return;
+        }
+        // Whoever waits for the dead process learns of it at once.
+        let unanswered: Vec<Slot> =
+            self.calls.iter().filter(|(_, call)| call.to == actor).map(|(slot, _)| slot).collect();
+        for slot in unanswered {
+            self.queue.retain(|event| *event != Event::Deliver(slot));
+            self.reply(slot, Answer::Gone, n, Class::Message);
         }
     }
 

@@ -212,6 +212,28 @@ fn a_writer_that_never_answers_is_given_up_after_ten_minutes() {
 }
 
 #[test]
+fn a_writer_that_dies_is_not_waited_for() {
+    let mut plan = plan();
+    handler(&mut plan, 1, WriterEvent::PrepareForSnapshot, &[Op::Crash]);
+    let trace = traced(plan);
+    assert_eq!(states(&trace)["Writer 2"].1, HResult::VSS_E_WRITER_NOT_RESPONDING);
+    assert!(called(&trace, "PostFinalCommitSnapshots"));
+    assert!(trace.records.last().unwrap().t < Ticks::from_secs(60));
+    assert_eq!(events(&trace, "Writer 2").last(), Some(&WriterEvent::PrepareForSnapshot));
+}
+
+#[test]
+fn a_provider_that_dies_fails_the_set_and_the_writers_are_aborted() {
+    for step in [ProviderCallback::EndPrepareSnapshots, ProviderCallback::CommitSnapshots] {
+        let mut plan = plan();
+        callback(&mut plan, step, &[Op::Crash]);
+        let trace = traced(plan);
+        assert!(endings(&trace).contains(&HResult::VSS_E_UNEXPECTED_PROVIDER_ERROR), "{step}: {:?}", endings(&trace));
+        assert!(trace.records.last().unwrap().t < Ticks::from_secs(60));
+    }
+}
+
+#[test]
 fn a_requester_that_dies_leaves_nothing_behind() {
     // Before every instruction of its script, up to the jump over the part for failures.
     let script = full_backup(2, 1);

@@ -39,6 +39,8 @@ use crate::unhashed::Unhashed;
 
 /// How long VSS waits for a writer's answer to an event other than Freeze. No page gives a figure; see docs/choices.md, S-03.
 pub const EVENT_LIMIT: Ticks = Ticks::from_secs(600);
+/// `HRESULT_FROM_WIN32(RPC_S_CALL_FAILED)`: what a call into a process that died returns.
+const RPC_CALL_FAILED: HResult = HResult(0x8007_06BE);
 /// At most so many volumes in a set (LIM-001).
 pub const MAXIMUM_VOLUMES: usize = 64;
 
@@ -360,6 +362,9 @@ impl Service {
 
     /// An answer to a request of the service arrived.
     pub fn answered(&mut self, delivery: u32, answer: &Answer, now: Ticks) {
+        if let (Some(Target::Writer(..)), Answer::Gone) = (self.deliveries.get(delivery).map(|sent| sent.to), answer) {
+            self.writer_silent(delivery, now);
+        }
         let Some(sent) = self.deliveries.remove(delivery) else { return };
         match (sent.to, answer) {
             (Target::Writer(writer, event), Answer::Handled { returned, failure }) => {
@@ -368,6 +373,10 @@ impl Service {
             }
             (Target::Provider(provider, step), Answer::Provider(code)) => {
                 self.provider_returned(provider, step, *code, sent.operation);
+            }
+            // A provider whose process is gone: the call fails with a code that is none of VSS's own.
+            (Target::Provider(provider, step), Answer::Gone) => {
+                self.provider_returned(provider, step, RPC_CALL_FAILED, sent.operation);
             }
             (Target::Kernel, Answer::Kernel(code)) => self.kernel_returned(*code, sent.operation),
             _ => {}
