@@ -23,6 +23,8 @@ struct Builder<'t> {
     open_callbacks: BTreeMap<CallId, usize>,
     /// The call that started each operation.
     operations: BTreeMap<AsyncId, usize>,
+    /// Operations that ended before the call that started them returned: the records of one moment have no fixed order.
+    early_ends: BTreeMap<AsyncId, (Mark, HResult)>,
     /// The object at the head of each record's chain of causes; 0 for none.
     origins: Vec<u32>,
     /// The latest object of each requester.
@@ -83,6 +85,7 @@ impl<'t> Builder<'t> {
             open_events: BTreeMap::new(),
             open_callbacks: BTreeMap::new(),
             operations: BTreeMap::new(),
+            early_ends: BTreeMap::new(),
             origins: Vec::with_capacity(trace.records.len()),
             latest_object: BTreeMap::new(),
             current: None,
@@ -293,7 +296,8 @@ impl<'t> Builder<'t> {
         let (object, request) = (call.object, call.call);
         match (out, request) {
             (Out::Async(operation), _) => {
-                call.operation = Some(Operation::default());
+                let ended = self.early_ends.remove(operation);
+                call.operation = Some(Operation { ended, awaited: None });
                 self.operations.insert(*operation, index);
             }
             (Out::SnapshotSet(set), _) if hresult.is_success() => {
@@ -326,7 +330,11 @@ impl<'t> Builder<'t> {
 
     /// Notes the end of an operation, and answers the object of the call that started it.
     fn async_ended(&mut self, at: Mark, operation: AsyncId, hresult: HResult) -> Option<u32> {
-        let call = self.facts.calls.get_mut(*self.operations.get(&operation)?)?;
+        let Some(index) = self.operations.get(&operation) else {
+            self.early_ends.entry(operation).or_insert((at, hresult));
+            return None;
+        };
+        let call = self.facts.calls.get_mut(*index)?;
         if let Some(operation) = call.operation.as_mut() {
             operation.ended.get_or_insert((at, hresult));
         }

@@ -112,8 +112,9 @@ pub(crate) const RULES: &[Rule] = &[
     },
 ];
 
-/// Every writer of the set that got no PostSnapshot gets an Abort; `shown` is what led to it. A trace whose creation
-/// has not ended may end before the aborts.
+/// Every writer of the set that got no PostSnapshot gets an Abort; `shown` is what led to it. The Abort belongs to the
+/// creation: one that AbortBackup brings after its end comes too late. A trace whose creation has not ended may end
+/// before the aborts.
 fn all_aborted(facts: &Facts<'_>, findings: &mut Findings, set: &SetFacts<'_>, shown: Mark, why: &str) {
     for writer in set.participants() {
         if set.event_to(writer, WriterEvent::PostSnapshot).is_some() {
@@ -127,7 +128,10 @@ fn all_aborted(facts: &Facts<'_>, findings: &mut Findings, set: &SetFacts<'_>, s
             findings.excused(format!("{writer} was gone before it could be told"));
             continue;
         }
-        let aborted = set.events_to(writer).any(|event| event.event == WriterEvent::Abort);
+        let ended = set.creation.and_then(|call| call.operation?.ended).map(|(at, _)| at).filter(|at| shown < *at);
+        let aborted = set
+            .events_to(writer)
+            .any(|event| event.event == WriterEvent::Abort && ended.is_none_or(|ended| event.begin < ended));
         findings.check(aborted, [shown.n], || format!("{writer} got no Abort although {why}"));
     }
 }

@@ -97,9 +97,10 @@ impl Resolver<'_> {
         }
     }
 
-    /// A component that exists, or whose absence is meant. Its writer exists in any case, for its ids are passed.
+    /// A component that exists, or whose absence is meant: whoever writes the code down, were it success, looks at just
+    /// that. Its writer exists in any case, for its ids are passed.
     fn component_of(&mut self, component: &crate::syntax::writer::ComponentRef, expect: Option<&At<Code>>) {
-        if expects_failure(expect) {
+        if expect.is_some() {
             self.a_writer(&component.writer);
         } else {
             self.a_component(component);

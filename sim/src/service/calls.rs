@@ -80,7 +80,7 @@ impl Service {
             matches!(call, BackupComponentsCall::GetSnapshotProperties { snapshot } if self.owns(index, *snapshot));
         let outcome = tables.requester.step(state, input, |guard| self.holds(index, guard, own));
         let next = match outcome {
-            Outcome::Refused(_) if self.has(ServiceDefect::AcceptsBadState) => state,
+            Outcome::Refused(_) if self.lets_in(call) => state,
             Outcome::Refused(refusal) => {
                 tracing::debug!(method = call.method(), %refusal, "refused");
                 return self.give(slot, refusal.code, Out::Nothing);
@@ -99,6 +99,12 @@ impl Service {
                 self.give(slot, code, Out::Nothing);
             }
         }
+    }
+
+    /// Whether a planted defect lets a call in that the table refuses.
+    fn lets_in(&self, call: &BackupComponentsCall) -> bool {
+        let asks = matches!(call, BackupComponentsCall::GetSnapshotProperties { .. });
+        self.has(ServiceDefect::AcceptsBadState) || asks && self.has(ServiceDefect::SnapshotVisibleEarly)
     }
 
     fn set_state(&mut self, index: u32, state: RequesterState) {

@@ -189,7 +189,7 @@ fn plant(order: &mut Vec<Stage>, has: impl Fn(ServiceDefect) -> bool) {
         (D::CommitBeforePreCommit, &[Stage::CommitSnapshots], Stage::PreCommitSnapshots),
         (D::ReleaseBeforeCommit, &[Stage::Release], Stage::CommitSnapshots),
         (D::ThawBeforePostCommit, &[Stage::ThawTransactions, Stage::Thaw], Stage::PostCommitSnapshots),
-        (D::PostSnapshotBeforeThaw, &[Stage::PostSnapshot], Stage::Thaw),
+        (D::PostSnapshotBeforeThaw, &[Stage::PreFinalCommitSnapshots, Stage::PostSnapshot], Stage::Thaw),
         (D::PostSnapshotBeforePreFinalCommit, &[Stage::PostSnapshot], Stage::PreFinalCommitSnapshots),
         (D::PostFinalCommitBeforePostSnapshot, &[Stage::PostFinalCommitSnapshots], Stage::PostSnapshot),
     ];
@@ -474,6 +474,9 @@ impl Service {
 
     /// The kernel is done, or gave up.
     pub(super) fn kernel_returned(&mut self, code: HResult, operation: Option<u32>) {
+        if code == HResult::VSS_E_FLUSH_WRITES_TIMEOUT && self.has(ServiceDefect::HoldExpiryIgnored) {
+            return;
+        }
         let Some(running) = operation.and_then(|operation| self.operations.get_mut(operation)) else { return };
         if code.is_failure() {
             running.failure.get_or_insert(code);
@@ -503,7 +506,9 @@ impl Service {
         }
         if success {
             if self.has(ServiceDefect::FinishedEarly) {
+                self.move_shadows(creation.set, SnapshotInput::PostFinalCommitCalled);
                 self.call_providers(None, creation.set, ProviderCallback::PostFinalCommitSnapshots);
+                self.move_shadows(creation.set, SnapshotInput::PostFinalCommitReturned);
             }
             self.effect(Effect::Compare(creation.set));
             self.effect(Effect::Examine(creation.set));
