@@ -1,6 +1,8 @@
 //! Rules that bind a provider.
 
+use vssim_model::api::{Call, SoftwareProviderCall};
 use vssim_model::hresult::HResult;
+use vssim_model::ids::SnapshotId;
 use vssim_model::states::WriterEvent;
 use vssim_model::time::Ticks;
 
@@ -111,12 +113,21 @@ fn quick(facts: &Facts<'_>, findings: &mut Findings, steps: &[Step]) {
 
 fn commit_inside(facts: &Facts<'_>, findings: &mut Findings) {
     for set in facts.sets.values().filter(|set| set.step(Step::Commit).next().is_some()) {
-        for (at, _, volume) in &set.commits {
-            let inside = set.step(Step::Commit).any(|call| call.begin < *at && call.end.is_none_or(|end| *at < end));
+        for (at, snapshot, volume) in &set.commits {
+            // Another provider may be in CommitSnapshots meanwhile. Who makes a copy stands in BeginPrepareSnapshot.
+            let maker = set.step(Step::BeginPrepare).find(|call| prepares(call, *snapshot)).map(|call| call.provider);
+            let mut of_maker = set.step(Step::Commit).filter(|call| maker.is_none_or(|maker| maker == call.provider));
+            let inside = of_maker.any(|call| call.begin < *at && call.end.is_none_or(|end| *at < end));
             findings
                 .check(inside, [at.n], || format!("the shadow copy of {volume} was fixed outside of CommitSnapshots"));
         }
     }
+}
+
+/// Whether a call is BeginPrepareSnapshot for this shadow copy.
+fn prepares(call: &CallbackFact<'_>, wanted: SnapshotId) -> bool {
+    matches!(call.call, Call::SoftwareProvider(SoftwareProviderCall::BeginPrepareSnapshot { snapshot, .. })
+        if *snapshot == wanted)
 }
 
 fn no_logging(facts: &Facts<'_>, findings: &mut Findings) {

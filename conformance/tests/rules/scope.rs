@@ -46,6 +46,18 @@ fn a_requester_that_crashes_after_a_failure_is_excused_from_abort_and_release() 
 }
 
 #[test]
+fn an_operation_may_end_before_its_call_returns() {
+    let early = ["GatherWriterMetadata", "PrepareForBackup", "DoSnapshotSet", "BackupComplete"]
+        .iter()
+        .fold(good(), |script, method| script.sink(&format!("return {method}"), &format!("end {method}")));
+    let report = judge(&early.trace());
+    assert_eq!(broken(&report), [] as [&str; 0]);
+    for id in ["document-saved", "status-after-snapshot", "operations-end"] {
+        assert_eq!(report.verdict(id), Some(&Verdict::Upheld), "{id}");
+    }
+}
+
+#[test]
 fn a_trace_without_calls_is_judged_by_what_it_shows() {
     let mut script = good();
     for key in ["call", "return ", "end ", "wait", "lock", "order", "snapshot", "commit", "document", "compared"] {
