@@ -137,6 +137,8 @@ pub enum Output {
         /// Whether instructions are left.
         more: bool,
     },
+    /// It writes this to the Application log, and goes on at once.
+    Log(String),
     /// The task is over.
     End,
     /// The process dies.
@@ -363,8 +365,13 @@ impl Turn<'_> {
                 return Some(self.done(answer));
             }
             Op::Answer(code) => {
-                let code = if code.is_success() { self.task.failure.unwrap_or(code) } else { code };
+                let failure = self.task.failure.or_else(|| self.not_supported());
+                let code = if code.is_success() { failure.unwrap_or(code) } else { code };
                 return Some(self.done(Answer::Provider(code)));
+            }
+            Op::Log(message) => {
+                self.step();
+                return Some(Output::Log(message));
             }
             Op::Commit { gap } => self.task.frames.push(Frame::Commit { index: 0, rested: false, gap }),
             Op::CopyFiles
@@ -377,6 +384,15 @@ impl Turn<'_> {
             }
         }
         None
+    }
+
+    /// What IsVolumeSupported says of a volume that the provider does not support.
+    fn not_supported(&self) -> Option<HResult> {
+        let asked = ScriptRef::Callback(ProviderCallback::IsVolumeSupported);
+        let (ActorId::Provider(index), Some((_, Some(volume)))) = (self.id, self.task.about) else { return None };
+        let plan = self.around.plan.providers.get(usize::from(index))?;
+        let asked = matches!(self.task.frames.last(), Some(Frame::Script(script, _)) if *script == asked);
+        (asked && !plan.supports.contains(&volume)).then_some(HResult::VSS_E_VOLUME_NOT_SUPPORTED_BY_PROVIDER)
     }
 
     fn branch(&mut self, condition: bool, target: u16) {

@@ -379,6 +379,8 @@ pub enum Op {
     MakeReadOnly,
     /// Provider: gives the storage of the set, or of the shadow copy named, back.
     Drop,
+    /// Provider: writes an entry to the Application log, under its own name.
+    Log(String),
     /// Provider: the callback returns. What follows goes on after it.
     Answer(HResult),
 }

@@ -16,7 +16,7 @@ use vssim_model::api::{AsyncCall, Call};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, WriterInstanceId};
 use vssim_model::time::Ticks;
-use vssim_model::trace::{CallId, Name, ProcessEdge, TimerEdge, TimerName, What};
+use vssim_model::trace::{CallId, EventLog, EventLogEntry, Name, ProcessEdge, TimerEdge, TimerName, What};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::actor::{Input, Output, Process, ScriptRef, Surroundings};
@@ -394,9 +394,19 @@ impl World {
             }
             Output::Hang => {}
             Output::Done { answer, more } => self.actor_answers(actor, task, answer, more, step),
+            Output::Log(message) => self.actor_logs(actor, task, message, step),
             Output::End => self.task_ends(actor, index, task, step),
             Output::Crash => self.crash(actor, step),
         }
+    }
+
+    /// An actor writes to the event log. Nobody waits for that, and nothing comes of it.
+    fn actor_logs(&mut self, actor: ActorId, task: u32, message: String, step: &mut Step<'_>) {
+        let source = self.name(actor).to_string();
+        self.record(step, actor, || {
+            What::EventLog(EventLogEntry { log: EventLog::Application, source, id: None, message })
+        });
+        self.queue.push(self.now, Class::Message, self.cause.0, Event::GoOn(actor, task));
     }
 
     fn task_ends(&mut self, actor: ActorId, index: usize, task: u32, step: &mut Step<'_>) {

@@ -144,7 +144,9 @@ impl Resolver<'_> {
 
     fn provider_sin(&mut self, sin: &Node<ProviderSin>) {
         let callback = match &sin.value {
-            ProviderSin::CrashesIn(callback) | ProviderSin::NeverReturnsFrom(callback) => callback,
+            ProviderSin::CrashesIn(callback)
+            | ProviderSin::NeverReturnsFrom(callback)
+            | ProviderSin::LogsIn(callback) => callback,
             _ => return,
         };
         if !CALLBACKS.contains(&callback.as_str()) {

@@ -181,6 +181,8 @@ fn creating(sin: RequesterSin, lines: &mut Lines, writers: &[StagedWriter]) {
         RequesterSin::AddsVolumeLate => lines.behind(create, added),
         RequesterSin::ForgetsTrailingBackslash => {
             for line in &mut lines.good {
+                // Whoever does not heed the form of the name does not heed the answer either.
+                line.tolerant |= matches!(line.step, Step::IsVolumeSupported(_));
                 if let Step::AddToSnapshotSet(call) | Step::IsVolumeSupported(call) = &mut line.step {
                     call.volume.value.0 = call.volume.0.trim_end_matches('\\').to_owned();
                 }
@@ -358,6 +360,12 @@ pub(super) fn provider(sin: &ProviderSin, callbacks: &mut Callbacks) {
         ProviderSin::NeverReturnsFrom(callback) => {
             if let Some(callback) = named(callback) {
                 callbacks.insert(callback, vec![Op::Hang]);
+            }
+        }
+        ProviderSin::LogsIn(callback) => {
+            if let Some(callback) = named(callback) {
+                let entry = Op::Log(format!("{} was called", callback.name()));
+                callbacks.entry(callback).or_default().insert(0, entry);
             }
         }
     }

@@ -115,6 +115,8 @@ pub enum ProviderSin {
     CrashesIn(At<Name>),
     /// Never returns from this callback.
     NeverReturnsFrom(At<Name>),
+    /// Writes to the event log in this callback.
+    LogsIn(At<Name>),
 }
 
 /// The callbacks of a provider, by their documented names.
