@@ -12,6 +12,7 @@ pub(crate) mod service_abort;
 pub(crate) mod service_calls;
 pub(crate) mod service_commit;
 pub(crate) mod service_events;
+mod service_order;
 pub(crate) mod service_state;
 pub(crate) mod writer;
 

@@ -6,6 +6,7 @@ use vssim_model::api::{BackupComponentsCall, Call, Out};
 use vssim_model::hresult::HResult;
 use vssim_model::states::{SnapshotState, WriterState};
 
+use super::service_order;
 use super::service_state::{Span, spans};
 use crate::catalogue::Bound::Service;
 use crate::catalogue::Level::{Fact, Must};
@@ -25,12 +26,30 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         id: "misordered-calls-refused",
-        requirements: &["BKP-ORD-017", "BKP-ORD-019", "API-019", "API-023", "API-024"],
+        requirements: &[
+            "BKP-ORD-001",
+            "BKP-ORD-003",
+            "BKP-ORD-017",
+            "BKP-ORD-019",
+            "BKP-ORD-021",
+            "BKP-ORD-026",
+            "BKP-ORD-046",
+            "BKP-ORD-048",
+            "API-019",
+            "API-022",
+            "API-023",
+            "API-024",
+            "API-025",
+            "API-027",
+            "API-028",
+            "API-029",
+            "CTX-007",
+        ],
         actor: Service,
         level: Must,
-        sentence: "DoSnapshotSet, PrepareForBackup, SetContext and AddToSnapshotSet fail when the calls they need are missing or they come too late.",
+        sentence: "A call that comes before the calls it needs or too late fails, and a call in the documented order is not refused as out of sequence.",
         source: "shadow-copy-creation-details.md",
-        check: misordered,
+        check: service_order::check,
     },
     Rule {
         id: "component-calls-refused-without-writers",
@@ -92,32 +111,6 @@ fn second_set(facts: &Facts<'_>, findings: &mut Findings) {
                 let code = call.hresult.unwrap_or(HResult::S_OK);
                 format!("StartSnapshotSet gave {code} while another set was being created")
             });
-        }
-    }
-}
-
-/// What a call lacks, in words; nothing if it is in order. Only what the documents say is refused.
-fn lacks(object: &Object<'_>, call: &CallFact<'_>) -> Option<&'static str> {
-    let before = |method: &str| object.named(method).any(|other| other.accepted() && other.begin < call.begin);
-    match call.method() {
-        "DoSnapshotSet" if !before("InitializeForBackup") => Some("InitializeForBackup"),
-        "DoSnapshotSet" if !before("StartSnapshotSet") => Some("StartSnapshotSet"),
-        "DoSnapshotSet" if !object.writerless() && !before("GatherWriterMetadata") => Some("GatherWriterMetadata"),
-        "PrepareForBackup" if !before("SetBackupState") => Some("SetBackupState"),
-        "AddToSnapshotSet" if !before("StartSnapshotSet") => Some("StartSnapshotSet"),
-        "AddToSnapshotSet" if before("DoSnapshotSet") => Some("an open set"),
-        "SetContext" if before("SetContext") => Some("a context not yet set"),
-        _ => None,
-    }
-}
-
-fn misordered(facts: &Facts<'_>, findings: &mut Findings) {
-    for object in facts.objects.values() {
-        for call in object.calls.iter().filter(|call| call.hresult.is_some()) {
-            if let Some(lack) = lacks(object, call) {
-                let failed = call.refused() || call.failed().is_some();
-                findings.check(failed, [call.begin.n], || format!("{} succeeded without {lack}", call.method()));
-            }
         }
     }
 }

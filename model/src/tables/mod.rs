@@ -23,11 +23,13 @@ pub mod graph;
 pub mod provider;
 pub mod requester;
 pub mod snapshot;
+mod watch;
 pub mod writer;
 
 pub use provider::{ProviderCallback, ProviderGuard, ProviderInput, ProviderState, ProviderTable};
 pub use requester::{Method, Operation, RequesterGuard, RequesterInput, RequesterState, RequesterTable};
 pub use snapshot::{SnapshotGuard, SnapshotInput, SnapshotTable};
+pub use watch::RowsUsed;
 pub use writer::{WriterGuard, WriterInput, WriterTable};
 
 /// A closed enumeration that a table is made of: its states, its inputs or its guards.
@@ -169,6 +171,7 @@ pub struct Table<S, I, G> {
     name: &'static str,
     /// Sorted by state and input; the rows of a cell exclude each other.
     rows: Vec<Row<S, I, G>>,
+    used: RowsUsed,
 }
 
 impl<S: Symbol, I: Symbol, G: Symbol> Table<S, I, G> {
@@ -201,6 +204,7 @@ impl<S: Symbol, I: Symbol, G: Symbol> Table<S, I, G> {
     /// What comes of `input` in state `from`, when `holds` tells which conditions are true.
     pub fn step(&self, from: S, input: I, holds: impl Fn(G) -> bool) -> Outcome<S> {
         let index = self.row(from, input, &holds).unwrap_or(self.rows.len());
+        self.used.note(index);
         match self.rows.get(index).map_or(Then::Refuse(HResult::VSS_E_BAD_STATE), |row| row.then) {
             Then::Go(state) => Outcome::Moved(state),
             Then::Stay => Outcome::Stayed,
@@ -230,21 +234,31 @@ impl<S: Symbol, I: Symbol, G: Symbol> Table<S, I, G> {
         changed
     }
 
-    /// Every table that differs from this one in one row, each with a description, in a fixed order.
-    ///
-    /// A move becomes a stay and a move elsewhere; a stay becomes a refusal; what is ignored is refused; a refusal
-    /// becomes a stay and a move.
+    /// The same table, which from now on notes the rows that decide, and the notes.
+    #[must_use]
+    pub fn watched(&self) -> (Table<S, I, G>, RowsUsed) {
+        let used = RowsUsed::of(self.rows.len());
+        (Table { used: used.clone(), ..self.clone() }, used)
+    }
+
+    /// What a mutation puts in the place of a row's effect: a move becomes a stay and a move elsewhere; what stays or is
+    /// ignored becomes a refusal; a refusal becomes a stay and a move.
+    #[must_use]
+    pub fn replacements(&self, row: usize) -> Vec<Then<S>> {
+        let Some(row) = self.rows.get(row) else { return Vec::new() };
+        let elsewhere = |avoid: &[S]| other_state(avoid).map(Then::Go);
+        match row.then {
+            Then::Go(to) => [Some(Then::Stay), elsewhere(&[row.from, to])].into_iter().flatten().collect(),
+            Then::Stay | Then::Ignore => vec![Then::Refuse(HResult::VSS_E_BAD_STATE)],
+            Then::Refuse(_) => [Some(Then::Stay), elsewhere(&[row.from])].into_iter().flatten().collect(),
+        }
+    }
+
+    /// Every table that differs from this one in one row as [`Table::replacements`] says, each with a description, in a
+    /// fixed order.
     pub fn mutations(&self) -> impl Iterator<Item = (String, Table<S, I, G>)> + '_ {
         self.rows.iter().enumerate().flat_map(move |(index, row)| {
-            let replacements: Vec<Then<S>> = match row.then {
-                Then::Go(to) => {
-                    [Some(Then::Stay), other_state(&[row.from, to]).map(Then::Go)].into_iter().flatten().collect()
-                }
-                Then::Stay | Then::Ignore => vec![Then::Refuse(HResult::VSS_E_BAD_STATE)],
-                Then::Refuse(_) => {
-                    [Some(Then::Stay), other_state(&[row.from]).map(Then::Go)].into_iter().flatten().collect()
-                }
-            };
+            let replacements = self.replacements(index);
             replacements.into_iter().map(move |then| {
                 let when = row.conditions();
                 let when = if when.is_empty() { String::new() } else { format!(" when {when}") };
@@ -306,7 +320,7 @@ impl<S: Symbol, I: Symbol, G: Symbol> Draft<S, I, G> {
                 split(&cell, &mut Vec::new(), &mut rows);
             }
         }
-        Table { name: self.name, rows }
+        Table { name: self.name, rows, used: RowsUsed::default() }
     }
 }
 

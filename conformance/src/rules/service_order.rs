@@ -1,0 +1,227 @@
+//! Which calls on a backup components object are in sequence, restated from the requirements and the pages of the methods.
+//!
+//! ```text
+//! Initialize ─ SetContext ─ SetBackupState ─ GatherWriterMetadata ─ AddComponent ─ StartSnapshotSet ─ AddToSnapshotSet
+//!   ─ PrepareForBackup ─ DoSnapshotSet ─ SetBackupSucceeded ─ BackupComplete ─ SaveAsXML ─ Release
+//! ```
+//!
+//! A call out of sequence fails; one in sequence is not refused with `VSS_E_BAD_STATE`. The documents do not judge every
+//! order: where they are silent, so is the rule.
+
+use vssim_model::api::BackupComponentsCall;
+use vssim_model::hresult::HResult;
+
+use crate::facts::{CallFact, Facts, Object};
+use crate::verdict::Findings;
+
+/// What the documents say of a call at its place.
+enum Sequence {
+    /// It belongs there.
+    In,
+    /// It lacks this.
+    Out(&'static str),
+    /// Nothing.
+    Unsaid,
+}
+
+use Sequence::{In, Out, Unsaid};
+
+pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
+    for object in facts.objects.values() {
+        for call in object.calls.iter().filter(|call| call.hresult.is_some()) {
+            match (Place { object, call }).sequence() {
+                Out(lack) => {
+                    let failed = call.refused() || call.failed().is_some();
+                    findings.check(failed, [call.begin.n], || format!("{} succeeded without {lack}", call.method()));
+                }
+                In => {
+                    let kept = call.hresult != Some(HResult::VSS_E_BAD_STATE);
+                    findings.check(kept, [call.begin.n], || {
+                        format!("{} was refused as out of sequence, which it is not", call.method())
+                    });
+                }
+                Unsaid => {}
+            }
+        }
+    }
+}
+
+/// A call and what was called before it.
+struct Place<'a, 't> {
+    object: &'a Object<'t>,
+    call: &'a CallFact<'t>,
+}
+
+impl<'a, 't> Place<'a, 't> {
+    fn earlier(&self, method: &'a str) -> impl Iterator<Item = &'a CallFact<'t>> {
+        let begin = self.call.begin;
+        self.object.named(method).filter(move |other| other.accepted() && other.begin < begin)
+    }
+
+    /// The method was called and accepted, whatever became of its operation.
+    fn tried(&self, method: &'a str) -> bool {
+        self.earlier(method).next().is_some()
+    }
+
+    /// The operation of the method ended well.
+    fn ended(&self, method: &'a str) -> bool {
+        self.earlier(method).any(|call| call.finished().is_some_and(|end| end < self.call.begin))
+    }
+
+    /// The operation of the method ended otherwise.
+    fn failed(&self, method: &'a str) -> bool {
+        self.earlier(method).any(|call| call.failed().is_some_and(|(end, _)| end < self.call.begin))
+    }
+
+    /// The method was accepted, and its operation has not failed.
+    fn begun(&self, method: &'a str) -> bool {
+        self.tried(method) && !self.failed(method)
+    }
+
+    /// What the last operation of `gather` brought is there, and `free` did not drop it since.
+    fn held(&self, gather: &'a str, free: &'a str) -> bool {
+        let came = self.earlier(gather).filter_map(CallFact::finished).filter(|end| *end < self.call.begin).max();
+        let freed = self.earlier(free).map(|call| call.begin).max();
+        came.is_some_and(|came| freed.is_none_or(|freed| freed < came))
+    }
+
+    fn context(&self) -> u32 {
+        let set = self.earlier("SetContext").find_map(|call| match call.request() {
+            Some(BackupComponentsCall::SetContext { context }) => Some(*context),
+            _ => None,
+        });
+        set.unwrap_or(0)
+    }
+
+    fn writerless(&self) -> bool {
+        self.context() & 0x10 != 0
+    }
+
+    /// AbortBackup ended a backup that was under way (API-026): the object is of no more use (BKP-ORD-003).
+    fn over(&self) -> bool {
+        self.earlier("AbortBackup").any(|abort| {
+            let before = Place { object: self.object, call: abort };
+            before.tried("StartSnapshotSet") && !before.tried("BackupComplete")
+        })
+    }
+
+    fn sequence(&self) -> Sequence {
+        let method = self.call.method();
+        match method {
+            "CreateVssBackupComponents" => Unsaid,
+            "Release" => In,
+            "InitializeForBackup" if self.tried("InitializeForBackup") => Out("a new object"),
+            "InitializeForBackup" => In,
+            _ if !self.tried("InitializeForBackup") => Out("InitializeForBackup"),
+            "AbortBackup" => In,
+            _ if self.over() => Out("a backup that goes on"),
+            "GetSnapshotProperties" => In,
+            "SetContext" | "SetBackupState" | "StartSnapshotSet" | "AddToSnapshotSet" | "IsVolumeSupported" => {
+                self.opening(method)
+            }
+            "PrepareForBackup" | "DoSnapshotSet" | "SetBackupSucceeded" | "BackupComplete" | "SaveAsXML" => {
+                self.progress(method)
+            }
+            _ => self.writers(method),
+        }
+    }
+
+    /// The calls that set a backup and its shadow copy set up.
+    fn opening(&self, method: &str) -> Sequence {
+        let late = self.tried("PrepareForBackup") || self.tried("DoSnapshotSet");
+        match method {
+            // API-024
+            "SetContext" if self.tried("SetContext") => Out("a context not yet set"),
+            "SetContext" if self.tried("StartSnapshotSet") || late => Out("being early enough"),
+            // API-023
+            "SetBackupState" if self.begun("PrepareForBackup") => Out("being before PrepareForBackup"),
+            // CTX-007
+            "StartSnapshotSet" if self.context() == u32::MAX => Out("a context in which shadow copies are made"),
+            // BKP-ORD-002, API-022
+            "StartSnapshotSet" if self.tried("StartSnapshotSet") => Out("an object without a set"),
+            "StartSnapshotSet" if self.begun("PrepareForBackup") => Out("being before PrepareForBackup"),
+            // Recorded on Windows to spoil the sequence; no page says so.
+            "StartSnapshotSet" if self.tried("GatherWriterStatus") => Unsaid,
+            // BKP-ORD-021, BKP-ORD-026
+            "AddToSnapshotSet" if !self.tried("StartSnapshotSet") => Out("StartSnapshotSet"),
+            "AddToSnapshotSet" if self.tried("DoSnapshotSet") => Out("an open set"),
+            _ if late => Unsaid,
+            // BKP-ORD-046, BKP-ORD-047, BKP-ORD-048
+            _ => In,
+        }
+    }
+
+    /// The calls that carry the backup on.
+    fn progress(&self, method: &str) -> Sequence {
+        let (set, prepared) = (self.tried("StartSnapshotSet"), self.ended("PrepareForBackup"));
+        let created = self.ended("DoSnapshotSet");
+        match method {
+            // BKP-ORD-054
+            "PrepareForBackup" | "BackupComplete" if self.writerless() => Out("a context with writers"),
+            "PrepareForBackup" if !self.tried("SetBackupState") => Out("SetBackupState"),
+            "PrepareForBackup" if !self.tried("GatherWriterMetadata") => Out("GatherWriterMetadata"),
+            "PrepareForBackup" if self.begun("PrepareForBackup") => Out("a backup not yet prepared"),
+            "PrepareForBackup" if self.failed("PrepareForBackup") => Unsaid,
+            "PrepareForBackup" if self.ended("GatherWriterMetadata") => In,
+            // BKP-ORD-017, BKP-ORD-019, API-019
+            "DoSnapshotSet" if !set => Out("StartSnapshotSet"),
+            "DoSnapshotSet" if self.tried("DoSnapshotSet") => Out("a set not yet created"),
+            "DoSnapshotSet" if self.writerless() => In,
+            "DoSnapshotSet" if !self.tried("GatherWriterMetadata") => Out("GatherWriterMetadata"),
+            "DoSnapshotSet" if !self.tried("PrepareForBackup") => Out("PrepareForBackup"),
+            "DoSnapshotSet" if self.begun("PrepareForBackup") && !prepared => Out("the end of PrepareForBackup"),
+            "DoSnapshotSet" if prepared => In,
+            // API-027, API-028, and the page of SetBackupSucceeded
+            "BackupComplete" | "SetBackupSucceeded" if self.failed("DoSnapshotSet") => Out("the shadow copies"),
+            "BackupComplete" | "SetBackupSucceeded" if self.begun("BackupComplete") => Out("a backup not yet complete"),
+            "BackupComplete" | "SetBackupSucceeded" if self.tried("BackupComplete") => Unsaid,
+            "BackupComplete" if set && !created => Out("the end of DoSnapshotSet"),
+            "BackupComplete" if !self.tried("PrepareForBackup") => Out("PrepareForBackup"),
+            "BackupComplete" | "SetBackupSucceeded" if created || !set && prepared => In,
+            // BKP-ORD-042
+            "SaveAsXML" if self.begun("DoSnapshotSet") && !created => Out("the end of DoSnapshotSet"),
+            "SaveAsXML" if !self.tried("PrepareForBackup") && !self.tried("DoSnapshotSet") => Out("PrepareForBackup"),
+            "SaveAsXML" if created => In,
+            _ => Unsaid,
+        }
+    }
+
+    /// The calls about writers, their metadata and their states.
+    fn writers(&self, method: &str) -> Sequence {
+        let late = self.tried("PrepareForBackup") || self.tried("DoSnapshotSet");
+        match method {
+            // BKP-ORD-011
+            "EnableWriterClasses" | "DisableWriterClasses" | "DisableWriterInstances" => In,
+            // API-025
+            "GatherWriterMetadata" if self.tried("GatherWriterMetadata") => Out("metadata not yet gathered"),
+            "GatherWriterMetadata" if !late => In,
+            // BKP-ORD-015
+            "GetWriterMetadata" | "GetWriterMetadataCount" | "FreeWriterMetadata" => {
+                if self.held("GatherWriterMetadata", "FreeWriterMetadata") { In } else { Out("metadata that is there") }
+            }
+            // API-029
+            "GetWriterStatus" | "GetWriterStatusCount" | "FreeWriterStatus" => {
+                if self.held("GatherWriterStatus", "FreeWriterStatus") { In } else { Out("states that are there") }
+            }
+            "AddComponent" if self.writerless() => Out("a context with writers"),
+            // BKP-ORD-009, BKP-ORD-020
+            "AddComponent" if !self.tried("GatherWriterMetadata") => Out("GatherWriterMetadata"),
+            "AddComponent" if self.begun("PrepareForBackup") => Out("being before PrepareForBackup"),
+            "AddComponent" if !self.ended("GatherWriterMetadata") || self.tried("StartSnapshotSet") || late => Unsaid,
+            "AddComponent" => In,
+            // BKP-ORD-029, BKP-ORD-030
+            "SetBackupOptions" | "SetPreviousBackupStamp" => match self.begun("PrepareForBackup") {
+                true => Out("being before PrepareForBackup"),
+                false if self.ended("GatherWriterMetadata") && !late => In,
+                false => Unsaid,
+            },
+            // BKP-ORD-032, BKP-ORD-033, BKP-ORD-040
+            "GatherWriterStatus" => {
+                let slow = ["PrepareForBackup", "DoSnapshotSet", "BackupComplete"];
+                let running = slow.iter().any(|method| self.begun(method) && !self.ended(method));
+                if running { Unsaid } else { In }
+            }
+            _ => Unsaid,
+        }
+    }
+}
