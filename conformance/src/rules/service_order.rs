@@ -78,9 +78,25 @@ impl<'a, 't> Place<'a, 't> {
         self.tried(method) && !self.failed(method)
     }
 
+    /// The trace does not show when an earlier operation ended: then nothing is held against a later call.
+    fn unseen(&self) -> bool {
+        let slow = ["GatherWriterMetadata", "PrepareForBackup", "DoSnapshotSet", "BackupComplete"];
+        slow.iter().any(|method| {
+            self.object
+                .named(method)
+                .filter(|call| call.accepted() && call.begin < self.call.begin)
+                .any(|call| call.operation.is_none_or(|operation| operation.ended.is_none()))
+        })
+    }
+
     /// What the last operation of `gather` brought is there, and `free` did not drop it since.
     fn held(&self, gather: &'a str, free: &'a str) -> bool {
-        let came = self.earlier(gather).filter_map(CallFact::finished).filter(|end| *end < self.call.begin).max();
+        let came = self
+            .earlier(gather)
+            .filter(|call| call.failed().is_none())
+            .map(CallFact::last)
+            .filter(|end| *end < self.call.begin)
+            .max();
         let freed = self.earlier(free).map(|call| call.begin).max();
         came.is_some_and(|came| freed.is_none_or(|freed| freed < came))
     }
@@ -115,6 +131,7 @@ impl<'a, 't> Place<'a, 't> {
             _ if !self.tried("InitializeForBackup") => Out("InitializeForBackup"),
             "AbortBackup" => In,
             _ if self.over() => Out("a backup that goes on"),
+            _ if self.unseen() => Unsaid,
             "GetSnapshotProperties" => In,
             "SetContext" | "SetBackupState" | "StartSnapshotSet" | "AddToSnapshotSet" | "IsVolumeSupported" => {
                 self.opening(method)

@@ -214,16 +214,3 @@ fn every_changed_row_is_caught_or_listed_with_a_reason() {
     let faults = list::compare(include_str!("../../data/uncaught-rows.txt"), &found);
     assert!(faults.is_empty(), "tests/data/uncaught-rows.txt is not exact:\n{}", faults.join("\n"));
 }
-#[test]
-fn zz_debug() {
-    let d = Tables::documented();
-    let (runs, _) = baselines(&d);
-    let mut m: BTreeMap<String, usize> = BTreeMap::new();
-    for r in &runs {
-        let (o, t) = run(&r.plan, r.seed).unwrap();
-        if let Some(b) = o.broken { *m.entry(format!("BROKEN {b}")).or_default() += 1; }
-        if r.shown.open_calls > 0 { *m.entry("OPEN".into()).or_default() += 1; }
-        for (rule, f) in judge(&t).violated() { if rule.actor == Bound::Service { for x in f { *m.entry(format!("{} {}", rule.id, x.sentence)).or_default() += 1; } } }
-    }
-    for (k, v) in m { println!("DBG {v} {k}"); }
-}
