@@ -241,7 +241,7 @@ const SERVICE_CALLS: &[Case] = &[
     ),
     (
         "misordered-calls-refused",
-        || good().drop_call("SetBackupState").code("return PrepareForBackup", BAD_STATE),
+        || good().before("call DoSnapshotSet", |s| s.call_with(B::StartSnapshotSet, BAD_STATE, Out::Nothing, |_| ())),
         || good().drop_call("SetBackupState"),
     ),
     (
