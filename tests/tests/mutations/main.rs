@@ -144,14 +144,14 @@ fn changes<S: Symbol, I: Symbol, G: Symbol>(
             };
             let conditions = if row.guards.is_empty() { "always".to_owned() } else { row.conditions() };
             let (state, input) = (row.from.to_string(), row.input.to_string());
-            let mutation = word(then).to_owned();
+            let mutation = word(&then).to_owned();
             all.push(Change { table: table.name().to_owned(), state, input, conditions, mutation, fate });
         }
     }
     all
 }
 
-fn word<S>(then: Then<S>) -> &'static str {
+fn word<S>(then: &Then<S>) -> &'static str {
     match then {
         Then::Go(_) => "moves",
         Then::Stay => "stays",
