@@ -548,7 +548,8 @@ impl Service {
             (shadow.state == SnapshotState::Created || early).then_some((set, shadow))
         });
         let (set, shadow) = found.ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
-        let apart = if self.has(ServiceDefect::StampsDiffer) { u64::from(shadow.device.0) } else { 0 };
+        let differs = self.has(ServiceDefect::StampsDiffer);
+        let apart = if differs { Ticks::from_secs(shadow.device.0.into()) } else { Ticks::ZERO };
         let volume = self.plan.volumes.get(usize::from(shadow.volume)).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let provider = self.plan.providers.get(usize::from(shadow.provider)).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let context = self.objects.get(set.object).map_or(0, |object| object.context);
@@ -560,7 +561,7 @@ impl Service {
             volume: volume.id.guid_name(),
             provider: provider.id,
             attributes: context,
-            created: shadow.committed.0 + Ticks(apart),
+            created: shadow.committed.0 + apart,
         }))
     }
 
