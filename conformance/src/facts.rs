@@ -133,10 +133,20 @@ impl<'t> Facts<'t> {
         ends.map(|(at, _)| *at).find(|at| *at > from)
     }
 
-    /// Whether the actor's process was not there for at least a moment between two marks. A process of which nothing is
-    /// recorded is there all the time; one whose first record is its beginning was not there before.
+    /// When VSS gave a writer up because it did not answer: its state is unknown from then on (API-003).
+    #[must_use]
+    pub fn given_up(&self, writer: &str) -> Option<Mark> {
+        self.states_of(writer).iter().find(|(_, _, to)| *to == WriterState::Unknown).map(|(at, ..)| *at)
+    }
+
+    /// Whether the actor was not there for at least a moment between two marks: its process had ended, or, of a writer,
+    /// VSS had given it up. A process of which nothing is recorded is there all the time; one whose first record is its
+    /// beginning was not there before.
     #[must_use]
     pub fn was_gone(&self, actor: &str, from: Mark, to: Mark) -> bool {
+        if self.given_up(actor).is_some_and(|at| at <= to) {
+            return true;
+        }
         let processes = self.processes_of(actor);
         let mut gone = processes.first().is_some_and(|(at, edge)| *edge == ProcessEdge::Started && *at > from);
         for (_, edge) in processes.iter().take_while(|(at, _)| *at <= from) {

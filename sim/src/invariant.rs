@@ -79,7 +79,7 @@ pub struct Watch {
     held: BTreeSet<u16>,
     leaked: Option<u16>,
     /// The commit instants of the sets in creation or created, as far as their shadow copies live.
-    commits: Unhashed<BTreeMap<(u16, SnapshotId), (u32, Ticks)>>,
+    commits: Unhashed<BTreeMap<(u16, SnapshotId), Ticks>>,
     touched: Unhashed<Vec<u64>>,
 }
 
@@ -94,8 +94,8 @@ impl Watch {
         if !plan.kernel.lost_blocks.is_empty() {
             suspended.insert(Invariant::CopyEqualsReference);
         }
-        // A provider that pauses between its volumes, or commits after it returned, tears the set; so does a service
-        // that has it commit before writes are held.
+        // A provider that pauses between its volumes, or commits after it returned, tears the set; two providers that
+        // commit one after the other do so too.
         let tears = plan.providers.iter().flat_map(|provider| provider.handlers.values()).any(|script| tears(script));
         if tears || plan.providers.len() > 1 {
             suspended.insert(Invariant::OneCommitInstant);
@@ -147,8 +147,8 @@ impl Watch {
         }
     }
 
-    pub(crate) fn committed(&mut self, set: u32, volume: u16, snapshot: SnapshotId, now: Ticks) {
-        self.commits.0.insert((volume, snapshot), (set, now));
+    pub(crate) fn committed(&mut self, volume: u16, snapshot: SnapshotId, now: Ticks) {
+        self.commits.0.insert((volume, snapshot), now);
     }
 
     pub(crate) fn dropped(&mut self, volume: u16, snapshot: SnapshotId) {
@@ -218,11 +218,12 @@ impl World {
     }
 
     fn commit_instants_differ(&self) -> Option<Broken> {
-        let mut instants: BTreeMap<u32, Ticks> = BTreeMap::new();
-        for &(set, at) in self.watch.commits.values() {
-            let first = *instants.entry(set).or_insert(at);
-            if first != at {
-                let detail = format!("volumes of one set were committed at {first} and at {at}");
+        for (_, set) in self.service.sets.iter() {
+            let instants =
+                set.shadows.iter().filter_map(|shadow| self.watch.commits.get(&(shadow.volume, shadow.id.0)));
+            let (Some(first), Some(last)) = (instants.clone().min(), instants.max()) else { continue };
+            if first != last {
+                let detail = format!("volumes of one set were committed at {first} and at {last}");
                 return Some(Broken { invariant: Invariant::OneCommitInstant, detail });
             }
         }

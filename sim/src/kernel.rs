@@ -207,7 +207,7 @@ impl World {
             }
             KernelRequest::Commit { set, volume } => {
                 for (volume, snapshot) in self.shadows_of(*set, from, Some(*volume)) {
-                    self.commit(*set, volume, snapshot, step)?;
+                    self.commit(volume, snapshot, step)?;
                 }
             }
             KernelRequest::SetWritable { set, writable } => {
@@ -246,10 +246,10 @@ impl World {
         self.plan.volumes.get(usize::from(volume)).map(|plan| plan.id).unwrap_or_default()
     }
 
-    fn commit(&mut self, set: u32, volume: u16, snapshot: SnapshotId, step: &mut Step<'_>) -> Result<(), StorageError> {
+    fn commit(&mut self, volume: u16, snapshot: SnapshotId, step: &mut Step<'_>) -> Result<(), StorageError> {
         let created = self.plan.start + self.now.0;
         self.storage.commit_snapshot(snapshot, created)?;
-        self.watch.committed(set, volume, snapshot, self.now);
+        self.watch.committed(volume, snapshot, self.now);
         if let Some(plan) = self.plan.volumes.get(usize::from(volume)) {
             let name = plan.name.clone();
             self.record(step, ActorId::Kernel, || What::Commit { snapshot, volume: name });

@@ -23,63 +23,6 @@ use vssim_sim::run::run;
 /// The seeds with which every scenario must come out.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
 
-/// The rules that have no scenario of their name yet.
-const WITHOUT_SCENARIO: &[&str] = &[
-    "identify-reaches-every-writer",
-    "failed-identify-excludes",
-    "prepare-reaches-writers-with-components",
-    "writer-without-component-left-alone",
-    "no-events-without-writers",
-    "writer-events-in-order",
-    "providers-prepared-before-writers",
-    "all-prepared-before-freeze",
-    "freeze-by-level",
-    "thaw-or-abort-after-freeze",
-    "all-thawed-before-post-snapshot",
-    "complete-reaches-participants",
-    "shutdown-once-for-each-participant",
-    "begin-prepare-inside-add",
-    "provider-calls-in-order",
-    "all-frozen-before-precommit",
-    "precommit-before-hold",
-    "freeze-before-flush-and-hold",
-    "commit-while-held",
-    "release-after-commit",
-    "hold-within-ten-seconds",
-    "no-write-lands-while-held",
-    "postcommit-before-thaw",
-    "final-commit-around-post-snapshot",
-    "snapshot-ends-after-final-commit",
-    "one-time-stamp-per-set",
-    "set-is-one-instant",
-    "copy-equals-its-reference",
-    "copy-read-only-once-created",
-    "freeze-failure-aborts",
-    "freeze-window-enforced",
-    "provider-failure-aborts",
-    "provider-failure-fails-set",
-    "hold-expiry-fails-set",
-    "abort-fails-set",
-    "no-abort-after-post-snapshot",
-    "nothing-after-abort",
-    "abort-backup-reaches-writers",
-    "provider-aborted-only-after-end-prepare",
-    "unexpected-provider-code-translated",
-    "second-set-refused",
-    "misordered-calls-refused",
-    "component-calls-refused-without-writers",
-    "unknown-component-refused",
-    "snapshot-visible-only-when-created",
-    "operations-end",
-    "status-tells-the-state",
-    "one-creation-at-a-time",
-    "creation-lock-freed",
-    "held-writes-released",
-    "writer-state-follows-event",
-    "failed-writer-shows-its-failure",
-    "snapshot-states-in-order",
-];
-
 /// The recorded corpus, where it is at hand.
 struct Corpus(PathBuf);
 
@@ -161,7 +104,7 @@ fn every_rule_is_broken_by_the_scenario_of_its_name() {
             assert!(violated(&report).contains(&rule.id), "{} is kept with seed {seed}", rule.id);
         }
     }
-    assert_eq!(without, WITHOUT_SCENARIO);
+    assert!(without.is_empty(), "no scenario breaks {without:?}");
     let rules: BTreeSet<&str> = CATALOGUE.iter().map(|rule| rule.id).collect();
     let nameless = LIBRARY.iter().find(|entry| entry.shelf == Shelf::Broken && !rules.contains(entry.name));
     assert_eq!(nameless, None, "no rule has this name");

@@ -171,7 +171,7 @@ fn operations_end(facts: &Facts<'_>, findings: &mut Findings) {
     for call in facts.calls.iter().filter(|call| call.operation.is_some()) {
         let ended = call.operation.is_some_and(|operation| operation.ended.is_some());
         let released = facts.objects.get(&call.object).and_then(Object::released).is_some();
-        if !ended && (released || facts.crashed(call.actor).is_some()) {
+        if !ended && (released || facts.gone_after(call.actor, call.begin).is_some()) {
             findings.excused(format!("{} gave the operation up", call.actor));
             continue;
         }

@@ -334,8 +334,8 @@ fn final_commit(facts: &Facts<'_>, findings: &mut Findings) {
         }
         for call in set.step(Step::PostFinalCommit) {
             for post in &posts {
-                let gone = post.end.is_none() && facts.was_gone(post.writer, post.begin, call.begin);
-                let kept = gone || post.end.is_some_and(|end| end < call.begin);
+                let handled = post.end.is_some_and(|end| end < call.begin);
+                let kept = handled || facts.was_gone(post.writer, post.begin, call.begin);
                 findings.check(kept, [post.begin.n, call.begin.n], || {
                     format!(
                         "{} got PostFinalCommitSnapshots before {} had handled PostSnapshot",

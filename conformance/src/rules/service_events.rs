@@ -287,7 +287,8 @@ fn all_before_any(facts: &Facts<'_>, findings: &mut Findings, before: WriterEven
     for set in facts.sets.values() {
         let Some(first) = set.of(after).next() else { continue };
         for event in set.of(before) {
-            if event.end.is_none() && facts.was_gone(event.writer, event.begin, first.begin) {
+            let unfinished = event.end.is_none_or(|end| end > first.begin);
+            if unfinished && facts.was_gone(event.writer, event.begin, first.begin) {
                 continue;
             }
             findings.check(event.end.is_some_and(|end| end < first.begin), [event.begin.n, first.begin.n], || {

@@ -113,11 +113,13 @@ impl<'a, 't> Place<'a, 't> {
         self.context() & 0x10 != 0
     }
 
-    /// AbortBackup ended a backup that was under way (API-026): the object is of no more use (BKP-ORD-003).
+    /// AbortBackup ended a backup that was under way, from StartSnapshotSet (API-026) or PrepareForBackup (ABT-005) on: the
+    /// object is of no more use (BKP-ORD-003).
     fn over(&self) -> bool {
         self.earlier("AbortBackup").any(|abort| {
             let before = Place { object: self.object, call: abort };
-            before.tried("StartSnapshotSet") && !before.tried("BackupComplete")
+            let under_way = before.tried("StartSnapshotSet") || before.tried("PrepareForBackup");
+            under_way && !before.tried("BackupComplete")
         })
     }
 

@@ -213,8 +213,11 @@ fn writer_state(facts: &Facts<'_>, findings: &mut Findings) {
             }
             // A process that begins anew begins ready.
             let restarted = *to == WriterState::Stable && facts.was_gone(name, Mark::default(), *at);
+            // A writer that does not answer is given up (API-003).
+            let unanswered = so_far.iter().any(|event| event.end.is_none_or(|end| end > *at));
+            let given_up = *to == WriterState::Unknown && unanswered;
             let last = so_far.last().map_or(0, |event| event.begin.n);
-            findings.check(restarted || leads_to(&so_far, *to), [last, at.n], || {
+            findings.check(restarted || given_up || leads_to(&so_far, *to), [last, at.n], || {
                 format!("{name} went from {from} to {to}, to which its events do not lead")
             });
         }

@@ -154,8 +154,14 @@ impl Service {
         use BackupComponentsCall as B;
         let nothing = Ok(Done::Now(Out::Nothing));
         match call {
-            B::GatherWriterMetadata => self.start_async(slot, index, Kind::GatherMetadata, now),
-            B::GatherWriterStatus => self.start_async(slot, index, Kind::GatherStatus, now),
+            B::GatherWriterMetadata => {
+                self.remember(index, RequesterGuard::MetadataAsked);
+                self.start_async(slot, index, Kind::GatherMetadata, now);
+            }
+            B::GatherWriterStatus => {
+                self.remember(index, RequesterGuard::StatusAsked);
+                self.start_async(slot, index, Kind::GatherStatus, now);
+            }
             B::PrepareForBackup => self.prepare_for_backup(slot, index, now),
             B::DoSnapshotSet => self.do_snapshot_set(slot, index, now),
             B::BackupComplete => self.start_async(slot, index, Kind::BackupComplete, now),
@@ -234,6 +240,12 @@ impl Service {
             _ => {}
         }
         Ok(())
+    }
+
+    fn remember(&mut self, index: u32, guard: RequesterGuard) {
+        if let Some(object) = self.objects.get_mut(index) {
+            object.done.insert(guard);
+        }
     }
 
     fn forget(&mut self, index: u32, guard: RequesterGuard) {

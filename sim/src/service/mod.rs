@@ -210,6 +210,8 @@ pub struct Writer {
     pub frozen: bool,
     /// Whether Abort came in its operation.
     pub aborted: bool,
+    /// Whether PostSnapshot was raised in its operation: from then on it gets no Abort (API-010).
+    pub post_snapshot: bool,
     /// How often it was asked to identify itself, up to the number of its documents.
     pub identified: u16,
     /// Whether it has an event that it did not answer in time.
@@ -290,6 +292,7 @@ impl Service {
             session: None,
             frozen: false,
             aborted: false,
+            post_snapshot: false,
             identified: 0,
             silent: false,
         });

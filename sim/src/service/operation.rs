@@ -211,6 +211,8 @@ impl Service {
         if let Some(writer) = self.writers.get_mut(usize::from(writer)) {
             writer.session = Some(object);
             writer.silent = false;
+            writer.aborted = false;
+            writer.post_snapshot = false;
         }
         self.raise(Some(operation), writer, WriterEvent::PrepareForBackup, None);
         true

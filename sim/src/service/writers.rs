@@ -27,6 +27,7 @@ impl Service {
         let delivery = self.deliver(operation, Target::Writer(writer, event));
         let Some(target) = self.writers.get_mut(index) else { return };
         let closes = target.frozen && matches!(event, WriterEvent::Thaw | WriterEvent::Abort);
+        target.post_snapshot |= event == WriterEvent::PostSnapshot;
         if event == WriterEvent::Freeze {
             target.frozen = true;
         } else if closes {
@@ -117,15 +118,14 @@ impl Service {
         let Some(found) = self.objects.get(object) else { return };
         let set = found.set.and_then(|set| self.sets.get(set)).map(|set| set.id.0);
         let all = self.has(ServiceDefect::AbortAfterPostSnapshot);
-        let late = [WriterState::WaitingForBackupComplete, WriterState::FailedAtPostSnapshot];
         let mut writers = found.participants.clone();
         let by_call = matches!(self.operations.get(operation).map(|running| &running.kind), Some(Kind::Abort));
         if by_call && self.has(ServiceDefect::AbortSkipsAWriter) {
             writers.pop();
         }
         for writer in writers {
-            let state = self.writers.get(usize::from(writer)).map(|found| found.state);
-            if all || state.is_some_and(|state| !late.contains(&state)) {
+            let found = self.writers.get(usize::from(writer));
+            if all || found.is_some_and(|found| !found.post_snapshot) {
                 self.raise(Some(operation), writer, WriterEvent::Abort, set);
             }
         }
@@ -242,7 +242,9 @@ impl Service {
             WriterInput::Succeeded(WriterEvent::PrepareForBackup) => found.aborted = false,
             _ => {}
         }
-        let reached = matches!(input, WriterInput::Succeeded(WriterEvent::PrepareForBackup));
+        // The first event of a backup is told of even where it changes nothing.
+        let first = WriterEvent::PrepareForBackup;
+        let reached = input == WriterInput::Succeeded(first) || input == WriterInput::Failed(first);
         if changed || reached {
             self.effect(Effect::Record(ActorId::Writer(writer), What::WriterState { from, to, failure }));
         }
