@@ -1,4 +1,5 @@
 //! What several test files share. Tests stand in `tests/`.
 
+pub mod corpus;
 pub mod files;
 pub mod samples;

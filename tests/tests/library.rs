@@ -2,14 +2,8 @@
 //! name, broken by none that does not name it, and kept by another.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "the corpus is found by the environment, and said to be missing"
-)]
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use vssim_conformance::{CATALOGUE, Report, Verdict, judge};
@@ -19,30 +13,10 @@ use vssim_scenarios::expectations::check;
 use vssim_scenarios::library::{Entry, LIBRARY, Shelf, find};
 use vssim_scenarios::{Files, NoFiles, Scenario, Staged, stage};
 use vssim_sim::run::run;
+use vssim_tests::corpus::corpus;
 
 /// The seeds with which every scenario must come out.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
-
-/// The recorded corpus, where it is at hand.
-struct Corpus(PathBuf);
-
-impl Files for Corpus {
-    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        let path = path.strip_prefix("corpus:").unwrap_or(path);
-        std::fs::read(self.0.join(path)).map_err(|error| error.to_string())
-    }
-}
-
-fn corpus() -> Option<Corpus> {
-    let root = std::env::var_os("VSSIM_CORPUS").map(PathBuf::from);
-    let root = root.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"));
-    if root.is_dir() {
-        return Some(Corpus(root));
-    }
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "the corpus is missing");
-    println!("skipped: no corpus at {}", root.display());
-    None
-}
 
 fn staged(entry: &Entry, files: &dyn Files) -> Staged {
     let scenario = Scenario::parse(entry.name, entry.text).unwrap_or_else(|errors| panic!("{errors}"));

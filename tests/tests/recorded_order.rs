@@ -5,15 +5,9 @@
 //! durations), runs the same backup, and compares. What differs is named in [`NOT_MODELLED`] and in docs/choices.md,
 //! "Differences from recorded Windows".
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a test; the corpus is found by the environment, and said to be missing"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use vssim_conformance::judge;
@@ -34,6 +28,7 @@ use vssim_sim::plan::{
     Span, Template, WriterPlan,
 };
 use vssim_sim::run::run;
+use vssim_tests::corpus::corpus;
 
 /// Actors and phases of the recording that the simulator does not have: volsnap's own phases have no public
 /// specification, and a writer's background thread of Freeze is no event.
@@ -60,14 +55,8 @@ struct Recorded {
 }
 
 fn recording(name: &str) -> Option<Recorded> {
-    let named = std::env::var_os("VSSIM_CORPUS").map(PathBuf::from);
-    let corpus = named.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")));
-    let path = corpus.join("recorded/traces").join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "the corpus is missing: {}", path.display());
-        println!("skipped: {} is not here", path.display());
-        return None;
-    };
+    let path = corpus()?.0.join("recorded/traces").join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     Some(read(&text))
 }
 
