@@ -218,13 +218,6 @@ mod writer {
     }
 
     #[test]
-    fn only_a_failure_while_frozen_raises_abort() {
-        assert!(Failed(E::Freeze).raises_abort() && Failed(E::Thaw).raises_abort());
-        assert!(FreezeWindowExpired.raises_abort());
-        assert!(!Failed(E::PrepareForSnapshot).raises_abort() && !Failed(E::PostSnapshot).raises_abort());
-    }
-
-    #[test]
     fn silent_writer_is_unknown_and_a_restarted_one_stable() {
         assert_eq!(from(S::WaitingForThaw, &[NotResponding]), Ok(S::Unknown));
         assert_eq!(from(S::Unknown, &[Restarted]), Ok(S::Stable));

@@ -101,7 +101,6 @@ fn volume(index: u16) -> VolumePlan {
         diff_area_maximum: SMALL_BYTES / 2,
         diff_area_growth: (4 * 16 * 1024, 4 * 16 * 1024),
         files: Arc::from([("data.txt".to_owned(), 20_000)]),
-        supported: true,
     }
 }
 

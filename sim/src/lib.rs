@@ -13,6 +13,7 @@ pub mod actor;
 pub mod application;
 pub mod choices;
 pub mod database;
+mod effects;
 mod examine;
 pub mod fixture;
 pub mod invariant;

@@ -76,8 +76,6 @@ pub struct VolumePlan {
     pub diff_area_growth: (u64, u64),
     /// Files there at the start, with their sizes in bytes.
     pub files: Arc<[(String, u64)]>,
-    /// Whether the system provider supports the volume.
-    pub supported: bool,
 }
 
 /// A span of time: a fixed one where both ends are equal.

@@ -40,15 +40,6 @@ pub enum WriterInput {
     NotResponding,
 }
 
-impl WriterInput {
-    /// Whether VSS raises Abort because of this (ABT-002): a failed PrepareForSnapshot or PostSnapshot does not do it
-    /// by itself (WRT-EVT-037).
-    #[must_use]
-    pub const fn raises_abort(self) -> bool {
-        matches!(self, WriterInput::Failed(WriterEvent::Freeze | WriterEvent::Thaw) | WriterInput::FreezeWindowExpired)
-    }
-}
-
 const EVENTS: &[WriterEvent] = WriterEvent::ALL;
 
 const INPUTS: [WriterInput; 2 * EVENTS.len() + 3] = {

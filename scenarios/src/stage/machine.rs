@@ -58,7 +58,6 @@ impl Stager<'_> {
                 diff_area_maximum: maximum,
                 diff_area_growth: (growth, growth),
                 files: self.files(at, volume, size(at), writers).into(),
-                supported: true,
             });
         }
         plans

@@ -17,6 +17,7 @@ mod creation;
 mod document;
 mod ending;
 mod operation;
+mod volumes;
 mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};
