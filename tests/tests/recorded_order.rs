@@ -34,6 +34,10 @@ use vssim_tests::corpus::corpus;
 /// specification, and a writer's background thread of Freeze is no event.
 const NOT_MODELLED: [&str; 2] = ["VolSnap", "BKGND_FREEZE_THREAD"];
 
+/// Windows wrote the phases of flush and hold only after it had let the writes go, all in one tick. Their time is the gap
+/// before it, behind OPEN_VOLUME_HANDLE: 282 ms in the larger recording.
+const FLUSH_MS: u64 = 282;
+
 /// The clock of the recording: what lies closer together has no order.
 const CLOCK_MS: u64 = 16;
 
@@ -196,7 +200,8 @@ fn span(recorded: &Recorded, who: &str, phase: &str) -> Span {
     Span::exactly(Ticks::from_millis(length))
 }
 
-/// What the recording shows of each writer: its level, and whether a component of it was added.
+/// The recorded writers: level, and whether a component was added. The recording shows the level of the three that take
+/// part; the others have the default one (API-005).
 const WRITERS: [(&str, ApplicationLevel, bool); 8] = [
     ("NTDS", ApplicationLevel::BackEnd, true),
     ("Dhcp Jet Writer", ApplicationLevel::FrontEnd, false),
@@ -276,7 +281,7 @@ fn machine(recorded: &Recorded, writers: Vec<WriterPlan>) -> Plan {
         callback_name(step.name()).map_or(Span::default(), |phase| span(recorded, PROVIDER, phase))
     });
     plan.kernel.open_volumes = span(recorded, "Lovelace", "OPEN_VOLUME_HANDLE");
-    plan.kernel.flush = Span::default();
+    plan.kernel.flush = Span::exactly(Ticks::from_millis(FLUSH_MS));
     plan
 }
 
@@ -308,12 +313,19 @@ fn recorded_by_windows(marks: Vec<Timed>) -> Vec<Timed> {
     kept.collect()
 }
 
-/// Whether two writers handle one event, or have done so: which of them is first is their own matter (S-09).
+/// Whether two writers handle one event, or have just done so: which of them is first is their own matter (S-09). Not so
+/// Freeze: there each of the three stands at a level of its own.
 fn at_once(one: &Mark, other: &Mark) -> bool {
-    let event = |mark: &Mark| mark.what.split(' ').next().map(str::to_owned);
     let writer = |mark: &Mark| WRITERS.iter().any(|(name, ..)| *name == mark.who);
-    let state = |mark: &Mark| mark.what.starts_with("VSS_WS_");
-    writer(one) && writer(other) && (event(one) == event(other) || state(one) || state(other))
+    let event = |mark: &Mark| match mark.what.as_str() {
+        "VSS_WS_STABLE" => "PREPAREBACKUP".to_owned(),
+        "VSS_WS_WAITING_FOR_FREEZE" => "PREPARESNAPSHOT".to_owned(),
+        "VSS_WS_WAITING_FOR_THAW" => "FREEZE".to_owned(),
+        "VSS_WS_WAITING_FOR_POST_SNAPSHOT" => "THAW".to_owned(),
+        "VSS_WS_WAITING_FOR_BACKUP_COMPLETE" => "POSTSNAPSHOT".to_owned(),
+        phase => phase.split(' ').next().unwrap_or_default().to_owned(),
+    };
+    writer(one) && writer(other) && event(one) == event(other) && event(one) != "FREEZE"
 }
 
 /// Where the recording's clock tells two steps apart, they come in the same order here.
@@ -419,7 +431,7 @@ fn the_recorded_backup_of_a_domain_controller_goes_the_same_way() {
     };
     let (recorded_ms, ours_ms) = (length(&windows), length(&here));
     assert_eq!(recorded_ms, 9_515);
-    assert!(ours_ms <= recorded_ms && ours_ms * 100 >= recorded_ms * 85, "{ours_ms} ms here");
+    assert!(ours_ms <= recorded_ms && ours_ms * 100 >= recorded_ms * 95, "{ours_ms} ms here");
 }
 
 #[test]
