@@ -352,8 +352,6 @@ pub enum Phase {
     #[serde(rename = "POSTSNAPSHOT")]
     PostSnapshot,
     Abort,
-    #[serde(rename = "BACKUPSHUTDOWN")]
-    BackupShutdown,
     OpenVolumeHandle,
     IoctlFlushAndHold,
     IoctlRelease,
