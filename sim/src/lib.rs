@@ -13,6 +13,7 @@ pub mod actor;
 pub mod application;
 pub mod choices;
 pub mod database;
+pub mod disk_format;
 mod effects;
 mod examine;
 pub mod fixture;
