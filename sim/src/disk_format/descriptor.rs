@@ -116,6 +116,8 @@ impl Range {
     pub const SIZE: usize = 24;
     /// How many stand in a block.
     pub const A_BLOCK: u64 = (BLOCK - BlockHeader::SIZE as u64) / Range::SIZE as u64;
+    /// Where `size` lies in it.
+    pub const SIZE_AT: usize = 16;
 
     /// The bytes.
     #[must_use]

@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
+use crate::disk_format::{ReadAt, ReadError};
+
 /// The size of a block: what Windows copies before the first write (VSS format, block size 0x4000).
 pub const BLOCK_SIZE: usize = 16 * 1024;
 
@@ -32,6 +34,9 @@ const MAX_BLOCKS_A_PAGE: u32 = 64;
 
 /// The hash of a block of zeros.
 const ZERO_HASH: u128 = 0;
+
+/// What stands in place of a hash for a block of VSS's own structures. It adds nothing to the digest.
+const STRUCTURE_HASH: u128 = 1;
 
 pub(super) static ZEROS: Block = [0; BLOCK_SIZE];
 
@@ -141,7 +146,7 @@ impl BlockStore {
         Some(self.page(directory, page).map_or(&ZEROS, |page| page.block(at)))
     }
 
-    /// The hash of one block: zero for a block of zeros or beyond the end, otherwise xxh3 with 128 bits.
+    /// The hash of one block: zero for a block of zeros or beyond the end, one for a structure of VSS, otherwise xxh3 with 128 bits.
     #[must_use]
     pub fn block_hash(&self, index: u64) -> u128 {
         let (directory, page, at) = self.place(index);
@@ -180,6 +185,46 @@ impl BlockStore {
             rest = later;
         }
         Ok(())
+    }
+
+    /// Writes a part of a structure of VSS itself. The block then has no part in the digest: it holds ids and times, which do not tell
+    /// states apart, and it is not hashed again and again as descriptors are added to it.
+    ///
+    /// # Errors
+    /// When the bytes do not all lie inside; nothing is then written.
+    pub fn write_structure(&mut self, offset: u64, bytes: &[u8]) -> Result<(), OutOfRange> {
+        self.check(offset, bytes.len())?;
+        let mut rest = bytes;
+        for piece in pieces(offset, bytes.len()) {
+            let Some((now, later)) = rest.split_at_checked(piece.length) else { break };
+            self.change(piece.block, |block| {
+                block[piece.start..piece.start + piece.length].copy_from_slice(now);
+                STRUCTURE_HASH
+            });
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// From `block` on, the first block that may hold something other than zeros.
+    #[must_use]
+    pub fn next_written(&self, block: u64) -> Option<u64> {
+        let a_page = u64::from(self.blocks_a_page);
+        let mut at = block;
+        while at < self.blocks {
+            let (directory, page, _) = self.place(at);
+            match self.root.get(directory) {
+                None => return None,
+                Some(None) => at = (directory as u64 + 1) * DIRECTORY as u64 * a_page,
+                Some(Some(pages)) => match pages.pages.get(page) {
+                    None => at = (directory as u64 + 1) * DIRECTORY as u64 * a_page,
+                    Some(None) => at = (at / a_page + 1) * a_page,
+                    Some(Some(_)) if self.block_hash(at) == ZERO_HASH => at += 1,
+                    Some(Some(_)) => return Some(at),
+                },
+            }
+        }
+        None
     }
 
     /// Copies a block of this store over another one, with its hash.
@@ -321,6 +366,26 @@ pub(super) fn pieces(offset: u64, length: usize) -> impl Iterator<Item = Piece> 
     })
 }
 
+/// A volume's bytes as a device; blocks that hold only zeros are its holes.
+impl ReadAt for BlockStore {
+    fn size(&self) -> u64 {
+        BlockStore::size(self)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+        self.read(offset, into).map_err(|why| ReadError::outside(why.offset, why.length, why.size))
+    }
+
+    fn next_data(&self, offset: u64) -> Option<(u64, u64)> {
+        let first = self.next_written(offset / BLOCK_BYTES)?;
+        let mut end = first + 1;
+        while end < self.blocks && self.next_written(end) == Some(end) {
+            end += 1;
+        }
+        Some(((first * BLOCK_BYTES).max(offset), end * BLOCK_BYTES))
+    }
+}
+
 fn hash_of(block: &Block) -> u128 {
     // A block of zeros counts as never written. Only one that begins with zeros can be one, which keeps the test cheap.
     if block[..8] == [0; 8] && block == &ZEROS {
@@ -330,7 +395,7 @@ fn hash_of(block: &Block) -> u128 {
 }
 
 fn part(index: u64, hash: u128) -> u128 {
-    if hash == ZERO_HASH { 0 } else { xxh3_128_with_seed(&hash.to_le_bytes(), index) }
+    if hash <= STRUCTURE_HASH { 0 } else { xxh3_128_with_seed(&hash.to_le_bytes(), index) }
 }
 
 #[cfg(test)]
@@ -354,6 +419,21 @@ mod tests {
         assert_ne!(store.digest(), empty);
         store.write(100, &[0; 20]).unwrap();
         assert_eq!(store.digest(), empty);
+    }
+
+    #[test]
+    fn structures_have_no_part_in_the_digest_and_are_found_as_written() {
+        let mut store = BlockStore::new(1000, 4).unwrap();
+        let empty = store.digest();
+        store.write_structure(700 * BLOCK_BYTES + 5, &[1, 2, 3]).unwrap();
+        assert_eq!(store.digest(), empty);
+        assert_eq!(
+            (store.next_written(0), store.next_written(700), store.next_written(701)),
+            (Some(700), Some(700), None)
+        );
+        assert_eq!(store.clone().block(700).unwrap()[5..8], [1, 2, 3]);
+        store.write(700 * BLOCK_BYTES, &[9]).unwrap();
+        assert_ne!(store.digest(), empty);
     }
 
     #[test]

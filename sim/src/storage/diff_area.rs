@@ -8,14 +8,18 @@
 //!
 //! [`DiffArea`] is one shadow copy's part of it. It decides where something lies and keeps the table; the bytes are moved by the
 //! [`AreaHost`], which also hands out blocks of the host volume. So an area with an on-disk layout and one without look the same
-//! from outside. [`PlainDiffArea`] has no layout on the volume beyond the saved blocks themselves: its table is beside the bytes.
+//! from outside. [`StoreArea`](super::StoreArea) is laid out as Windows does it. [`PlainDiffArea`] has no layout on the volume
+//! beyond the saved blocks themselves: it is what the other one is compared with.
 
 use std::fmt;
 use std::sync::Arc;
 
+use vssim_model::ids::Guid;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::words::Words;
+use crate::disk_format::{StoreEntry, StoreInformation};
+
+use super::words::{Bitmap, Words};
 
 /// There is no room for another block, and the area cannot grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,18 @@ pub trait AreaHost {
     /// Copies the block that is being saved to `place`, a block of the host volume.
     fn copy_in(&mut self, place: u64);
 
+    /// Writes to `place` what is being written into the shadow copy itself.
+    fn fill(&mut self, place: u64);
+
+    /// Writes a part of the area's own structures: `bytes`, from the byte `at` of the block `place`.
+    fn write(&mut self, place: u64, at: usize, bytes: &[u8]);
+
+    /// Writes a whole block of the area's own structures: `bytes`, then zeros.
+    fn write_fresh(&mut self, place: u64, bytes: &[u8]);
+
+    /// A barrier: what was written is durable before anything that follows.
+    fn flush(&mut self);
+
     /// Reserves up to `want` blocks of the host volume, adds them to `into` and gives how many there were. What the association's maximum
     /// or the room on the volume does not allow is not given.
     fn reserve(&mut self, want: u64, into: &mut Vec<u64>) -> u64;
@@ -42,8 +58,28 @@ pub trait AreaHost {
     fn release(&mut self, place: u64);
 }
 
+/// What is known of a shadow copy at its commit.
+#[derive(Clone, Copy, Debug)]
+pub struct Commitment<'a> {
+    /// What the copy is.
+    pub information: &'a StoreInformation,
+    /// The blocks that are in use now.
+    pub in_use: &'a Bitmap,
+    /// The blocks that an older copy still needs; `None` when there is no older copy.
+    pub needed: Option<&'a Bitmap>,
+}
+
 /// One shadow copy's diff area. Blocks are numbered on the original volume, places are blocks of the host volume.
 pub trait DiffArea: fmt::Debug + Send + Sync {
+    /// The copy is committed: the area writes down what is known of it.
+    fn commit(&mut self, commitment: &Commitment<'_>, host: &mut dyn AreaHost);
+
+    /// Writes down anew what is known of the copy.
+    fn describe_copy(&mut self, information: &StoreInformation, host: &mut dyn AreaHost);
+
+    /// What a catalog has to say of the area, when it has a layout that a catalog can name.
+    fn entry(&self, store: Guid) -> Option<StoreEntry>;
+
     /// Saves the old content of `block`, which the host copies in. A block is saved once; saving it again changes nothing.
     ///
     /// # Errors
@@ -53,12 +89,23 @@ pub trait DiffArea: fmt::Debug + Send + Sync {
     /// Where the old content of `block` is, if it was saved.
     fn lookup(&self, block: u64) -> Option<u64>;
 
-    /// Makes a place for what is written into the shadow copy itself (between PreFinalCommit and PostFinalCommit), filled by the
-    /// host with what the copy shows at `block`, and gives it. Such a block is seen by this copy only, not by older ones.
+    /// The block of the next newer copy, or of the live volume, that has the old content of `block`, if it was moved there. Only areas
+    /// that Windows wrote have such blocks.
+    fn forward(&self, _block: u64) -> Option<u64> {
+        None
+    }
+
+    /// Whether any block was [moved](DiffArea::forward).
+    fn forwards(&self) -> bool {
+        false
+    }
+
+    /// Takes what the host [fills](AreaHost::fill) in as the shadow copy's own content of `sectors` of the block (a bit for each 512
+    /// bytes). Such content is seen by this copy only, not by older ones. The rest of the block stays as the copy shows it.
     ///
     /// # Errors
     /// When there is no room and the area cannot grow. Nothing is changed then.
-    fn save_overlay(&mut self, block: u64, host: &mut dyn AreaHost) -> Result<u64, AreaFull>;
+    fn save_overlay(&mut self, block: u64, sectors: u32, host: &mut dyn AreaHost) -> Result<(), AreaFull>;
 
     /// Where the shadow copy's own content of `block` is, if it was written there.
     fn lookup_overlay(&self, block: u64) -> Option<u64>;
@@ -69,16 +116,23 @@ pub trait DiffArea: fmt::Debug + Send + Sync {
     /// Takes a saved block out, place and all, so that the area of an older copy can [adopt](DiffArea::adopt) it.
     fn take(&mut self, block: u64) -> Option<u64>;
 
-    /// Takes over a saved block of a newer copy that is being deleted. The place then belongs to this area.
-    fn adopt(&mut self, block: u64, place: u64);
+    /// Takes all places out that hold nothing.
+    fn take_spare(&mut self) -> Vec<u64>;
 
-    /// How many places hold something.
+    /// Takes over saved blocks of a newer copy that is being deleted. Their places then belong to this area, as do those of `spare`
+    /// that it needs for its tables; the others stay in `spare`.
+    ///
+    /// # Errors
+    /// When there is no room for the tables. No block is taken over then.
+    fn adopt(&mut self, blocks: &[(u64, u64)], spare: &mut Vec<u64>, host: &mut dyn AreaHost) -> Result<(), AreaFull>;
+
+    /// How many places hold saved or written blocks.
     fn used(&self) -> u64;
 
     /// How many places the area has on the host volume.
     fn allocated(&self) -> u64;
 
-    /// Gives every place back. The area is empty afterwards.
+    /// Gives every place back. The area is of no use afterwards.
     fn clear(&mut self, host: &mut dyn AreaHost);
 
     /// A number that depends on what is saved where.
@@ -152,6 +206,14 @@ impl PlainDiffArea {
 }
 
 impl DiffArea for PlainDiffArea {
+    fn commit(&mut self, _commitment: &Commitment<'_>, _host: &mut dyn AreaHost) {}
+
+    fn describe_copy(&mut self, _information: &StoreInformation, _host: &mut dyn AreaHost) {}
+
+    fn entry(&self, _store: Guid) -> Option<StoreEntry> {
+        None
+    }
+
     fn save(&mut self, block: u64, host: &mut dyn AreaHost) -> Result<(), AreaFull> {
         if self.lookup(block).is_none() && block < self.table.len() {
             let place = self.place(host)?;
@@ -164,16 +226,18 @@ impl DiffArea for PlainDiffArea {
         self.table.get(block).checked_sub(1)
     }
 
-    fn save_overlay(&mut self, block: u64, host: &mut dyn AreaHost) -> Result<u64, AreaFull> {
-        if let Some(place) = self.lookup_overlay(block) {
-            return Ok(place);
-        }
-        if block >= self.overlays.len() {
-            return Err(AreaFull);
-        }
-        let place = self.place(host)?;
-        self.overlays.set(block, place + 1);
-        Ok(place)
+    fn save_overlay(&mut self, block: u64, _sectors: u32, host: &mut dyn AreaHost) -> Result<(), AreaFull> {
+        let place = match self.lookup_overlay(block) {
+            Some(place) => place,
+            None if block >= self.overlays.len() => return Err(AreaFull),
+            None => {
+                let place = self.place(host)?;
+                self.overlays.set(block, place + 1);
+                place
+            }
+        };
+        host.fill(place);
+        Ok(())
     }
 
     fn lookup_overlay(&self, block: u64) -> Option<u64> {
@@ -190,9 +254,16 @@ impl DiffArea for PlainDiffArea {
         Some(place)
     }
 
-    fn adopt(&mut self, block: u64, place: u64) {
-        self.table.set(block, place + 1);
-        self.used += 1;
+    fn take_spare(&mut self) -> Vec<u64> {
+        std::mem::take(Arc::make_mut(&mut self.spare))
+    }
+
+    fn adopt(&mut self, blocks: &[(u64, u64)], _: &mut Vec<u64>, _: &mut dyn AreaHost) -> Result<(), AreaFull> {
+        for &(block, place) in blocks {
+            self.table.set(block, place + 1);
+            self.used += 1;
+        }
+        Ok(())
     }
 
     fn used(&self) -> u64 {
@@ -239,6 +310,7 @@ mod tests {
         next: u64,
         limit: u64,
         copied: Vec<u64>,
+        filled: Vec<u64>,
         released: Vec<u64>,
     }
 
@@ -246,6 +318,16 @@ mod tests {
         fn copy_in(&mut self, place: u64) {
             self.copied.push(place);
         }
+
+        fn fill(&mut self, place: u64) {
+            self.filled.push(place);
+        }
+
+        fn write(&mut self, _: u64, _: usize, _: &[u8]) {}
+
+        fn write_fresh(&mut self, _: u64, _: &[u8]) {}
+
+        fn flush(&mut self) {}
 
         fn reserve(&mut self, want: u64, into: &mut Vec<u64>) -> u64 {
             let got = want.min(self.limit - self.next);
@@ -268,7 +350,7 @@ mod tests {
             assert_eq!(area.save(block, &mut host), Ok(()));
         }
         assert_eq!(area.save(15, &mut host), Err(AreaFull));
-        assert_eq!(area.save_overlay(15, &mut host), Err(AreaFull));
+        assert_eq!(area.save_overlay(15, 1, &mut host), Err(AreaFull));
         assert_eq!(area.save(14, &mut host), Ok(()), "a saved block needs no room");
         assert_eq!((area.used(), area.allocated(), area.lookup(15)), (5, 5, None));
         assert_eq!(host.copied, [0, 1, 2, 3, 4]);
@@ -282,8 +364,9 @@ mod tests {
         let mut host = Places { limit: 9, ..Places::default() };
         let mut area = PlainDiffArea::new(100, 0, 1, &mut host).unwrap();
         area.save(7, &mut host).unwrap();
-        let own = area.save_overlay(7, &mut host).unwrap();
-        assert_eq!(area.save_overlay(7, &mut host), Ok(own));
+        area.save_overlay(7, 1, &mut host).unwrap();
+        area.save_overlay(7, 2, &mut host).unwrap();
+        assert_eq!(host.filled, [1, 1], "both go to the same place");
         assert_eq!((area.lookup(7), area.lookup_overlay(7)), (Some(0), Some(1)));
         assert_eq!(area.saved().collect::<Vec<_>>(), [(7, 0)]);
     }
@@ -296,7 +379,7 @@ mod tests {
         young.save(7, &mut host).unwrap();
         let place = young.take(7).unwrap();
         assert_eq!(young.take(7), None);
-        old.adopt(7, place);
+        old.adopt(&[(7, place)], &mut young.take_spare(), &mut host).unwrap();
         assert_eq!((young.lookup(7), old.lookup(7)), (None, Some(place)));
         young.clear(&mut host);
         assert!(!host.released.contains(&place));

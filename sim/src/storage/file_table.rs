@@ -354,6 +354,14 @@ impl FileTable {
         found
     }
 
+    /// Keeps a block for the file system or for VSS itself, whatever lies in it.
+    pub fn claim_block(&mut self, block: u64) {
+        if block < self.vss.len() {
+            self.used.put_run(block * CLUSTERS_A_BLOCK, CLUSTERS_A_BLOCK, true);
+            self.vss.put(block, true);
+        }
+    }
+
     /// Gives back a block that VSS had reserved; any other block is left as it is.
     pub fn release_block(&mut self, block: u64) {
         if self.vss.put(block, false) {

@@ -16,7 +16,7 @@ use vssim_model::ids::{SnapshotId, VolumeId};
 use super::block_store::{BLOCK_BYTES, ZEROS, pieces};
 use super::file_table::{File, FileId};
 use super::gate::{FileWrite, Passage};
-use super::host::{Host, Place};
+use super::host::{Devices, Host, Place};
 use super::{Storage, StorageError};
 
 /// A block whose old content was saved.
@@ -55,7 +55,11 @@ impl Storage {
     /// When there is no such volume, or its writes are held already.
     pub fn hold(&mut self, volume: VolumeId) -> Result<(), StorageError> {
         let at = self.volume_at(volume)?;
-        if self.volumes[at].gate.hold() { Ok(()) } else { Err(StorageError::Held) }
+        if !self.volumes[at].gate.hold() {
+            return Err(StorageError::Held);
+        }
+        self.devices().flush(at);
+        Ok(())
     }
 
     /// Lets writes through again and gives those that waited, first come first. They have not landed: the caller lands them with
@@ -244,7 +248,9 @@ impl Storage {
             self.save_first(at, piece.block, report);
             self.volumes[at].touched.note(piece.block);
         }
-        Ok(self.volumes[at].store.write(offset, bytes)?)
+        self.volumes[at].store.write(offset, bytes)?;
+        self.devices().note_write(at, offset, bytes);
+        Ok(())
     }
 
     /// Saves the block if a copy still needs its old content.
@@ -254,19 +260,19 @@ impl Storage {
         }
         while self.volumes[at].pending.get(block) {
             let Some(mut newest) = self.volumes[at].snapshots.pop() else { return };
-            let mut host = Host::new(&mut self.volumes, at, Some(Place { volume: at, block }));
+            let mut devices = Devices::new(&mut self.volumes, &mut self.journal.0);
+            let mut host = Host::new(&mut devices, at, Some(Place { volume: at, block }));
             let saved = Arc::make_mut(&mut newest).area.save(block, &mut host);
-            let area = host.area;
+            host.done(at);
             let id = newest.id();
             let volume = &mut self.volumes[at];
-            volume.area = area;
             volume.snapshots.push(newest);
             if saved.is_ok() {
                 volume.pending.put(block, false);
                 report.first_copies.push(FirstCopy { snapshot: id, block });
             } else {
                 report.lost.push(volume.snapshots[0].id());
-                self.remove_snapshot(at, 0);
+                self.remove_snapshot(at, 0, &mut report.lost);
             }
         }
     }

@@ -22,22 +22,28 @@
 //! | [`path`] | paths inside a volume |
 //! | [`file_table`] | files, clusters |
 //! | [`gate`] | the write gate of flush and hold |
-//! | [`diff_area`] | where old blocks go |
+//! | [`diff_area`] | where old blocks go, as a trait; the naive implementation |
+//! | [`store_area`] | the same as Windows lays it out |
+//! | `catalog` | which copies a volume has, on its disk |
+//! | [`journal`] | what was written, in order, for power cuts |
 //! | [`volume`] | disks, extents, volumes |
 //! | [`io`] | reading and writing files, with first copies |
 //! | [`snapshot`] | prepare, commit, write to, delete and read shadow copies |
 //! | [`mod@reference`] | the naive full copy and the comparison |
 
 pub mod block_store;
+mod catalog;
 pub mod diff_area;
 pub mod error;
 pub mod file_table;
 pub mod gate;
 mod host;
 pub mod io;
+pub mod journal;
 pub mod path;
 pub mod reference;
 pub mod snapshot;
+pub mod store_area;
 pub mod volume;
 pub mod words;
 
@@ -49,11 +55,19 @@ pub use error::StorageError;
 pub use file_table::{CLUSTER, File, FileId, FileTable};
 pub use gate::{FileWrite, Gate, Passage};
 pub use io::{FirstCopy, WriteReport};
+pub use journal::{DiskEvent, Journal, Mark};
 pub use reference::{BlockVerdict, Comparison};
-pub use snapshot::{Snapshot, SnapshotView};
+pub use snapshot::{Commit, Snapshot, SnapshotView};
+pub use store_area::StoreArea;
 pub use volume::{AreaSettings, Disk, DiskExtent, MountPoint, Volume, VolumeSpec};
 
+use std::sync::Arc;
+
 use vssim_model::ids::{SnapshotId, VolumeId};
+
+use crate::unhashed::Unhashed;
+
+use host::Devices;
 
 /// All disks and volumes of a machine.
 #[derive(Clone, Debug, Hash)]
@@ -61,6 +75,19 @@ pub struct Storage {
     disks: Vec<Disk>,
     volumes: Vec<Volume>,
     references: bool,
+    layout: Layout,
+    machine: Unhashed<Arc<str>>,
+    journal: Unhashed<Option<Box<Journal>>>,
+}
+
+/// How diff areas are laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// As Windows does it, with boot sector, volume header, catalog and stores on the volume.
+    #[default]
+    Windows,
+    /// Saved blocks alone, with tables beside them: what the other one is compared with.
+    Plain,
 }
 
 impl Default for Storage {
@@ -73,7 +100,35 @@ impl Storage {
     /// No disks, no volumes; a reference copy is kept at every commit.
     #[must_use]
     pub fn new() -> Storage {
-        Storage { disks: Vec::new(), volumes: Vec::new(), references: true }
+        Storage {
+            disks: Vec::new(),
+            volumes: Vec::new(),
+            references: true,
+            layout: Layout::Windows,
+            machine: Unhashed("VSSIM".into()),
+            journal: Unhashed(None),
+        }
+    }
+
+    /// How the diff areas of the copies that follow are laid out.
+    pub fn set_layout(&mut self, layout: Layout) {
+        self.layout = layout;
+    }
+
+    /// The name of the machine, which the shadow copies that follow carry.
+    pub fn set_machine(&mut self, name: &str) {
+        self.machine = Unhashed(name.into());
+    }
+
+    /// Keeps a [`Journal`] of everything written from now on. It holds every byte, so it is for small machines.
+    pub fn keep_journal(&mut self) {
+        self.journal = Unhashed(Some(Box::default()));
+    }
+
+    /// The journal, when one is kept.
+    #[must_use]
+    pub fn journal(&self) -> Option<&Journal> {
+        self.journal.as_deref()
     }
 
     /// Whether the commits that follow keep a reference copy. Without one a shadow copy cannot be compared, and the first write to a page
@@ -108,6 +163,10 @@ impl Storage {
     /// When there is no such volume.
     pub fn snapshots(&self, id: VolumeId) -> Result<impl Iterator<Item = &Snapshot> + '_, StorageError> {
         Ok(self.volume(id)?.snapshots.iter().map(AsRef::as_ref))
+    }
+
+    fn devices(&mut self) -> Devices<'_> {
+        Devices::new(&mut self.volumes, &mut self.journal.0)
     }
 
     fn volume_at(&self, id: VolumeId) -> Result<usize, StorageError> {

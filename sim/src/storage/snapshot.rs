@@ -12,26 +12,75 @@
 //!
 //! Deleting a copy in the middle hands to the next older one the saved blocks which that one reads through it.
 
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use vssim_model::ids::{SnapshotId, VolumeId};
+use vssim_model::context::Attributes;
+use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, VolumeId};
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::disk_format::{CatalogEntry, CopyEntry, SECTOR, StoreInformation};
 
 use super::block_store::{BLOCK_BYTES, Block, BlockStore, ZEROS, pieces};
-use super::diff_area::{DiffArea, PlainDiffArea};
+use super::catalog::store_id;
+use super::diff_area::{AreaFull, AreaHost, Commitment, DiffArea, PlainDiffArea};
 use super::file_table::{FileId, FileTable};
-use super::host::{Host, Place};
+use super::host::{Devices, Host, Place};
 use super::io::read_runs;
+use super::journal::Mark;
+use super::store_area::StoreArea;
 use super::volume::Area;
 use super::words::Bitmap;
-use super::{Storage, StorageError, Volume};
+use super::{Layout, Storage, StorageError, Volume};
+
+/// What is known of a shadow copy at its commit and stands in its store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// When (FILETIME). The copies of a volume have times that increase, so an equal or smaller one becomes the next.
+    pub created: u64,
+    /// The set.
+    pub set: SnapshotSetId,
+    /// The `VSS_CTX_*` value.
+    pub context: u32,
+    /// `VSS_VOLSNAP_ATTR_*`.
+    pub attributes: u32,
+}
+
+/// A commit of which nothing but the time is known.
+impl From<u64> for Commit {
+    fn from(created: u64) -> Commit {
+        Commit { created, ..Commit::default() }
+    }
+}
+
+/// The flags of a catalog entry in every image that Windows made.
+const COPY_FLAGS: u64 = 0x40;
+
+/// What the store of a copy says while the copy is written between PreFinalCommitSnapshots and PostFinalCommitSnapshots.
+pub(super) const UNFINISHED: u32 = Attributes::DELAYED_POSTSNAPSHOT.0;
+
+const SECTOR_SIZE: usize = SECTOR as usize;
+
+/// Where the catalogs name a copy, as offsets: on its own volume, and on the host of its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entries {
+    pub(super) copy: u64,
+    pub(super) store: u64,
+}
 
 /// A committed shadow copy of one volume.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub(super) id: SnapshotId,
-    created: u64,
-    writable: bool,
+    pub(super) commit: Commit,
+    pub(super) information: StoreInformation,
+    /// `None` when the layout has no catalog.
+    pub(super) entries: Option<Entries>,
+    pub(super) writable: bool,
+    /// Blocks of a copy that was found on a disk whose content is put together from several places.
+    pub(super) composed: Arc<BTreeMap<u64, Box<Block>>>,
     pub(super) files: FileTable,
     /// The blocks a file owned at the commit.
     pub(super) owned: Bitmap,
@@ -63,10 +112,16 @@ impl Snapshot {
         self.id
     }
 
-    /// When it was made, as the caller of [`Storage::commit_snapshot`] counts.
+    /// When it was made (FILETIME).
     #[must_use]
     pub fn created(&self) -> u64 {
-        self.created
+        self.commit.created
+    }
+
+    /// What was known of it at its commit.
+    #[must_use]
+    pub fn commit(&self) -> Commit {
+        self.commit
     }
 
     /// Whether it can be written.
@@ -118,6 +173,9 @@ impl<'a> SnapshotView<'a> {
     /// One block; `None` beyond the end.
     #[must_use]
     pub fn block(&self, block: u64) -> Option<&'a Block> {
+        if let Some(composed) = self.snapshot().composed.get(&block) {
+            return Some(composed);
+        }
         let place = self.place(block);
         self.volumes[place.volume].store.block(place.block)
     }
@@ -152,12 +210,18 @@ impl<'a> SnapshotView<'a> {
     /// Where the block's content lies.
     fn place(&self, block: u64) -> Place {
         let volume = &self.volumes[self.volume];
-        let own = self.snapshot().area.lookup_overlay(block);
-        let saved = || volume.snapshots[self.at..].iter().find_map(|copy| copy.area.lookup(block));
-        match own.or_else(saved) {
-            Some(block) => Place { volume: volume.area.host, block },
-            None => Place { volume: self.volume, block },
+        let host = volume.area.host;
+        if let Some(block) = self.snapshot().area.lookup_overlay(block) {
+            return Place { volume: host, block };
         }
+        let mut block = block;
+        for copy in &volume.snapshots[self.at..] {
+            if let Some(block) = copy.area.lookup(block) {
+                return Place { volume: host, block };
+            }
+            block = copy.area.forward(block).unwrap_or(block);
+        }
+        Place { volume: self.volume, block }
     }
 }
 
@@ -172,13 +236,20 @@ impl Storage {
         if self.volumes.iter().any(prepared) || self.snapshot_at(id).is_ok() {
             return Err(StorageError::Duplicate(format!("the shadow copy {id}")));
         }
-        let blocks = self.volumes[at].blocks();
-        let mut host = Host::new(&mut self.volumes, at, None);
+        let (blocks, layout) = (self.volumes[at].blocks(), self.layout);
+        let mut devices = self.devices();
+        if layout == Layout::Windows {
+            devices.make_catalog_room(at).map_err(|_| StorageError::AreaFull)?;
+        }
+        let mut host = Host::new(&mut devices, at, None);
         let Area { initial, step, .. } = host.area;
-        let made = PlainDiffArea::new(blocks, initial, step, &mut host);
-        self.volumes[at].area = host.area;
+        let made: Result<Box<dyn DiffArea>, AreaFull> = match layout {
+            Layout::Windows => StoreArea::new(blocks, initial, step, &mut host).map(|area| Box::new(area) as _),
+            Layout::Plain => PlainDiffArea::new(blocks, initial, step, &mut host).map(|area| Box::new(area) as _),
+        };
+        host.done(at);
         let area = made.map_err(|_| StorageError::AreaFull)?;
-        self.volumes[at].prepared.push((id, Box::new(area)));
+        self.volumes[at].prepared.push((id, area));
         Ok(())
     }
 
@@ -188,29 +259,46 @@ impl Storage {
     /// When no such copy is prepared.
     pub fn abort_snapshot(&mut self, id: SnapshotId) -> Result<(), StorageError> {
         let (at, mut area) = self.take_prepared(id)?;
-        let mut host = Host::new(&mut self.volumes, at, None);
+        let mut devices = self.devices();
+        let mut host = Host::new(&mut devices, at, None);
         area.clear(&mut host);
-        self.volumes[at].area = host.area;
+        host.done(at);
         Ok(())
     }
 
-    /// The commit instant: from now on the copy shows the volume as it is at this moment. `created` is kept for the caller.
+    /// The commit instant: from now on the copy shows the volume as it is at this moment. A time alone (FILETIME) will do for a commit.
     ///
     /// # Errors
     /// When no such copy is prepared.
-    pub fn commit_snapshot(&mut self, id: SnapshotId, created: u64) -> Result<(), StorageError> {
-        let (at, area) = self.take_prepared(id)?;
-        let references = self.references;
+    pub fn commit_snapshot(&mut self, id: SnapshotId, commit: impl Into<Commit>) -> Result<(), StorageError> {
+        let (at, mut area) = self.take_prepared(id)?;
+        let mut commit = commit.into();
         let volume = &mut self.volumes[at];
         if let Some(newest) = volume.snapshots.last_mut() {
+            commit.created = commit.created.max(newest.commit.created.saturating_add(1));
             Arc::make_mut(newest).pending = volume.pending.clone();
         }
+        let older = (!volume.snapshots.is_empty()).then(|| volume.pending.clone());
         let owned = volume.files.owned_blocks();
+        let information = information(id, &commit, &self.machine);
+        let mut devices = self.devices();
+        devices.flush(at);
+        devices.mark(|_| Some(Mark::Begun(id)));
+        let mut host = Host::new(&mut devices, at, None);
+        let commitment = Commitment { information: &information, in_use: &owned, needed: older.as_ref() };
+        area.commit(&commitment, &mut host);
+        host.done(at);
+        let entries = devices.enter(at, id, &commit, area.as_ref());
+        let references = self.references;
+        let volume = &mut self.volumes[at];
         volume.pending.add(&owned);
         volume.snapshots.push(Arc::new(Snapshot {
             id,
-            created,
+            commit,
+            information,
+            entries,
             writable: false,
+            composed: Arc::default(),
             files: volume.files.clone(),
             owned,
             vss: volume.files.vss_blocks().clone(),
@@ -218,6 +306,8 @@ impl Storage {
             pending: Bitmap::new(volume.store.blocks()),
             reference: references.then(|| volume.store.clone()),
         }));
+        let newest = volume.snapshots.len() - 1;
+        self.devices().mark_copy(at, newest, Mark::Kept);
         Ok(())
     }
 
@@ -227,7 +317,25 @@ impl Storage {
     /// When there is no such copy.
     pub fn set_writable(&mut self, id: SnapshotId, writable: bool) -> Result<(), StorageError> {
         let (at, copy) = self.snapshot_at(id)?;
-        Arc::make_mut(&mut self.volumes[at].snapshots[copy]).writable = writable;
+        if writable {
+            self.devices().mark(|_| Some(Mark::Opened(id)));
+        }
+        let mut snapshot = Arc::clone(&self.volumes[at].snapshots[copy]);
+        let changed = Arc::make_mut(&mut snapshot);
+        changed.writable = writable;
+        // On the disk it says that the copy is not finished, so that a power cut in the middle gives it up.
+        let mut information = changed.information.clone();
+        if writable {
+            information.attributes |= UNFINISHED;
+        }
+        let mut devices = self.devices();
+        let mut host = Host::new(&mut devices, at, None);
+        changed.area.describe_copy(&information, &mut host);
+        host.done(at);
+        self.volumes[at].snapshots[copy] = snapshot;
+        if !writable {
+            self.devices().mark_copy(at, copy, Mark::Closed);
+        }
         Ok(())
     }
 
@@ -242,14 +350,11 @@ impl Storage {
         let mut rest = bytes;
         for piece in pieces(offset, bytes.len()) {
             let Some((now, later)) = rest.split_at_checked(piece.length) else { break };
-            let place = self.overlay(at, copy, piece.block)?;
-            let start = piece.start as u64;
-            let host = self.volumes[at].area.host;
-            self.volumes[host].store.write(place * BLOCK_BYTES + start, now)?;
+            self.overlay(at, copy, piece.block, piece.start, now)?;
             let volume = &mut self.volumes[at];
             volume.touched.note(piece.block);
             if let Some(reference) = &mut Arc::make_mut(&mut volume.snapshots[copy]).reference {
-                reference.write(piece.block * BLOCK_BYTES + start, now)?;
+                reference.write(piece.block * BLOCK_BYTES + piece.start as u64, now)?;
             }
             rest = later;
         }
@@ -297,14 +402,16 @@ impl Storage {
         Arc::make_mut(&mut self.volumes[at].snapshots[copy]).files.delete(file)
     }
 
-    /// Deletes a shadow copy, whichever of its volume's copies it is.
+    /// Deletes a shadow copy, whichever of its volume's copies it is, and gives the copies that were lost with it: all older ones,
+    /// when there is no room to keep for them what they read from this one.
     ///
     /// # Errors
     /// When there is no such copy.
-    pub fn delete_snapshot(&mut self, id: SnapshotId) -> Result<(), StorageError> {
+    pub fn delete_snapshot(&mut self, id: SnapshotId) -> Result<Vec<SnapshotId>, StorageError> {
         let (at, copy) = self.snapshot_at(id)?;
-        self.remove_snapshot(at, copy);
-        Ok(())
+        let mut lost = Vec::new();
+        self.remove_snapshot(at, copy, &mut lost);
+        Ok(lost)
     }
 
     /// The view of a committed copy.
@@ -316,22 +423,20 @@ impl Storage {
         Ok(SnapshotView { volumes: &self.volumes, volume, at })
     }
 
-    pub(super) fn remove_snapshot(&mut self, at: usize, copy: usize) {
-        let volume = &mut self.volumes[at];
-        let mut gone = volume.snapshots.remove(copy);
-        let gone = Arc::make_mut(&mut gone);
-        if let Some(older) = copy.checked_sub(1).and_then(|older| volume.snapshots.get_mut(older)) {
-            let older = Arc::make_mut(older);
-            let moving: Vec<u64> =
-                gone.area.saved().map(|(block, _)| block).filter(|&block| older.pending.get(block)).collect();
-            for block in moving {
-                if let Some(place) = gone.area.take(block) {
-                    older.area.adopt(block, place);
-                    older.pending.put(block, false);
-                    volume.touched.note(block);
-                }
+    /// Removes a copy. Copies that cannot be kept without it are removed first and added to `lost`.
+    pub(super) fn remove_snapshot(&mut self, at: usize, copy: usize, lost: &mut Vec<SnapshotId>) {
+        let mut copy = copy;
+        let id = self.volumes[at].snapshots[copy].id;
+        self.devices().mark(|_| Some(Mark::Ending(id)));
+        if copy > 0 && self.hand_over(at, copy).is_err() {
+            while copy > 0 {
+                lost.push(self.volumes[at].snapshots[0].id);
+                self.remove_snapshot(at, 0, lost);
+                copy -= 1;
             }
         }
+        let volume = &mut self.volumes[at];
+        let mut gone = volume.snapshots.remove(copy);
         if copy == volume.snapshots.len() {
             let none = Bitmap::new(volume.store.blocks());
             let older = copy.checked_sub(1).and_then(|older| volume.snapshots.get_mut(older));
@@ -342,9 +447,67 @@ impl Storage {
         } else {
             forget_needs(volume, copy);
         }
-        let mut host = Host::new(&mut self.volumes, at, None);
-        gone.area.clear(&mut host);
-        self.volumes[at].area = host.area;
+        let mut devices = self.devices();
+        if let Some(entries) = gone.entries {
+            let host = devices.volumes[at].area.host;
+            devices.remove_entries(at, entries.copy, host, entries.store);
+        }
+        let mut host = Host::new(&mut devices, at, None);
+        Arc::make_mut(&mut gone).area.clear(&mut host);
+        host.done(at);
+    }
+
+    /// Gives the next older copy what it reads through the copy that goes.
+    fn hand_over(&mut self, at: usize, copy: usize) -> Result<(), AreaFull> {
+        self.keep_forwarded(at, copy - 1)?;
+        let snapshots = &mut self.volumes[at].snapshots;
+        let (mut gone, mut older) = (Arc::clone(&snapshots[copy]), Arc::clone(&snapshots[copy - 1]));
+        let (gone_copy, older_copy) = (Arc::make_mut(&mut gone), Arc::make_mut(&mut older));
+        let moving: Vec<(u64, u64)> =
+            gone_copy.area.saved().filter(|&(block, _)| older_copy.pending.get(block)).collect();
+        let mut spare = gone_copy.area.take_spare();
+        let mut devices = self.devices();
+        let mut host = Host::new(&mut devices, at, None);
+        let adopted = older_copy.area.adopt(&moving, &mut spare, &mut host);
+        for place in spare {
+            host.release(place);
+        }
+        if adopted.is_ok() {
+            for &(block, _) in &moving {
+                gone_copy.area.take(block);
+                older_copy.pending.put(block, false);
+            }
+        }
+        host.done(at);
+        let volume = &mut self.volumes[at];
+        volume.snapshots[copy] = gone;
+        volume.snapshots[copy - 1] = older;
+        if adopted.is_ok() {
+            moving.iter().for_each(|&(block, _)| volume.touched.note(block));
+        }
+        adopted
+    }
+
+    /// Saves in a copy's own area what it says lies at another block of the next newer copy.
+    fn keep_forwarded(&mut self, at: usize, copy: usize) -> Result<(), AreaFull> {
+        let blocks = 0..self.volumes[at].blocks();
+        let area = &self.volumes[at].snapshots[copy].area;
+        if !area.forwards() {
+            return Ok(());
+        }
+        let moved: Vec<u64> =
+            blocks.filter(|&block| area.lookup(block).is_none() && area.forward(block).is_some()).collect();
+        for block in moved {
+            let source = SnapshotView { volumes: &self.volumes, volume: at, at: copy }.place(block);
+            let mut snapshot = Arc::clone(&self.volumes[at].snapshots[copy]);
+            let mut devices = self.devices();
+            let mut host = Host::new(&mut devices, at, Some(source));
+            let saved = Arc::make_mut(&mut snapshot).area.save(block, &mut host);
+            host.done(at);
+            self.volumes[at].snapshots[copy] = snapshot;
+            saved?;
+        }
+        Ok(())
     }
 
     fn write_snapshot_runs(
@@ -366,16 +529,18 @@ impl Storage {
         Ok(())
     }
 
-    /// The place of the copy's own content of a block, made when there is none.
-    fn overlay(&mut self, at: usize, copy: usize, block: u64) -> Result<u64, StorageError> {
+    /// Writes a part of a block into the copy itself.
+    fn overlay(&mut self, at: usize, copy: usize, block: u64, start: usize, bytes: &[u8]) -> Result<(), StorageError> {
         let source = SnapshotView { volumes: &self.volumes, volume: at, at: copy }.place(block);
         let mut snapshot = self.volumes[at].snapshots.remove(copy);
-        let mut host = Host::new(&mut self.volumes, at, Some(source));
-        let place = Arc::make_mut(&mut snapshot).area.save_overlay(block, &mut host);
-        let area = host.area;
-        self.volumes[at].area = area;
+        let mut devices = Devices::new(&mut self.volumes, &mut self.journal.0);
+        let mut host = Host::new(&mut devices, at, Some(source)).filling(start, bytes);
+        let (first, end) = (start / SECTOR_SIZE, (start + bytes.len()).div_ceil(SECTOR_SIZE));
+        let sectors = (first..end).fold(0, |sectors, sector| sectors | 1 << sector);
+        let saved = Arc::make_mut(&mut snapshot).area.save_overlay(block, sectors, &mut host);
+        host.done(at);
         self.volumes[at].snapshots.insert(copy, snapshot);
-        place.map_err(|_| StorageError::AreaFull)
+        saved.map_err(|_| StorageError::AreaFull)
     }
 
     fn writable(&self, id: SnapshotId) -> Result<(usize, usize), StorageError> {
@@ -390,6 +555,50 @@ impl Storage {
             }
         }
         Err(StorageError::NotPrepared(id))
+    }
+}
+
+/// What the header of a store says of its copy.
+fn information(id: SnapshotId, commit: &Commit, machine: &str) -> StoreInformation {
+    StoreInformation {
+        unknown: machine_id(machine),
+        snapshot: id.0,
+        set: commit.set.0,
+        context: commit.context,
+        one: 1,
+        attributes: commit.attributes,
+        operating_machine: machine.to_owned(),
+        service_machine: machine.to_owned(),
+    }
+}
+
+/// The GUID that begins the information of every store of a machine: random in Windows (version 4), here made of the machine's name.
+fn machine_id(machine: &str) -> Guid {
+    let hash = xxh3_128(machine.as_bytes());
+    Guid((hash & !(0xf << 76) & !(0x3 << 62)) | 0x4 << 76 | 0x2 << 62)
+}
+
+impl Devices<'_> {
+    /// Names a copy in the catalogs. When this is durable, the copy exists.
+    fn enter(&mut self, at: usize, id: SnapshotId, commit: &Commit, area: &dyn DiffArea) -> Option<Entries> {
+        let store = area.entry(store_id(id.0))?;
+        let copy = CopyEntry {
+            volume_size: self.volumes[at].size(),
+            store: store.store,
+            sequence: self.volumes[at].catalog.next_sequence(),
+            flags: COPY_FLAGS,
+            created: commit.created,
+        };
+        let (copy, store) = (CatalogEntry::Copy(copy), CatalogEntry::Store(store));
+        let host = self.volumes[at].area.host;
+        if host == at {
+            let copy = self.add_pair(at, &copy, &store)?;
+            return Some(Entries { copy, store: copy + CatalogEntry::SIZE as u64 });
+        }
+        // The store first: a copy without its store would be there and could not be read.
+        let store = self.add_foreign(host, &store)?;
+        let copy = self.add_pair(at, &copy, &CatalogEntry::Empty)?;
+        Some(Entries { copy, store })
     }
 }
 

@@ -14,6 +14,12 @@ fn snapshot(number: u128) -> SnapshotId {
     SnapshotId(Guid(number))
 }
 
+/// What VSS has on a volume of its own: the first and the last block, and one for the catalog once there is one.
+const SYSTEM: u64 = 2;
+const CATALOG: u64 = 1;
+/// What a store takes before it saves a block: header, two lists, two bitmaps; the oldest copy saves in place of the second bitmap.
+const STORE: u64 = 5;
+
 /// Two volumes on one disk: C of `blocks` blocks, D of 64.
 fn machine(blocks: u64) -> Storage {
     let mut storage = Storage::new();
@@ -62,13 +68,15 @@ fn the_copy_shows_the_bytes_of_the_commit_and_each_block_is_saved_once() {
     let mut report = WriteReport::default();
     storage.write_file(C, id, 0, &[2; 40_000], &mut report).unwrap();
     let saved: Vec<u64> = report.first_copies.iter().map(|first| first.block).collect();
-    assert_eq!(saved, [0, 1, 2]);
+    assert_eq!(saved, [1, 2, 3]);
     report.clear();
     storage.write_file(C, id, 0, &[3; 40_000], &mut report).unwrap();
     assert_eq!(report, WriteReport::default());
     assert_eq!(content(storage.view(copy).unwrap(), r"\A.TXT"), [1; 40_000]);
     let found = storage.compare(copy).unwrap().unwrap();
-    assert_eq!((found.compared, found.excluded_vss, found.excluded_free, found.different), (3, 1, 28, 0));
+    let vss = SYSTEM + CATALOG + STORE;
+    let expected = (3, vss, 32 - 3 - vss, 0);
+    assert_eq!((found.compared, found.excluded_vss, found.excluded_free, found.different), expected);
 }
 
 #[test]
@@ -76,11 +84,11 @@ fn a_block_that_was_forgotten_is_found_by_the_comparison() {
     let mut storage = machine(32);
     let id = file(&mut storage, "a.txt", &[1; 40_000]);
     let copy = take(&mut storage, 1);
-    storage.volumes[0].pending.put(1, false);
+    storage.volumes[0].pending.put(2, false);
     storage.write_file(C, id, 0, &[2; 40_000], &mut WriteReport::default()).unwrap();
     let found = storage.compare(copy).unwrap().unwrap();
-    assert_eq!((found.compared, found.different, found.first_different), (3, 1, Some(1)));
-    let verdicts = [0, 1, 2, 3, 32].map(|block| storage.compare_block(copy, block).unwrap());
+    assert_eq!((found.compared, found.different, found.first_different), (3, 1, Some(2)));
+    let verdicts = [1, 2, 3, 4, 32].map(|block| storage.compare_block(copy, block).unwrap());
     let (equal, different) = (Some(BlockVerdict::Equal), Some(BlockVerdict::Different));
     assert_eq!(verdicts, [equal, different, equal, Some(BlockVerdict::ExcludedVss), None]);
 }
@@ -115,7 +123,7 @@ fn a_block_only_an_older_copy_needs_is_saved_for_it() {
     let id = storage.create_file(C, "b", 16_384).unwrap();
     let mut report = WriteReport::default();
     storage.write_file(C, id, 0, &[2; 16_384], &mut report).unwrap();
-    assert_eq!(report.first_copies, [FirstCopy { snapshot: young, block: 0 }]);
+    assert_eq!(report.first_copies, [FirstCopy { snapshot: young, block: 1 }]);
     assert_eq!(content(storage.view(old).unwrap(), "a"), [1; 16_384]);
     storage.delete_snapshot(young).unwrap();
     assert_eq!(content(storage.view(old).unwrap(), "a"), [1; 16_384]);
@@ -193,32 +201,35 @@ fn a_diff_area_can_lie_on_another_volume() {
     let id = file(&mut storage, "a", &[1; 100_000]);
     let copy = take(&mut storage, 1);
     storage.write_file(C, id, 0, &[2; 100_000], &mut WriteReport::default()).unwrap();
-    assert_eq!(storage.volume(C).unwrap().files().vss_blocks().ones(), 0);
-    assert_eq!(storage.volume(D).unwrap().files().vss_blocks().ones(), 8);
+    let vss = |storage: &Storage, id| storage.volume(id).unwrap().files().vss_blocks().ones();
+    // The catalog of D has a block before all others for the stores of other volumes.
+    let kept = SYSTEM + 2 * CATALOG;
+    assert_eq!(vss(&storage, C), SYSTEM + CATALOG);
+    assert_eq!(vss(&storage, D), kept + STORE + 6);
     assert_eq!(storage.volume(C).unwrap().area_used(), 7 * BLOCK_BYTES);
     assert_eq!(content(storage.view(copy).unwrap(), "a"), [1; 100_000]);
     let moved = AreaSettings { host: C, initial: 0, step: 0, maximum: None };
     assert_eq!(storage.set_area(C, moved), Err(StorageError::AreaInUse));
     storage.delete_snapshot(copy).unwrap();
-    assert_eq!(storage.volume(D).unwrap().files().vss_blocks().ones(), 0);
+    assert_eq!(vss(&storage, D), kept);
     assert_eq!(storage.volume(C).unwrap().area_allocated(), 0);
 }
 
 #[test]
 fn a_full_diff_area_costs_the_oldest_copy_first_and_the_write_lands() {
     let mut storage = machine(32);
-    area(&mut storage, D, 1, 1, Some(2));
-    let id = file(&mut storage, "a", &[1; 3 * BLOCK_SIZE]);
+    area(&mut storage, D, STORE + 1, 1, Some(2 * (STORE + 1)));
+    let id = file(&mut storage, "a", &[1; 10 * BLOCK_SIZE]);
     let (old, young) = (take(&mut storage, 1), take(&mut storage, 2));
     let mut report = WriteReport::default();
     storage.write_file(C, id, 0, &[2; 2 * BLOCK_SIZE], &mut report).unwrap();
     assert_eq!(report.lost, [old]);
-    assert_eq!(content(storage.view(young).unwrap(), "a"), [1; 3 * BLOCK_SIZE]);
+    assert_eq!(content(storage.view(young).unwrap(), "a"), [1; 10 * BLOCK_SIZE]);
     report.clear();
-    storage.write_file(C, id, 0, &[3; 3 * BLOCK_SIZE], &mut report).unwrap();
+    storage.write_file(C, id, 0, &[3; 10 * BLOCK_SIZE], &mut report).unwrap();
     assert_eq!(report.lost, [young]);
     let mut live = [0];
-    storage.read_file(C, id, 3 * BLOCK_BYTES - 1, &mut live).unwrap();
+    storage.read_file(C, id, 10 * BLOCK_BYTES - 1, &mut live).unwrap();
     assert_eq!(live, [3]);
     assert_eq!(storage.volume(C).unwrap().area_allocated(), 0);
 }
@@ -228,7 +239,7 @@ fn a_copy_whose_area_finds_no_room_is_not_prepared() {
     let mut storage = machine(32);
     area(&mut storage, D, 3, 1, Some(2));
     assert_eq!(storage.prepare_snapshot(C, snapshot(1)), Err(StorageError::AreaFull));
-    assert_eq!(storage.volume(D).unwrap().files().vss_blocks().ones(), 0);
+    assert_eq!(storage.volume(D).unwrap().files().vss_blocks().ones(), SYSTEM + 2 * CATALOG);
     assert_eq!(storage.commit_snapshot(snapshot(1), 0), Err(StorageError::NotPrepared(snapshot(1))));
 }
 
@@ -239,7 +250,7 @@ fn an_aborted_copy_leaves_nothing() {
     assert_eq!(storage.volume(C).unwrap().prepared().collect::<Vec<_>>(), [snapshot(1)]);
     storage.abort_snapshot(snapshot(1)).unwrap();
     assert_eq!(storage.volume(C).unwrap().prepared().count(), 0);
-    assert_eq!(storage.volume(C).unwrap().files().vss_blocks().ones(), 0);
+    assert_eq!(storage.volume(C).unwrap().files().vss_blocks().ones(), SYSTEM + CATALOG);
     assert!(storage.view(snapshot(1)).is_err());
 }
 
@@ -328,7 +339,8 @@ fn vss_own_blocks_take_no_raw_writes() {
     take(&mut storage, 1);
     let mut report = WriteReport::default();
     assert_eq!(storage.write_raw(C, 5, &[1], &mut report), Err(StorageError::VssOwned(0)));
-    assert_eq!(storage.write_raw(C, BLOCK_BYTES, &[1], &mut report), Ok(()));
+    assert_eq!(storage.write_raw(C, BLOCK_BYTES, &[1], &mut report), Err(StorageError::VssOwned(1)));
+    assert_eq!(storage.write_raw(C, 20 * BLOCK_BYTES, &[1], &mut report), Ok(()));
     assert!(storage.write_raw(C, 32 * BLOCK_BYTES, &[1], &mut report).is_err());
 }
 
@@ -531,7 +543,7 @@ proptest! {
     fn every_copy_of_a_random_history_equals_its_full_copy(
         steps in proptest::collection::vec(step(), 1..50),
         on_itself in any::<bool>(),
-        maximum in proptest::option::of(2_u64..20),
+        maximum in proptest::option::of(STORE..60),
     ) {
         let mut history = History::new(if on_itself { C } else { D }, maximum);
         let mut touched = Vec::new();

@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use vssim_model::ids::{SnapshotId, VolumeId};
 
+use crate::disk_format::{BootSector, SECTOR};
+
 use super::block_store::{BLOCK_BYTES, BlockStore, MAX_BLOCKS};
+use super::catalog::Catalog;
 use super::diff_area::DiffArea;
 use super::file_table::FileTable;
 use super::gate::Gate;
@@ -122,6 +125,7 @@ pub struct Volume {
     pub(super) prepared: Vec<(SnapshotId, Box<dyn DiffArea>)>,
     /// Oldest first.
     pub(super) snapshots: Vec<Arc<Snapshot>>,
+    pub(super) catalog: Catalog,
     pub(super) touched: Touched,
     /// A planted fault: old blocks are not saved.
     pub(super) forgetful: bool,
@@ -275,10 +279,26 @@ impl Storage {
             pending: Bitmap::new(blocks),
             prepared: Vec::new(),
             snapshots: Vec::new(),
+            catalog: Catalog::default(),
             touched: Touched { seen: Bitmap::new(blocks), list: Vec::new() },
             forgetful: false,
         });
+        self.format(self.volumes.len() - 1);
         Ok(())
+    }
+
+    /// Gives a new volume its boot sector, and keeps files out of its first and last block: VSS writes to the first one, and the backup
+    /// of the boot sector lies in the last one.
+    fn format(&mut self, at: usize) {
+        let volume = &mut self.volumes[at];
+        let (size, last) = (volume.size(), volume.blocks() - 1);
+        let boot = BootSector::of(size, volume.id.0.0 as u64).encode();
+        volume.files.claim_block(0);
+        volume.files.claim_block(last);
+        let mut devices = self.devices();
+        devices.write_structure(at, 0, &boot);
+        devices.write_structure(at, size - SECTOR, &boot);
+        devices.flush(at);
     }
 
     /// Says where the diff area of a volume lies and how large it may be. Sizes are rounded up to blocks, the maximum down.
@@ -299,6 +319,11 @@ impl Storage {
             maximum: settings.maximum.map_or(u64::MAX, |bytes| bytes / BLOCK_BYTES),
             allocated: volume.area.allocated,
         };
+        if volume.catalog.exists() {
+            let mut devices = self.devices();
+            devices.write_volume_header(at);
+            devices.flush(at);
+        }
         Ok(())
     }
 
