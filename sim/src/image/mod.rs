@@ -14,7 +14,7 @@
 #[cfg(test)]
 pub(crate) mod sample;
 mod structures;
-mod table;
+pub(crate) mod table;
 mod view;
 
 use std::fmt;

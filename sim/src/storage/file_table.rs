@@ -354,6 +354,13 @@ impl FileTable {
         found
     }
 
+    /// Holds a block for used, by a file that nobody has named.
+    pub fn keep_block(&mut self, block: u64) {
+        if block < self.vss.len() {
+            self.used.put_run(block * CLUSTERS_A_BLOCK, CLUSTERS_A_BLOCK, true);
+        }
+    }
+
     /// Keeps a block for the file system or for VSS itself, whatever lies in it.
     pub fn claim_block(&mut self, block: u64) {
         if block < self.vss.len() {

@@ -215,6 +215,10 @@ impl Storage {
         if let Some(piece) = pieces(offset, bytes.len()).find(|piece| volume.files.vss_blocks().get(piece.block)) {
             return Err(StorageError::VssOwned(piece.block));
         }
+        // Whoever writes there has the block from now on: a diff area that grows meanwhile must not take it.
+        for piece in pieces(offset, bytes.len()) {
+            self.volumes[at].files.keep_block(piece.block);
+        }
         self.land(at, offset, bytes, report)
     }
 

@@ -490,13 +490,7 @@ impl Storage {
 
     /// Saves in a copy's own area what it says lies at another block of the next newer copy.
     fn keep_forwarded(&mut self, at: usize, copy: usize) -> Result<(), AreaFull> {
-        let blocks = 0..self.volumes[at].blocks();
-        let area = &self.volumes[at].snapshots[copy].area;
-        if !area.forwards() {
-            return Ok(());
-        }
-        let moved: Vec<u64> =
-            blocks.filter(|&block| area.lookup(block).is_none() && area.forward(block).is_some()).collect();
+        let moved: Vec<u64> = self.volumes[at].snapshots[copy].area.forwarded().map(|(block, _)| block).collect();
         for block in moved {
             let source = SnapshotView { volumes: &self.volumes, volume: at, at: copy }.place(block);
             let mut snapshot = Arc::clone(&self.volumes[at].snapshots[copy]);
@@ -533,7 +527,12 @@ impl Storage {
     fn overlay(&mut self, at: usize, copy: usize, block: u64, start: usize, bytes: &[u8]) -> Result<(), StorageError> {
         let source = SnapshotView { volumes: &self.volumes, volume: at, at: copy }.place(block);
         let mut snapshot = self.volumes[at].snapshots.remove(copy);
+        let composed = Arc::make_mut(&mut Arc::make_mut(&mut snapshot).composed).remove(&block);
         let mut devices = Devices::new(&mut self.volumes, &mut self.journal.0);
+        if let (Some(whole), Some(place)) = (composed, snapshot.area.lookup_overlay(block)) {
+            // The sectors that did not count get what the copy shows there; then the place has the whole block.
+            devices.write_content(Place { volume: devices.volumes[at].area.host, block: place }, 0, &whole[..]);
+        }
         let mut host = Host::new(&mut devices, at, Some(source)).filling(start, bytes);
         let (first, end) = (start / SECTOR_SIZE, (start + bytes.len()).div_ceil(SECTOR_SIZE));
         let sectors = (first..end).fold(0, |sectors, sector| sectors | 1 << sector);
