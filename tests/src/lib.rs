@@ -3,4 +3,5 @@
 pub mod corpus;
 pub mod files;
 pub mod images;
+pub mod ntfs_image;
 pub mod samples;
