@@ -14,6 +14,8 @@
 #[cfg(test)]
 pub(crate) mod sample;
 mod structures;
+mod table;
+mod view;
 
 use std::fmt;
 
@@ -22,6 +24,7 @@ use crate::disk_format::{BadStructure, ReadError};
 pub use structures::{
     Bitmap, List, ListBlock, ListEntry, Reader, Slot, StoreStructures, VolumeStructures, read_store, read_volume,
 };
+pub use view::{Copies, NeverCopied, ShadowCopy, View};
 
 /// A volume or a structure of it that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
