@@ -3,8 +3,8 @@
 use vssim_model::ids::Guid;
 
 use crate::disk_format::{
-    BLOCK, BlockHeader, BootSector, CatalogEntry, CopyEntry, Descriptor, Range, RecordType, StoreEntry,
-    StoreInformation, VOLUME_HEADER_OFFSET, VolumeHeader,
+    BLOCK, BlockHeader, BootSector, CatalogEntry, CopyEntry, Descriptor, DescriptorFlags, Range, RecordType,
+    StoreEntry, StoreInformation, VOLUME_HEADER_OFFSET, VolumeHeader,
 };
 
 /// The size of the volume.
@@ -42,6 +42,22 @@ pub(crate) fn saved(store: u64, place: u64) -> u8 {
 pub(crate) fn plain(store: u64, block: u64, place: u64) -> Descriptor {
     let relative = FIRST_PLACE + place * BLOCK;
     Descriptor { original: block * BLOCK, relative, place: store_at(store) + relative, ..Descriptor::default() }
+}
+
+/// An overlay of the sectors in `bitmap`.
+pub(crate) fn overlay(store: u64, block: u64, place: u64, bitmap: u32) -> Descriptor {
+    Descriptor { flags: DescriptorFlags(DescriptorFlags::OVERLAY), bitmap, ..plain(store, block, place) }
+}
+
+/// An extension of the overlay of `block`.
+pub(crate) fn extension(store: u64, block: u64, place: u64, bitmap: u32) -> Descriptor {
+    Descriptor { relative: 1, ..overlay(store, block, place, bitmap) }
+}
+
+/// A forwarder: what was in block number `block` lies in block number `to` of the next newer copy.
+pub(crate) fn forwarder(block: u64, to: u64) -> Descriptor {
+    let flags = DescriptorFlags(DescriptorFlags::FORWARDER);
+    Descriptor { original: block * BLOCK, relative: to * BLOCK, flags, ..Descriptor::default() }
 }
 
 /// A copy with its store.

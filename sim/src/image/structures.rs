@@ -164,13 +164,20 @@ impl Bitmap {
     /// The first block from `block` on whose bit is set.
     #[must_use]
     pub fn next_set(&self, block: u64) -> Option<u64> {
-        let mut at = usize::try_from(block / 8).ok()?;
-        let mut byte = self.bytes.get(at)? & (0xff << (block % 8));
-        while byte == 0 {
-            at += 1;
-            byte = *self.bytes.get(at)?;
+        Bitmap::next(&self.bytes, block, true)
+    }
+
+    /// The first bit from `from` on that is `set`.
+    pub(super) fn next(bytes: &[u8], from: u64, set: bool) -> Option<u64> {
+        let flip = if set { 0 } else { 0xff };
+        let first = usize::try_from(from / 8).ok()?;
+        let head = (bytes.get(first)? ^ flip) & (0xff << (from % 8));
+        if head != 0 {
+            return Some(first as u64 * 8 + u64::from(head.trailing_zeros()));
         }
-        Some(at as u64 * 8 + u64::from(byte.trailing_zeros()))
+        let found = bytes.iter().skip(first + 1).position(|byte| byte ^ flip != 0)?;
+        let at = first + 1 + found;
+        Some(at as u64 * 8 + u64::from((bytes[at] ^ flip).trailing_zeros()))
     }
 }
 
