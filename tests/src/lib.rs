@@ -2,4 +2,5 @@
 
 pub mod corpus;
 pub mod files;
+pub mod ntfs_image;
 pub mod samples;

@@ -18,6 +18,8 @@ use proptest::test_runner::TestRunner;
 use vssim_model::documents::{BackupComponents, MAX_BYTES, WriterMetadata};
 use vssim_model::trace_codec;
 use vssim_scenarios::{Scenario, library};
+use vssim_sim::ntfs::read_ntfs;
+use vssim_tests::ntfs_image::{Image, bombs};
 use vssim_tests::samples;
 
 /// Something that reads foreign bytes.
@@ -122,6 +124,18 @@ const READERS: &[Reader] = &[
             "\0",
         ],
         bombs: yaml_bombs,
+    },
+    Reader {
+        name: "ntfs",
+        read: |bytes| {
+            let _ = black_box(read_ntfs(&bytes)).map_err(|error| error.to_string());
+        },
+        sample: || Image::tiny().bytes,
+        signs: &["FILE", "NTFS    ", "\0", "\u{1}", "\u{7}\0", "\0\0\0\0\0\0\0", "\u{7f}", "0\0\u{3}", "\u{10ffff}"],
+        bombs: || {
+            let bombs = bombs(HUGE as u64).into_iter();
+            bombs.map(|(name, image)| case(name, move || image.bytes.clone())).collect()
+        },
     },
 ];
 
@@ -311,12 +325,19 @@ fn any_bytes_give_a_scenario_or_errors() {
 }
 
 #[test]
+fn any_bytes_give_an_ntfs_volume_or_an_error() {
+    mill("ntfs");
+}
+
+#[test]
 fn every_sample_is_accepted_before_it_is_damaged() {
     assert!(trace_codec::read(&(READERS[0].sample)()).is_ok());
     WriterMetadata::read(WRITER_METADATA.as_bytes()).expect("the sample is a document");
     BackupComponents::read(BACKUP_COMPONENTS.as_bytes()).expect("the sample is a document");
     let scenario = READERS.iter().find(|reader| reader.name == "scenario").expect("the reader is in the table");
     Scenario::parse_bytes("sample.yaml", &(scenario.sample)()).expect("the sample is a scenario");
+    let files = read_ntfs(&Image::tiny().bytes.as_slice()).expect("the sample is a volume").files;
+    assert_eq!(files.len(), 5);
 }
 
 /// A huge case: its name, and how it is made. Cases are made one at a time.
