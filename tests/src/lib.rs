@@ -2,4 +2,5 @@
 
 pub mod corpus;
 pub mod files;
+pub mod readers;
 pub mod samples;
