@@ -2,5 +2,6 @@
 
 pub mod corpus;
 pub mod files;
+pub mod images;
 pub mod readers;
 pub mod samples;
