@@ -4,4 +4,5 @@ pub mod corpus;
 pub mod files;
 pub mod images;
 pub mod ntfs_image;
+pub mod readers;
 pub mod samples;

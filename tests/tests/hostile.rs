@@ -20,12 +20,12 @@ use vssim_model::trace_codec;
 use vssim_scenarios::{Scenario, library};
 use vssim_sim::ntfs::read_ntfs;
 use vssim_tests::ntfs_image::{Image, bombs};
-use vssim_tests::samples;
+use vssim_tests::{readers, samples};
 
 /// Something that reads foreign bytes.
 struct Reader {
     name: &'static str,
-    /// Reads; the answer does not matter.
+    /// Reads; the answer does not matter. One of [`vssim_tests::readers`].
     read: fn(&[u8]),
     /// A text that it accepts, to be damaged.
     sample: fn() -> Vec<u8>,
@@ -39,7 +39,7 @@ const READERS: &[Reader] = &[
     Reader {
         name: "trace",
         read: |bytes| {
-            let _ = black_box(trace_codec::read(bytes)).map_err(|error| error.to_string());
+            let _ = black_box(readers::trace(bytes));
         },
         sample: || samples::trace().to_json_lines().into_bytes(),
         signs: &[
@@ -64,10 +64,7 @@ const READERS: &[Reader] = &[
     Reader {
         name: "writer-metadata",
         read: |bytes| {
-            let _ = black_box(
-                WriterMetadata::read(bytes).map(|document| (document.check().len(), document.to_xml().len())),
-            )
-            .map_err(|error| error.to_string());
+            let _ = black_box(readers::writer_metadata(bytes));
         },
         sample: || WRITER_METADATA.as_bytes().to_vec(),
         signs: XML_SIGNS,
@@ -76,8 +73,7 @@ const READERS: &[Reader] = &[
     Reader {
         name: "backup-components",
         read: |bytes| {
-            let _ = black_box(BackupComponents::read(bytes).map(|document| document.to_xml().len()))
-                .map_err(|error| error.to_string());
+            let _ = black_box(readers::backup_components(bytes));
         },
         sample: || BACKUP_COMPONENTS.as_bytes().to_vec(),
         signs: XML_SIGNS,
@@ -92,7 +88,7 @@ const READERS: &[Reader] = &[
     Reader {
         name: "scenario",
         read: |bytes| {
-            let _ = black_box(Scenario::parse_bytes("hostile.yaml", bytes)).map_err(|errors| errors.to_string());
+            let _ = black_box(readers::scenario(bytes));
         },
         sample: || library::LIBRARY.first().map(|entry| entry.text.as_bytes().to_vec()).unwrap_or_default(),
         signs: &[
