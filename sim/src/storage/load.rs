@@ -11,9 +11,10 @@
 use vssim_model::ids::VolumeId;
 
 use crate::disk_format::{ReadAt, SECTOR};
+use crate::ntfs::{Content, NtfsVolume};
 
 use super::block_store::{BLOCK_BYTES, BLOCK_SIZE, BlockStore};
-use super::file_table::FileTable;
+use super::file_table::{CLUSTER, Extent, FileTable};
 use super::words::Bitmap;
 use super::{Storage, StorageError};
 
@@ -25,11 +26,17 @@ const AT_A_TIME: usize = 64;
 
 impl Storage {
     /// Puts the bytes of a device into a volume that has neither files nor shadow copies yet. The volume may be larger by less than a
-    /// block; what the device does not have reads as zeros and belongs to nobody.
+    /// block; what the device does not have reads as zeros and belongs to nobody. `file_system` says which files are there and which
+    /// clusters are used; without it every block that is not all zeros counts as used, by nobody in particular.
     ///
     /// # Errors
     /// When there is no such volume, it has copies, the sizes do not fit, or the device cannot be read or has too much in it.
-    pub fn load(&mut self, volume: VolumeId, device: &dyn ReadAt) -> Result<(), StorageError> {
+    pub fn load(
+        &mut self,
+        volume: VolumeId,
+        device: &dyn ReadAt,
+        file_system: Option<&NtfsVolume>,
+    ) -> Result<(), StorageError> {
         let at = self.volume_at(volume)?;
         let volume = &mut self.volumes[at];
         let (size, blocks) = (device.size(), volume.store.blocks());
@@ -51,11 +58,32 @@ impl Storage {
         volume.store = store;
         volume.length = size;
         volume.files = FileTable::new(blocks);
-        for block in used.iter() {
-            volume.files.keep_block(block);
+        match file_system {
+            Some(file_system) => take_files(file_system, &mut volume.files),
+            None => used.iter().for_each(|block| volume.files.keep_block(block)),
         }
         volume.files.claim_block(0);
         Ok(())
+    }
+}
+
+/// Takes in the used clusters, and the files whose bytes lie in clusters as they are. The file system's own files are none that somebody
+/// could name; what cannot be a file of ours (a name, a place inside a cluster of 4 KiB) stays used, without a name.
+fn take_files(file_system: &NtfsVolume, files: &mut FileTable) {
+    for run in file_system.used_bytes() {
+        let (first, end) = (run.offset / CLUSTER, (run.offset + run.length).div_ceil(CLUSTER));
+        files.keep_clusters(first, end - first);
+    }
+    for file in file_system.files.iter().filter(|file| !file.is_metadata()) {
+        let lies = file_system.bytes_of(file).map(|run| {
+            run.offset
+                .is_multiple_of(CLUSTER)
+                .then(|| Extent { first: run.offset / CLUSTER, count: run.length.div_ceil(CLUSTER) })
+        });
+        if let (Content::Clusters(_), Some(extents)) = (&file.content, lies.collect::<Option<Vec<Extent>>>()) {
+            // A file that is refused stays what it is: clusters in use.
+            let _ = files.adopt(&file.path, file.size, file.valid, extents);
+        }
     }
 }
 
@@ -107,7 +135,7 @@ mod tests {
         bytes[3 * BLOCK_SIZE + 7] = 5;
         bytes[9 * BLOCK_SIZE + 511] = 6;
         let mut storage = machine(10 * BLOCK_BYTES);
-        storage.load(VolumeId(Guid(1)), &&bytes[..]).unwrap();
+        storage.load(VolumeId(Guid(1)), &&bytes[..], None).unwrap();
         let volume = &storage.volumes()[0];
         assert_eq!(volume.size(), bytes.len() as u64);
         let mut found = vec![1; bytes.len()];
@@ -120,7 +148,7 @@ mod tests {
     fn a_device_of_another_size_is_refused() {
         let mut storage = machine(10 * BLOCK_BYTES);
         for size in [0, 9 * BLOCK_SIZE, 10 * BLOCK_SIZE - 100, 11 * BLOCK_SIZE] {
-            let refused = storage.load(VolumeId(Guid(1)), &&vec![0_u8; size][..]);
+            let refused = storage.load(VolumeId(Guid(1)), &&vec![0_u8; size][..], None);
             assert_eq!(refused, Err(StorageError::ImageSize { image: size as u64, volume: 10 * BLOCK_BYTES }));
         }
     }

@@ -280,12 +280,16 @@ impl Storage {
         }
         let older = (!volume.snapshots.is_empty()).then(|| volume.pending.clone());
         let owned = volume.files.owned_blocks();
+        // The boot sector and its backup are the file system's, although VSS saves neither: a copy shows them.
+        let mut in_use = owned.clone();
+        in_use.put(0, true);
+        in_use.put(owned.len() - 1, true);
         let information = information(id, &commit, &self.machine);
         let mut devices = self.devices();
         devices.flush(at);
         devices.mark(|_| Some(Mark::Begun(id)));
         let mut host = Host::new(&mut devices, at, None);
-        let commitment = Commitment { information: &information, in_use: &owned, needed: older.as_ref() };
+        let commitment = Commitment { information: &information, in_use: &in_use, needed: older.as_ref() };
         area.commit(&commitment, &mut host);
         host.done(at);
         let entries = devices.enter(at, id, &commit, area.as_ref());

@@ -576,7 +576,7 @@ fn attached(storage: &Storage, maximum: Option<u64>) -> (Storage, Attached) {
     let host = storage.area(C).unwrap().host;
     area(&mut found, host, 1, 2, maximum);
     for volume in storage.volumes() {
-        found.load(volume.id(), volume).unwrap();
+        found.load(volume.id(), volume, None).unwrap();
     }
     let attached = found.attach().unwrap();
     (found, attached)
