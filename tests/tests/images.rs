@@ -9,7 +9,7 @@ use vssim_tests::images::{Image, sha256};
 
 /// The volume of a partitioned image.
 fn volume_of(image: &Image) -> Part<&Image> {
-    let found = read_partitions(image).unwrap();
+    let found = read_partitions(image).expect("the image has a GPT");
     assert_eq!((found.scheme, found.findings.len(), found.list.len()), (Scheme::Gpt, 0, 2));
     let Partition { number, offset, size, kind, is_ntfs, .. } = found.list[1];
     assert_eq!((number, offset, size, is_ntfs), (2, 34_603_008, 5_333_057_536, true));
@@ -75,7 +75,7 @@ const PROTECTED: [Known; 2] = [
 ];
 
 fn guid(text: &str) -> Guid {
-    text.parse().unwrap()
+    text.parse().expect("a GUID")
 }
 
 fn check(copies: &Copies<'_>, known: &[Known]) {
@@ -90,7 +90,7 @@ fn check(copies: &Copies<'_>, known: &[Known]) {
 }
 
 fn hash(copies: &Copies<'_>, copy: usize, rule: NeverCopied) -> String {
-    sha256(&copies.view(copy, rule).unwrap())
+    sha256(&copies.view(copy, rule).expect("the copy can be read"))
 }
 
 #[test]
