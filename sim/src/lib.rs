@@ -17,6 +17,7 @@ pub mod disk_format;
 mod effects;
 mod examine;
 pub mod fixture;
+pub mod image;
 pub mod invariant;
 pub mod kernel;
 pub mod message;
