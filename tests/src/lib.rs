@@ -2,4 +2,6 @@
 
 pub mod corpus;
 pub mod files;
+pub mod histories;
+pub mod libvshadow;
 pub mod samples;
