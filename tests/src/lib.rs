@@ -3,5 +3,6 @@
 pub mod corpus;
 pub mod files;
 pub mod histories;
+pub mod images;
 pub mod libvshadow;
 pub mod samples;

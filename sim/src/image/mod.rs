@@ -11,19 +11,23 @@
 //! type is an [`ImageError`] with the offset from the start of the volume. Values that a reader need not trust are handed on as they are.
 //! Nothing is allocated for a count that was not read from the device block by block, and no block is read for two lists.
 
+mod partition;
 #[cfg(test)]
 pub(crate) mod sample;
 mod structures;
 mod table;
+mod verify;
 mod view;
 
 use std::fmt;
 
-use crate::disk_format::{BadStructure, ReadError};
+use crate::disk_format::{BadStructure, ReadAt, ReadError};
 
+pub use partition::{Partition, PartitionType, Partitions, Scheme, read_partitions};
 pub use structures::{
     Bitmap, List, ListBlock, ListEntry, Reader, Slot, StoreStructures, VolumeStructures, read_store, read_volume,
 };
+pub use verify::{Finding, Findings, MOST_FINDINGS, Severity, verify};
 pub use view::{Copies, NeverCopied, ShadowCopy, View};
 
 /// A volume or a structure of it that cannot be read.
@@ -62,3 +66,8 @@ impl fmt::Display for ImageError {
 }
 
 impl std::error::Error for ImageError {}
+
+/// Reads exactly these bytes, for `structure`.
+fn read_exactly(device: &dyn ReadAt, at: u64, into: &mut [u8], structure: &'static str) -> Result<(), ImageError> {
+    device.read_at(at, into).map_err(|error| ImageError::unread(structure, &error))
+}
