@@ -17,6 +17,8 @@ use vssim_sim::storage::{
     AreaSettings, BLOCK_BYTES, Commit, DiskExtent, FileId, Storage, StorageError, VolumeSpec, WriteReport,
 };
 
+use crate::libvshadow::Written;
+
 /// The blocks whose bits stand in one block of a bitmap.
 pub const A_BITMAP: u64 = 130_048;
 
@@ -47,8 +49,8 @@ pub struct History {
     pub storage: Storage,
     /// What happened, by name.
     pub deeds: BTreeMap<&'static str, u64>,
-    /// What was written into the copies themselves: offsets and lengths on the volume.
-    pub written: BTreeMap<SnapshotId, Vec<(u64, u64)>>,
+    /// What was written into the copies themselves.
+    pub written: Written,
     volumes: Vec<VolumeId>,
     random: ChaCha8Rng,
     ids: u128,
@@ -71,7 +73,7 @@ impl History {
             kind,
             storage: Storage::new(),
             deeds: BTreeMap::new(),
-            written: BTreeMap::new(),
+            written: Written::new(),
             volumes: Vec::new(),
             random: ChaCha8Rng::seed_from_u64(number),
             ids: u128::from(number) << 64,

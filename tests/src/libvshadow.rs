@@ -1,9 +1,9 @@
 //! Histories written as raw images, and libvshadow as their reader, in a child process.
 //!
 //! ```text
-//!  Expected::of(storage) ──► images, references, one manifest ──► python + pyvshadow ──► Findings
+//!  expected(storage) ──► images, references, one manifest ──► python + pyvshadow ──► Findings
 //!        │
-//!        └──► our own reader, in this process
+//!        └──► our own reader and its verification, in this process
 //! ```
 //!
 //! Two releases of libvshadow are asked where they are there: Debian's `python3-libvshadow` and PyPI's `libvshadow-python`, which
@@ -15,6 +15,7 @@
     reason = "readers are found by the environment, and said to be missing"
 )]
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -25,10 +26,10 @@ use serde_json::{Value, json};
 use vssim_model::context::Attributes;
 use vssim_model::ids::{Guid, SnapshotId};
 use vssim_sim::disk_format::{ReadAt, VOLUME_HEADER_OFFSET};
-use vssim_sim::image::{Copies, NeverCopied, ShadowCopy, View};
-use vssim_sim::storage::{BLOCK_BYTES, Snapshot, Storage, Volume};
+use vssim_sim::image::{Copies, NeverCopied, Severity, View, verify};
+use vssim_sim::storage::{BLOCK_BYTES, Commit, Snapshot, Storage, Volume};
 
-use crate::histories::{A_BITMAP, History};
+use crate::histories::A_BITMAP;
 
 /// Seconds that a reader may take for one manifest.
 const PATIENCE: &str = "300";
@@ -76,8 +77,14 @@ pub fn pythons(target: &Path) -> Vec<Python> {
 pub struct ExpectedCopy {
     /// Its id.
     pub id: SnapshotId,
+    /// What was known of it at its commit.
+    pub commit: Commit,
     /// The GUID of its store.
     pub store: Guid,
+    /// The attributes on the disk, which also say that a copy is open for writing.
+    pub attributes: u32,
+    /// The size of the volume.
+    pub size: u64,
     /// The bytes that are compared: offsets and lengths.
     pub runs: Vec<(u64, u64)>,
 }
@@ -95,29 +102,69 @@ pub struct ExpectedVolume {
     pub copies: Vec<ExpectedCopy>,
 }
 
-/// What the volumes of a history have to show.
+/// What was written into copies themselves: offsets and lengths on the volume.
+pub type Written = BTreeMap<SnapshotId, Vec<(u64, u64)>>;
+
+/// What the volumes of a machine have to show. The ids of stores are taken from the catalogs, since only there they mean anything.
 ///
 /// # Panics
-/// When the catalog on the volume cannot be read by our own reader, or names other copies.
+/// When a catalog cannot be read by our own reader, or names another number of copies.
 #[must_use]
-pub fn expected(history: &History) -> Vec<ExpectedVolume> {
-    let storage = &history.storage;
+pub fn expected(name: &str, storage: &Storage, written: &Written) -> Vec<ExpectedVolume> {
     let mut found = Vec::new();
     for (at, volume) in storage.volumes().iter().enumerate() {
-        let name = format!("history {} volume {at}", history.number);
+        let name = format!("{name} volume {at}");
         let settings = storage.area(volume.id()).expect("the volume is there");
         let host = storage.volumes().iter().position(|other| other.id() == settings.host).expect("so is its host");
         let listed = Copies::open(volume.store(), Some(storage.volumes()[host].store()));
         let listed = listed.unwrap_or_else(|error| panic!("{name}: {error}"));
         let copies: Vec<&Snapshot> = storage.snapshots(volume.id()).expect("the volume is there").collect();
         assert_eq!(listed.list().len(), copies.len(), "{name}: copies that the catalog names");
-        let copies = copies.iter().zip(listed.list()).map(|(copy, listed)| {
-            assert_listed(&name, volume, copy, listed);
-            let written = history.written.get(&copy.id()).map_or(&[][..], Vec::as_slice);
-            ExpectedCopy { id: copy.id(), store: listed.store_id(), runs: runs(volume, copy, written) }
+        let copies = copies.iter().zip(listed.list()).map(|(copy, listed)| ExpectedCopy {
+            id: copy.id(),
+            commit: copy.commit(),
+            store: listed.store_id(),
+            attributes: copy.commit().attributes
+                | if copy.is_writable() { Attributes::DELAYED_POSTSNAPSHOT.0 } else { 0 },
+            size: volume.size(),
+            runs: runs(volume, copy, written.get(&copy.id()).map_or(&[][..], Vec::as_slice)),
         });
         let copies = copies.collect();
         found.push(ExpectedVolume { name, at, host, copies });
+    }
+    found
+}
+
+/// Counts, by name, what the structures of a machine show of how its diff areas and catalogs grew.
+///
+/// # Panics
+/// When a catalog cannot be read.
+#[must_use]
+pub fn shapes(storage: &Storage, volumes: &[ExpectedVolume]) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    for expected in volumes {
+        let (volume, host) = (&storage.volumes()[expected.at], &storage.volumes()[expected.host]);
+        let copies = Copies::open(volume.store(), Some(host.store())).expect("it was read before");
+        let blocks = copies.structures().catalog.blocks.len();
+        if blocks > if volume.blocks() < 1024 { 1 } else { 4 } {
+            found.push("catalog that grew");
+        }
+        for store in copies.list().iter().filter_map(|copy| copy.store.as_ref().ok()) {
+            let bitmaps = store.bitmap.as_ref().map_or(0, |bitmap| bitmap.blocks.len());
+            let shapes = [
+                ("redirected store", expected.host != expected.at),
+                ("several blocks of descriptors", store.descriptors.blocks.len() > 1),
+                ("several blocks of ranges", store.ranges.blocks.len() > 1),
+                ("several blocks of a bitmap", bitmaps > 1),
+                ("previous bitmap", store.previous_bitmap.is_some()),
+                ("overlay", store.descriptors.values().any(|one| one.flags.is_overlay())),
+                (
+                    "overlay that goes on",
+                    store.descriptors.values().any(|one| one.flags.is_overlay() && one.relative == 1),
+                ),
+            ];
+            found.extend(shapes.into_iter().filter(|(_, there)| *there).map(|(name, _)| name));
+        }
     }
     found
 }
@@ -144,22 +191,6 @@ fn runs(volume: &Volume, copy: &Snapshot, written: &[(u64, u64)]) -> Vec<(u64, u
     merged
 }
 
-fn assert_listed(name: &str, volume: &Volume, copy: &Snapshot, listed: &ShadowCopy) {
-    let commit = copy.commit();
-    let open = if copy.is_writable() { Attributes::DELAYED_POSTSNAPSHOT.0 } else { 0 };
-    let expected = (
-        Some(copy.id().0),
-        Some(commit.set.0),
-        commit.created,
-        Some(commit.attributes | open),
-        Some(commit.context),
-        volume.size(),
-    );
-    let found =
-        (listed.id(), listed.set(), listed.created(), listed.attributes(), listed.context(), listed.volume_size());
-    assert_eq!(found, expected, "{name}: what our own reader lists; its store: {:?}", listed.store.as_ref().err());
-}
-
 /// What was looked at, and what was not as it should be.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
@@ -180,30 +211,56 @@ impl Findings {
     }
 }
 
-/// Reads the copies of a machine with our own reader, straight from the bytes of its volumes, under both rules for blocks that were
-/// never copied.
-///
-/// # Panics
-/// When a volume that was read before cannot be read.
+/// Reads the copies of a machine with our own reader, under both rules for blocks that were never copied. `devices` are the volumes, as
+/// they are on the storage or as something has spoilt them.
 #[must_use]
-pub fn read_ourselves(storage: &Storage, volumes: &[ExpectedVolume]) -> Findings {
+pub fn read_ourselves(devices: &[&dyn ReadAt], storage: &Storage, volumes: &[ExpectedVolume]) -> Findings {
     let mut found = Findings::default();
     for expected in volumes {
-        let (volume, host) = (&storage.volumes()[expected.at], &storage.volumes()[expected.host]);
-        let copies = Copies::open(volume.store(), Some(host.store())).expect("it was read before");
-        for (at, copy) in expected.copies.iter().enumerate() {
-            let snapshot = storage.view(copy.id).expect("the copy is there").snapshot();
-            for rule in [NeverCopied::Live, NeverCopied::Zeros] {
-                match copies.view(at, rule) {
-                    Ok(view) => {
-                        compare(&format!("{} copy {at} {rule:?}", expected.name), &view, snapshot, copy, &mut found)
-                    }
-                    Err(error) => found.wrong.push(format!("{} copy {at}: {error}", expected.name)),
-                }
-            }
+        let name = &expected.name;
+        match Copies::open(devices[expected.at], Some(devices[expected.host])) {
+            Ok(copies) => read_copies(&copies, storage, expected, &mut found),
+            Err(error) => found.wrong.push(format!("{name}: {error}")),
         }
     }
     found
+}
+
+/// What our own reader holds to be wrong in the structures of the volumes.
+#[must_use]
+pub fn verify_ourselves(devices: &[&dyn ReadAt], volumes: &[ExpectedVolume]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for expected in volumes {
+        let found = verify(devices[expected.at], Some(devices[expected.host]));
+        let all = found.volume.iter().chain(&found.area);
+        let found = all.filter(|finding| finding.severity == Severity::Wrong);
+        wrong.extend(found.map(|finding| format!("{}: {finding}", expected.name)));
+    }
+    wrong
+}
+
+fn read_copies(copies: &Copies<'_>, storage: &Storage, expected: &ExpectedVolume, found: &mut Findings) {
+    let (there, wanted) = (copies.list().len(), expected.copies.len());
+    if there != wanted {
+        found.wrong.push(format!("{} has {there} copies and should have {wanted}", expected.name));
+    }
+    for (at, (copy, listed)) in expected.copies.iter().zip(copies.list()).enumerate() {
+        let name = format!("{} copy {at}", expected.name);
+        let wanted = (Some(copy.id.0), Some(copy.commit.set.0), copy.store, copy.commit.created);
+        let shown = (listed.id(), listed.set(), listed.store_id(), listed.created());
+        let more = (Some(copy.attributes), Some(copy.commit.context), copy.size);
+        let shown_more = (listed.attributes(), listed.context(), listed.volume_size());
+        if (wanted, more) != (shown, shown_more) {
+            found.wrong.push(format!("{name} is {shown:?} {shown_more:?} and should be {wanted:?} {more:?}"));
+        }
+        let snapshot = storage.view(copy.id).expect("the copy is there").snapshot();
+        for rule in [NeverCopied::Live, NeverCopied::Zeros] {
+            match copies.view(at, rule) {
+                Ok(view) => compare(&format!("{name} {rule:?}"), &view, snapshot, copy, found),
+                Err(error) => found.wrong.push(format!("{name}: {error}")),
+            }
+        }
+    }
 }
 
 fn compare(name: &str, view: &View<'_>, snapshot: &Snapshot, copy: &ExpectedCopy, found: &mut Findings) {
@@ -264,9 +321,9 @@ impl Batch {
                 json!({
                     "store": plain(copy.store),
                     "id": plain(copy.id.0),
-                    "set": plain(snapshot.commit().set.0),
-                    "created": snapshot.created(),
-                    "size": volume.size(),
+                    "set": plain(copy.commit.set.0),
+                    "created": copy.commit.created,
+                    "size": copy.size,
                     "redirected": redirected,
                     "runs": copy.runs,
                     "reference": reference,

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use vssim_sim::disk_format::ReadAt;
 use vssim_tests::histories::History;
-use vssim_tests::libvshadow::{Batch, Findings, expected, pythons, read_ourselves};
+use vssim_tests::libvshadow::{Batch, Findings, expected, pythons, read_ourselves, shapes, verify_ourselves};
 
 /// How many histories one call of a reader gets.
 const BATCH: u64 = 20;
@@ -53,9 +54,16 @@ fn read_histories(numbers: Range<u64>) {
                     assert_eq!(found.different, 0, "history {number}: {found:?}");
                 }
             }
-            let volumes = expected(&history);
-            ours.add(read_ourselves(&history.storage, &volumes));
-            batch.add(&history.storage, &volumes);
+            let storage = &history.storage;
+            let devices: Vec<&dyn ReadAt> =
+                storage.volumes().iter().map(|volume| volume.store() as &dyn ReadAt).collect();
+            let volumes = expected(&format!("history {number}"), storage, &history.written);
+            ours.add(read_ourselves(&devices, storage, &volumes));
+            ours.wrong.extend(verify_ourselves(&devices, &volumes));
+            for shape in shapes(storage, &volumes) {
+                *deeds.entry(shape).or_default() += 1;
+            }
+            batch.add(storage, &volumes);
         }
         for (sum, found) in theirs.iter_mut().zip(batch.read(&pythons)) {
             sum.add(found);
