@@ -33,6 +33,7 @@ pub mod ids;
 pub mod release;
 pub mod states;
 pub mod tables;
+mod text;
 pub mod time;
 pub mod trace;
 pub mod trace_codec;

@@ -16,11 +16,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::text::{quoted, shortened};
 use crate::time::Ticks;
 use crate::trace::{FORMAT, Header, Name, Record, Trace};
 
 /// The longest line that is read, in bytes. The largest recorded Writer Metadata Document takes a quarter of it.
 pub const LINE_LIMIT: usize = 16 << 20;
+
+/// The most characters of the JSON reader's own words that are shown. The longest list of methods takes less.
+const MESSAGE_LIMIT: usize = 2_000;
 
 /// Why a text is no trace, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,18 +88,23 @@ impl fmt::Display for TraceProblem {
             TraceProblem::Empty => f.write_str("the trace is empty; expected a header"),
             TraceProblem::EmptyLine => f.write_str("an empty line; expected a record"),
             TraceProblem::TooLong => write!(f, "the line is too long; expected at most {LINE_LIMIT} bytes"),
-            TraceProblem::Malformed(message) => f.write_str(message),
+            TraceProblem::Malformed(message) => f.write_str(&shortened(message, MESSAGE_LIMIT)),
             TraceProblem::Needless(what) => {
                 write!(
                     f,
-                    "{what} is unknown or needless; expected only documented fields, those at their default left out"
+                    "{} is unknown or needless; expected only documented fields, those at their default left out",
+                    quoted(what)
                 )
             }
             TraceProblem::Format(found) => write!(f, "unknown format {found}; expected {FORMAT}"),
-            TraceProblem::Start(found) => write!(f, "`{found}` is no start; expected a FILETIME as a decimal string"),
-            TraceProblem::ActorTwice(name) => write!(f, "actor `{name}` is declared twice; expected unique names"),
+            TraceProblem::Start(found) => {
+                write!(f, "`{}` is no start; expected a FILETIME as a decimal string", quoted(found))
+            }
+            TraceProblem::ActorTwice(name) => {
+                write!(f, "actor `{}` is declared twice; expected unique names", quoted(name))
+            }
             TraceProblem::ActorUnknown(name) => {
-                write!(f, "unknown actor `{name}`; expected one that the header declares")
+                write!(f, "unknown actor `{}`; expected one that the header declares", quoted(name))
             }
             TraceProblem::Number { expected, found } => write!(f, "record {found} out of turn; expected {expected}"),
             TraceProblem::Time { earliest, found } => {

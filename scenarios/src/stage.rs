@@ -102,6 +102,7 @@ impl Stager<'_> {
             name: document.name.0.clone(),
             sha256: hex(&Sha256::digest(self.scenario.text.as_bytes())),
             release: document.release.0,
+            computer: document.machine.name.0.to_string(),
             start: START,
             disks: self.disks(),
             volumes,

@@ -60,6 +60,7 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
         name: "small".to_owned(),
         sha256: String::new(),
         release: Release::Server2022,
+        computer: "SMALL".to_owned(),
         start: START,
         disks: vec![DiskPlan { name: "disk0".to_owned(), bytes: SMALL_BYTES * u64::from(what.volumes) }],
         volumes: (0..what.volumes).map(volume).collect(),

@@ -18,7 +18,7 @@ use crate::choices::{Point, Purpose};
 use crate::message::{Answer, KernelRequest, Request, Slot};
 use crate::plan::{ActorId, KERNEL, ServiceDefect, Span};
 use crate::queue::Class;
-use crate::storage::{StorageError, WriteReport};
+use crate::storage::{Commit, StorageError, WriteReport};
 use crate::unhashed::Unhashed;
 use crate::world::{Event, Step, World};
 
@@ -218,9 +218,10 @@ impl World {
             KernelRequest::Drop { set, volume } => {
                 for (volume, snapshot) in self.shadows_of(*set, from, *volume) {
                     self.watch.dropped(volume, snapshot);
-                    // A shadow copy that was not committed has a diff area at most.
-                    if self.storage.delete_snapshot(snapshot).is_err() {
-                        let _ = self.storage.abort_snapshot(snapshot);
+                    match self.storage.delete_snapshot(snapshot) {
+                        Ok(lost) => lost.into_iter().for_each(|lost| self.watch.dropped(volume, lost)),
+                        // A shadow copy that was not committed has a diff area at most.
+                        Err(_) => drop(self.storage.abort_snapshot(snapshot)),
                     }
                 }
             }
@@ -247,8 +248,9 @@ impl World {
     }
 
     fn commit(&mut self, volume: u16, snapshot: SnapshotId, step: &mut Step<'_>) -> Result<(), StorageError> {
+        let (set, context, attributes) = self.service.facts_of(snapshot).unwrap_or_default();
         let created = self.plan.start + self.now.0;
-        self.storage.commit_snapshot(snapshot, created)?;
+        self.storage.commit_snapshot(snapshot, Commit { created, set, context, attributes })?;
         self.watch.committed(volume, snapshot, self.now);
         if let Some(plan) = self.plan.volumes.get(usize::from(volume)) {
             let name = plan.name.clone();

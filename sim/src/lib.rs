@@ -21,6 +21,7 @@ pub mod image;
 pub mod invariant;
 pub mod kernel;
 pub mod message;
+pub mod ntfs;
 pub mod plan;
 pub mod queue;
 pub mod record;

@@ -26,6 +26,8 @@ pub struct Plan {
     pub sha256: String,
     /// The Windows release simulated.
     pub release: Release,
+    /// The computer's name.
+    pub computer: String,
     /// The FILETIME of tick 0.
     pub start: u64,
     /// Disks.

@@ -41,6 +41,7 @@ pub struct Outcome {
 /// If a disk, a volume, a file or a database of the plan cannot be made.
 pub fn build(plan: &Arc<Plan>, choices: &mut dyn Choices) -> Result<World, SetUpError> {
     let mut storage = Storage::new();
+    storage.set_machine(&plan.computer);
     for disk in &plan.disks {
         storage.add_disk(&disk.name, disk.bytes)?;
     }

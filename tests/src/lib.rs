@@ -5,4 +5,6 @@ pub mod files;
 pub mod histories;
 pub mod images;
 pub mod libvshadow;
+pub mod ntfs_image;
+pub mod readers;
 pub mod samples;

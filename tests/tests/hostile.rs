@@ -18,12 +18,14 @@ use proptest::test_runner::TestRunner;
 use vssim_model::documents::{BackupComponents, MAX_BYTES, WriterMetadata};
 use vssim_model::trace_codec;
 use vssim_scenarios::{Scenario, library};
-use vssim_tests::samples;
+use vssim_sim::ntfs::read_ntfs;
+use vssim_tests::ntfs_image::{Image, bombs};
+use vssim_tests::{readers, samples};
 
 /// Something that reads foreign bytes.
 struct Reader {
     name: &'static str,
-    /// Reads; the answer does not matter.
+    /// Reads; the answer does not matter. One of [`vssim_tests::readers`].
     read: fn(&[u8]),
     /// A text that it accepts, to be damaged.
     sample: fn() -> Vec<u8>,
@@ -37,7 +39,7 @@ const READERS: &[Reader] = &[
     Reader {
         name: "trace",
         read: |bytes| {
-            let _ = black_box(trace_codec::read(bytes)).map_err(|error| error.to_string());
+            let _ = black_box(readers::trace(bytes));
         },
         sample: || samples::trace().to_json_lines().into_bytes(),
         signs: &[
@@ -62,10 +64,7 @@ const READERS: &[Reader] = &[
     Reader {
         name: "writer-metadata",
         read: |bytes| {
-            let _ = black_box(
-                WriterMetadata::read(bytes).map(|document| (document.check().len(), document.to_xml().len())),
-            )
-            .map_err(|error| error.to_string());
+            let _ = black_box(readers::writer_metadata(bytes));
         },
         sample: || WRITER_METADATA.as_bytes().to_vec(),
         signs: XML_SIGNS,
@@ -74,8 +73,7 @@ const READERS: &[Reader] = &[
     Reader {
         name: "backup-components",
         read: |bytes| {
-            let _ = black_box(BackupComponents::read(bytes).map(|document| document.to_xml().len()))
-                .map_err(|error| error.to_string());
+            let _ = black_box(readers::backup_components(bytes));
         },
         sample: || BACKUP_COMPONENTS.as_bytes().to_vec(),
         signs: XML_SIGNS,
@@ -90,7 +88,7 @@ const READERS: &[Reader] = &[
     Reader {
         name: "scenario",
         read: |bytes| {
-            let _ = black_box(Scenario::parse_bytes("hostile.yaml", bytes)).map_err(|errors| errors.to_string());
+            let _ = black_box(readers::scenario(bytes));
         },
         sample: || library::LIBRARY.first().map(|entry| entry.text.as_bytes().to_vec()).unwrap_or_default(),
         signs: &[
@@ -122,6 +120,18 @@ const READERS: &[Reader] = &[
             "\0",
         ],
         bombs: yaml_bombs,
+    },
+    Reader {
+        name: "ntfs",
+        read: |bytes| {
+            let _ = black_box(read_ntfs(&bytes)).map_err(|error| error.to_string());
+        },
+        sample: || Image::tiny().bytes,
+        signs: &["FILE", "NTFS    ", "\0", "\u{1}", "\u{7}\0", "\0\0\0\0\0\0\0", "\u{7f}", "0\0\u{3}", "\u{10ffff}"],
+        bombs: || {
+            let bombs = bombs(HUGE as u64).into_iter();
+            bombs.map(|(name, image)| case(name, move || image.bytes.clone())).collect()
+        },
     },
 ];
 
@@ -311,12 +321,19 @@ fn any_bytes_give_a_scenario_or_errors() {
 }
 
 #[test]
+fn any_bytes_give_an_ntfs_volume_or_an_error() {
+    mill("ntfs");
+}
+
+#[test]
 fn every_sample_is_accepted_before_it_is_damaged() {
     assert!(trace_codec::read(&(READERS[0].sample)()).is_ok());
     WriterMetadata::read(WRITER_METADATA.as_bytes()).expect("the sample is a document");
     BackupComponents::read(BACKUP_COMPONENTS.as_bytes()).expect("the sample is a document");
     let scenario = READERS.iter().find(|reader| reader.name == "scenario").expect("the reader is in the table");
     Scenario::parse_bytes("sample.yaml", &(scenario.sample)()).expect("the sample is a scenario");
+    let files = read_ntfs(&Image::tiny().bytes.as_slice()).expect("the sample is a volume").files;
+    assert_eq!(files.len(), 5);
 }
 
 /// A huge case: its name, and how it is made. Cases are made one at a time.

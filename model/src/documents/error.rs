@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::hresult::HResult;
+use crate::text::printable;
 
 /// A document that cannot be read, or a change that a document refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -340,26 +341,6 @@ fn place(text: &str, at: usize) -> Place {
 fn tail(text: &str, n: usize) -> &str {
     let from = text.char_indices().rev().take(n).last().map_or(text.len(), |(i, _)| i);
     text.get(from..).unwrap_or_default()
-}
-
-/// A foreign text, cut to a length that fits into a message, and without what a terminal would obey.
-pub(crate) fn quoted(text: &str) -> String {
-    const LIMIT: usize = 80;
-    let mut cut: String = text.chars().take(LIMIT).collect();
-    if cut.len() < text.len() {
-        cut.push('…');
-    }
-    printable(&cut)
-}
-
-/// The same number of characters; tabs as blanks, other control characters as U+FFFD.
-fn printable(text: &str) -> String {
-    let shown = |c: char| match c {
-        '\t' => ' ',
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
-        c => c,
-    };
-    text.chars().map(shown).collect()
 }
 
 /// The word nearest to a mistyped one: equal but for case, or at most a third of its letters away. A constant of the

@@ -31,13 +31,14 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::error::{DocumentErrorKind, nearest, quoted};
+use super::error::{DocumentErrorKind, nearest};
 use super::values::{
     ComponentType, FileRestoreStatus, RestoreMethodKind, RestoreTarget, RestoreType, SourceType, UsageType,
     WriterRestore,
 };
 use crate::api::BackupType;
 use crate::ids::Guid;
+use crate::text::quoted;
 
 /// An element of a document.
 pub(crate) struct ElementRule {

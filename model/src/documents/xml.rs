@@ -12,9 +12,10 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use super::encoding::{decode, is_xml_character};
-use super::error::{DocumentError, DocumentErrorKind as Kind, nearest, quoted};
+use super::error::{DocumentError, DocumentErrorKind as Kind, nearest};
 use super::shape::{Count, ElementRule};
 use super::tree::{Attribute, Element};
+use crate::text::quoted;
 
 /// Reads a document whose root follows `root`.
 pub(crate) fn read(bytes: &[u8], root: &'static ElementRule) -> Result<Element, DocumentError> {

@@ -136,6 +136,27 @@ fn what_is_no_trace_is_refused() {
     assert_eq!(problem(&long).problem, TraceProblem::TooLong);
 }
 
+#[test]
+fn an_error_is_short_and_holds_nothing_that_a_terminal_obeys() {
+    let head = header_line(&header());
+    let name = format!("\u{1b}[2J\u{202e}{}", "x".repeat(100_000));
+    let escaped = serde_json::to_string(&name).unwrap();
+    let lock = r#""what":{"creation_lock":{"holder":null}}"#;
+    let mut wrong = trace(Vec::new());
+    wrong.header.actors.extend([0, 1].map(|_| Actor { name: name.as_str().into(), role: Role::Kernel }));
+    let cases = [
+        format!("{head}{{\"n\":1,\"t\":0,\"actor\":{escaped},{lock}}}\n"),
+        format!("{head}{{\"n\":1,\"t\":0,\"actor\":\"service\",{lock},{escaped}:1}}\n"),
+        format!("{head}{{\"n\":1,\"t\":0,\"actor\":\"service\",\"what\":{{{escaped}:1}}}}\n"),
+        wrong.to_json_lines(),
+    ];
+    for case in cases {
+        let shown = problem(&case).to_string();
+        assert!(shown.len() < 8 << 10, "{} bytes", shown.len());
+        assert!(!shown.contains(|c: char| c.is_control() || c == '\u{202e}'), "{shown:?}");
+    }
+}
+
 fn whats() -> impl Strategy<Value = What> {
     let text = "\\PC{0,12}";
     let set = any::<u128>().prop_map(|bits| SnapshotSetId(Guid(bits)));

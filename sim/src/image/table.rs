@@ -38,25 +38,27 @@ impl Source {
 
 /// The sizes that offsets are checked against.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
+pub(crate) struct Sizes {
     /// Of the view.
-    pub(super) view: u64,
+    pub(crate) view: u64,
     /// Of the live volume.
-    pub(super) live: u64,
+    pub(crate) live: u64,
     /// Of the volume with the diff area.
-    pub(super) area: u64,
+    pub(crate) area: u64,
 }
 
 /// What a store has of a block.
 #[derive(Clone, Copy, Debug, Default)]
-struct Kept {
-    base: Option<Base>,
+pub(crate) struct Kept {
+    /// Where its old content lies.
+    pub(crate) base: Option<Base>,
     /// Where the sectors of the copy itself lie, and which of them count.
-    overlay: Option<(u64, u32)>,
+    pub(crate) overlay: Option<(u64, u32)>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Base {
+pub(crate) enum Base {
+    /// At this offset of the volume with the diff area.
     Place(u64),
     /// In this block of the next newer copy.
     Forward(u64),
@@ -64,7 +66,7 @@ enum Base {
 
 /// The descriptors of a store, resolved.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Saved {
+pub(crate) struct Saved {
     blocks: BTreeMap<u64, Kept>,
     /// Blocks that a forwarder names, and the block whose content they have.
     reverse: BTreeMap<u64, u64>,
@@ -75,7 +77,7 @@ impl Saved {
     ///
     /// # Errors
     /// When one of them names bytes that are not there, or contradicts itself.
-    pub(super) fn resolve(store: &StoreStructures, sizes: Sizes) -> Result<Saved, ImageError> {
+    pub(crate) fn resolve(store: &StoreStructures, sizes: Sizes) -> Result<Saved, ImageError> {
         let mut saved = Saved::default();
         for slot in &store.descriptors.slots {
             if !slot.value.flags.is_unused() {
@@ -84,6 +86,11 @@ impl Saved {
             }
         }
         Ok(saved)
+    }
+
+    /// The blocks that the store has anything of, in order.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = (u64, &Kept)> {
+        self.blocks.iter().map(|(block, kept)| (*block, kept))
     }
 
     fn take(&mut self, new: &Descriptor) {

@@ -7,7 +7,7 @@ use vssim_model::api::{
     AsyncCall, BackupComponentsCall, BackupType, Call, ComponentCall, ComponentName, Out, SnapshotProperties,
     WriterCall,
 };
-use vssim_model::context::Context;
+use vssim_model::context::{Attributes, Context};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{SnapshotId, SnapshotSetId};
 use vssim_model::states::SnapshotState;
@@ -394,7 +394,7 @@ impl Service {
         let apart = if differs { Ticks::from_secs(shadow.device.0.into()) } else { Ticks::ZERO };
         let volume = self.plan.volumes.get(usize::from(shadow.volume)).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let provider = self.plan.providers.get(usize::from(shadow.provider)).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
-        let context = self.objects.get(set.object).map_or(0, |object| object.context);
+        let (_, _, attributes) = self.facts_of(snapshot).unwrap_or_default();
         Ok(Out::SnapshotProperties(SnapshotProperties {
             snapshot,
             set: set.id.0,
@@ -402,9 +402,27 @@ impl Service {
             device: format!(r"\\?\GLOBALROOT\Device\HarddiskVolumeShadowCopy{}", shadow.device.0),
             volume: volume.id.guid_name(),
             provider: provider.id,
-            attributes: context,
+            attributes,
             created: shadow.committed.0 + apart,
         }))
+    }
+
+    /// The set, the context and the attributes of a shadow copy, created or not. The system provider copies on write, and its copies are
+    /// recovered unless the context forbids it or keeps the writers out; so the copies say that Windows made.
+    pub(crate) fn facts_of(&self, snapshot: SnapshotId) -> Option<(SnapshotSetId, u32, u32)> {
+        let (set, shadow) = self
+            .sets
+            .iter()
+            .find_map(|(_, set)| Some((set, set.shadows.iter().find(|shadow| shadow.id.0 == snapshot)?)))?;
+        let context = self.objects.get(set.object).map_or(0, |object| object.context);
+        let mut attributes = context;
+        if self.plan.providers.get(usize::from(shadow.provider)).is_some_and(|provider| provider.system) {
+            attributes |= Attributes::DIFFERENTIAL.0;
+            if context & (Attributes::NO_AUTORECOVERY.0 | Attributes::NO_WRITERS.0) == 0 {
+                attributes |= Attributes::AUTORECOVER.0;
+            }
+        }
+        Some((set.id.0, context, attributes))
     }
 
     fn async_call(&mut self, slot: Slot, requester: u16, call: &AsyncCall) {

@@ -124,6 +124,12 @@ impl BlockStore {
         self.blocks
     }
 
+    /// How many of them share a page.
+    #[must_use]
+    pub fn blocks_a_page(&self) -> u32 {
+        self.blocks_a_page
+    }
+
     /// How many bytes there are.
     #[must_use]
     pub fn size(&self) -> u64 {

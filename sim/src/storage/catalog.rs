@@ -70,13 +70,22 @@ impl CatalogBlock {
 }
 
 impl Catalog {
-    /// A catalog that is on the disk already: its blocks in the order of the chain, each with the offsets of the entries in use.
-    pub(super) fn found(blocks: &[(u64, Vec<u64>)], sequence: u64) -> Catalog {
-        let mut catalog = Catalog { sequence, relative: blocks.len() as u64, ..Catalog::default() };
+    /// A catalog that is on the disk already: its blocks in the order of the chain, each with the offsets of the entries in use and
+    /// whether the entry is a copy of this volume.
+    pub(super) fn found(blocks: &[(u64, Vec<(u64, bool)>)], sequence: u64) -> Catalog {
+        let foreign = blocks.iter().take_while(|(_, used)| !used.is_empty() && used.iter().all(|(_, copy)| !copy));
+        let mut catalog = Catalog {
+            foreign: foreign.count(),
+            sequence,
+            relative: blocks.len() as u64,
+            blocks: Vec::with_capacity(blocks.len()),
+        };
         for (block, used) in blocks {
             let mut found = CatalogBlock::new(*block);
-            for slot in used.iter().filter_map(|&offset| found.slot(offset)).collect::<Vec<_>>() {
-                found.taken[slot] = true;
+            for (offset, _) in used {
+                if let Some(slot) = found.slot(*offset) {
+                    found.taken[slot] = true;
+                }
             }
             catalog.blocks.push(found);
         }
@@ -141,8 +150,8 @@ impl Devices<'_> {
             version: 1,
             catalog: of.catalog.first(),
             maximum: if area.maximum == u64::MAX { 0 } else { area.maximum.saturating_mul(BLOCK_BYTES) },
-            volume: of.id().0,
-            diff_area: self.volumes[area.host].id().0,
+            volume: of.vss_id,
+            diff_area: self.volumes[area.host].vss_id,
             flags: if area.host == volume { 0 } else { VolumeHeader::REDIRECTED },
         };
         self.write_structure(volume, VOLUME_HEADER_OFFSET, &header.encode());
@@ -250,6 +259,13 @@ impl Devices<'_> {
             // The second half of the pair stayed empty.
             self.volumes[volume].catalog.give_back(copy + CatalogEntry::SIZE as u64);
         }
+        self.volumes[host].catalog.give_back(store);
+    }
+
+    /// Takes the entry of another volume's store out.
+    pub(super) fn remove_foreign(&mut self, host: usize, store: u64) {
+        self.write_structure(host, store, &CatalogEntry::Unused.encode());
+        self.flush(host);
         self.volumes[host].catalog.give_back(store);
     }
 

@@ -95,9 +95,9 @@ pub trait DiffArea: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Whether any block was [moved](DiffArea::forward).
-    fn forwards(&self) -> bool {
-        false
+    /// Every block that was [moved](DiffArea::forward), with the block that it was moved to.
+    fn forwarded(&self) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
+        Box::new(std::iter::empty())
     }
 
     /// Takes what the host [fills](AreaHost::fill) in as the shadow copy's own content of `sectors` of the block (a bit for each 512
@@ -125,6 +125,19 @@ pub trait DiffArea: fmt::Debug + Send + Sync {
     /// # Errors
     /// When there is no room for the tables. No block is taken over then.
     fn adopt(&mut self, blocks: &[(u64, u64)], spare: &mut Vec<u64>, host: &mut dyn AreaHost) -> Result<(), AreaFull>;
+
+    /// What was written into the copy itself: the block, its place, and the sectors of it that count.
+    fn overlaid(&self) -> Box<dyn Iterator<Item = (u64, u64, u32)> + '_>;
+
+    /// Every place of the area, in no order.
+    fn places(&self) -> Vec<u64>;
+
+    /// Goes on with an [adoption](DiffArea::adopt) that a power cut interrupted: whatever of `newer` lies in places that this area has
+    /// named as its own is this area's. Gives the blocks.
+    fn resume_adoption(&mut self, newer: &mut dyn DiffArea, host: &mut dyn AreaHost) -> Vec<u64>;
+
+    /// Forgets free places that belong to another area now.
+    fn disown(&mut self, places: &[u64]);
 
     /// How many places hold saved or written blocks.
     fn used(&self) -> u64;
@@ -264,6 +277,23 @@ impl DiffArea for PlainDiffArea {
             self.used += 1;
         }
         Ok(())
+    }
+
+    fn overlaid(&self) -> Box<dyn Iterator<Item = (u64, u64, u32)> + '_> {
+        Box::new(self.overlays.iter().map(|(block, place)| (block, place - 1, u32::MAX)))
+    }
+
+    fn places(&self) -> Vec<u64> {
+        let taken = self.table.iter().chain(self.overlays.iter()).map(|(_, place)| place - 1);
+        taken.chain(self.spare.iter().copied()).collect()
+    }
+
+    fn resume_adoption(&mut self, _: &mut dyn DiffArea, _: &mut dyn AreaHost) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn disown(&mut self, places: &[u64]) {
+        Arc::make_mut(&mut self.spare).retain(|place| !places.contains(place));
     }
 
     fn used(&self) -> u64 {

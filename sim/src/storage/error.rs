@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use vssim_model::ids::{SnapshotId, VolumeId};
+use vssim_model::ids::{Guid, SnapshotId, VolumeId};
+
+use crate::disk_format::ReadError;
+use crate::image::ImageError;
 
 use super::block_store::OutOfRange;
 use super::path::BadPath;
@@ -60,6 +63,34 @@ pub enum StorageError {
     NotPrepared(SnapshotId),
     /// The shadow copy is read-only.
     ReadOnly(SnapshotId),
+    /// The image is not as large as the volume that it is for.
+    ImageSize {
+        /// The image, in bytes.
+        image: u64,
+        /// The volume, in bytes.
+        volume: u64,
+    },
+    /// The image has too much in it.
+    ImageTooFull {
+        /// The most that is taken into memory, in bytes.
+        maximum: u64,
+    },
+    /// The image cannot be read.
+    Unreadable(ReadError),
+    /// A structure on a volume is not as it has to be.
+    Image {
+        /// The volume.
+        volume: VolumeId,
+        /// What and where.
+        why: ImageError,
+    },
+    /// The shadow copies of a volume lie on another one that is not there.
+    AreaMissing {
+        /// The volume.
+        volume: VolumeId,
+        /// The volume that is missing, as the structures name it.
+        host: Guid,
+    },
 }
 
 impl fmt::Display for StorageError {
@@ -87,6 +118,17 @@ impl fmt::Display for StorageError {
             StorageError::AreaFull => write!(f, "the diff area is full and cannot grow"),
             StorageError::AreaInUse => write!(f, "the volume has shadow copies"),
             StorageError::NotPrepared(id) => write!(f, "shadow copy {id} is not prepared"),
+            StorageError::ImageSize { image, volume } => {
+                write!(f, "the image has {image} bytes, the volume {volume}: give the volume the size of its image")
+            }
+            StorageError::ImageTooFull { maximum } => {
+                write!(f, "more than {maximum} bytes of the image are not zeros, which is more than is kept in memory")
+            }
+            StorageError::Unreadable(why) => write!(f, "the image cannot be read: {why}"),
+            StorageError::Image { volume, why } => write!(f, "volume {volume}: {why}"),
+            StorageError::AreaMissing { volume, host } => {
+                write!(f, "the shadow copies of volume {volume} lie on the volume {host}, which is not there")
+            }
             StorageError::ReadOnly(id) => write!(f, "shadow copy {id} is read-only"),
         }
     }

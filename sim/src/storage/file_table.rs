@@ -243,6 +243,12 @@ impl FileTable {
         }
         let mut file = File { path: path.into(), size, valid: 0, extents: Vec::new() };
         self.allocate(size.div_ceil(CLUSTER), &mut file.extents)?;
+        self.enter(path, file)
+    }
+
+    /// Gives a file an id and its name, which is free.
+    fn enter(&mut self, path: &str, file: File) -> Result<FileId, StorageError> {
+        let name = path::fold(path);
         let id = if let Some(id) = Arc::make_mut(&mut self.freed).pop() {
             id
         } else {
@@ -254,6 +260,26 @@ impl FileTable {
         *self.slot(id) = Some(file);
         Arc::make_mut(&mut self.names).insert(name.into(), id);
         Ok(id)
+    }
+
+    /// Takes in a file that lies on the volume already. Its clusters count as used.
+    ///
+    /// # Errors
+    /// When the path is bad or taken, or the file does not lie inside the volume or has fewer clusters than its size needs.
+    pub fn adopt(&mut self, path: &str, size: u64, valid: u64, extents: Vec<Extent>) -> Result<FileId, StorageError> {
+        let path = path::check(path)?;
+        if self.names.contains_key(path::fold(path).as_str()) {
+            return Err(StorageError::FileExists(path.to_owned()));
+        }
+        let inside = |extent: &Extent| extent.first.checked_add(extent.count).is_some_and(|end| end <= self.used.len());
+        let file = File { path: path.into(), size, valid: valid.min(size), extents };
+        if !file.extents.iter().all(inside) || file.clusters() < size.div_ceil(CLUSTER) {
+            return Err(StorageError::NoSpace);
+        }
+        for extent in &file.extents {
+            self.used.put_run(extent.first, extent.count, true);
+        }
+        self.enter(path, file)
     }
 
     /// Removes a file and frees its clusters. Its bytes stay on the volume until something is written over them.
@@ -352,6 +378,18 @@ impl FileTable {
             }
         }
         found
+    }
+
+    /// Holds clusters for used, by a file that nobody has named.
+    pub fn keep_clusters(&mut self, first: u64, count: u64) {
+        self.used.put_run(first, count.min(self.used.len().saturating_sub(first)), true);
+    }
+
+    /// Holds a block for used, by a file that nobody has named.
+    pub fn keep_block(&mut self, block: u64) {
+        if block < self.vss.len() {
+            self.used.put_run(block * CLUSTERS_A_BLOCK, CLUSTERS_A_BLOCK, true);
+        }
     }
 
     /// Keeps a block for the file system or for VSS itself, whatever lies in it.

@@ -41,6 +41,14 @@ impl<'a> Devices<'a> {
         self.write_structure(volume, block * BLOCK_BYTES, &whole);
     }
 
+    /// Writes content, not structure, from the byte `at` of a block.
+    pub(super) fn write_content(&mut self, place: Place, at: usize, bytes: &[u8]) {
+        let offset = place.block * BLOCK_BYTES + at as u64;
+        let written = self.volumes[place.volume].store.write(offset, bytes);
+        debug_assert!(written.is_ok(), "a place lies inside its volume: {written:?}");
+        self.note_write(place.volume, offset, bytes);
+    }
+
     /// Copies a block with its hash.
     pub(super) fn copy_block(&mut self, from: Place, to: Place) {
         let copied = if from.volume == to.volume {
@@ -122,10 +130,7 @@ impl AreaHost for Host<'_, '_> {
 
     fn fill(&mut self, place: u64) {
         let (at, bytes) = self.filling;
-        let offset = place * BLOCK_BYTES + at as u64;
-        let written = self.devices.volumes[self.area.host].store.write(offset, bytes);
-        debug_assert!(written.is_ok(), "a place lies inside its volume: {written:?}");
-        self.devices.note_write(self.area.host, offset, bytes);
+        self.devices.write_content(Place { volume: self.area.host, block: place }, at, bytes);
     }
 
     fn write(&mut self, place: u64, at: usize, bytes: &[u8]) {

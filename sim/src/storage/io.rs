@@ -210,20 +210,16 @@ impl Storage {
         report: &mut WriteReport,
     ) -> Result<(), StorageError> {
         let at = self.volume_at(volume)?;
-        self.volumes[at].store.check(offset, bytes.len())?;
-        self.check_not_vss(at, offset, bytes.len())?;
-        self.save(at, offset, bytes.len(), report);
-        // To save a block, the diff area may just have taken a free one that was to be written.
-        self.check_not_vss(at, offset, bytes.len())?;
-        self.land(at, offset, bytes)
-    }
-
-    fn check_not_vss(&self, at: usize, offset: u64, length: usize) -> Result<(), StorageError> {
-        let vss = self.volumes[at].files.vss_blocks();
-        match pieces(offset, length).find(|piece| vss.get(piece.block)) {
-            Some(piece) => Err(StorageError::VssOwned(piece.block)),
-            None => Ok(()),
+        let volume = &self.volumes[at];
+        volume.store.check(offset, bytes.len())?;
+        if let Some(piece) = pieces(offset, bytes.len()).find(|piece| volume.files.vss_blocks().get(piece.block)) {
+            return Err(StorageError::VssOwned(piece.block));
         }
+        // Whoever writes there has the block from now on: a diff area that grows meanwhile must not take it.
+        for piece in pieces(offset, bytes.len()) {
+            self.volumes[at].files.keep_block(piece.block);
+        }
+        self.land(at, offset, bytes, report)
     }
 
     fn unheld(&self, volume: VolumeId) -> Result<usize, StorageError> {
@@ -245,22 +241,15 @@ impl Storage {
             let entry = self.volumes[at].files.file(file).ok_or(StorageError::NoSuchFile)?;
             let Some(run) = entry.runs(offset + done, length - done).next() else { return Err(StorageError::NoSpace) };
             let part = &bytes[done as usize..(done + run.length) as usize];
-            self.save(at, run.offset, part.len(), report);
-            self.land(at, run.offset, part)?;
+            self.land(at, run.offset, part, report)?;
             done += run.length;
         }
         Ok(())
     }
 
-    /// Saves what a copy still needs of the bytes that are about to be written.
-    fn save(&mut self, at: usize, offset: u64, length: usize, report: &mut WriteReport) {
-        for piece in pieces(offset, length) {
-            self.save_first(at, piece.block, report);
-        }
-    }
-
-    fn land(&mut self, at: usize, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {
+    fn land(&mut self, at: usize, offset: u64, bytes: &[u8], report: &mut WriteReport) -> Result<(), StorageError> {
         for piece in pieces(offset, bytes.len()) {
+            self.save_first(at, piece.block, report);
             self.volumes[at].touched.note(piece.block);
         }
         self.volumes[at].store.write(offset, bytes)?;

@@ -29,8 +29,11 @@
 //! | [`volume`] | disks, extents, volumes |
 //! | [`io`] | reading and writing files, with first copies |
 //! | [`snapshot`] | prepare, commit, write to, delete and read shadow copies |
+//! | [`load`] | the bytes of an image come in |
+//! | [`attach`] | shadow copies that lie on the volumes are found, and what a power cut interrupted is ended |
 //! | [`mod@reference`] | the naive full copy and the comparison |
 
+pub mod attach;
 pub mod block_store;
 mod catalog;
 pub mod diff_area;
@@ -40,6 +43,7 @@ pub mod gate;
 mod host;
 pub mod io;
 pub mod journal;
+pub mod load;
 pub mod path;
 pub mod reference;
 pub mod snapshot;
@@ -50,6 +54,7 @@ pub mod words;
 #[cfg(test)]
 mod tests;
 
+pub use attach::{Attached, Interrupted};
 pub use block_store::{BLOCK_BYTES, BLOCK_SIZE, Block, BlockStore};
 pub use error::StorageError;
 pub use file_table::{CLUSTER, File, FileId, FileTable};

@@ -292,12 +292,16 @@ impl Storage {
         }
         let older = (!volume.snapshots.is_empty()).then(|| volume.pending.clone());
         let owned = volume.files.owned_blocks();
+        // The boot sector and its backup are the file system's, although VSS saves neither: a copy shows them.
+        let mut in_use = owned.clone();
+        in_use.put(0, true);
+        in_use.put(owned.len() - 1, true);
         let information = information(id, &commit, &self.machine);
         let mut devices = self.devices();
         devices.flush(at);
         devices.mark(|_| Some(Mark::Begun(id)));
         let mut host = Host::new(&mut devices, at, None);
-        let commitment = Commitment { information: &information, in_use: &owned, needed: older.as_ref() };
+        let commitment = Commitment { information: &information, in_use: &in_use, needed: older.as_ref() };
         area.commit(&commitment, &mut host);
         host.done(at);
         let entries = devices.enter(at, id, &commit, area.as_ref());
@@ -502,13 +506,7 @@ impl Storage {
 
     /// Saves in a copy's own area what it says lies at another block of the next newer copy.
     fn keep_forwarded(&mut self, at: usize, copy: usize) -> Result<(), AreaFull> {
-        let blocks = 0..self.volumes[at].blocks();
-        let area = &self.volumes[at].snapshots[copy].area;
-        if !area.forwards() {
-            return Ok(());
-        }
-        let moved: Vec<u64> =
-            blocks.filter(|&block| area.lookup(block).is_none() && area.forward(block).is_some()).collect();
+        let moved: Vec<u64> = self.volumes[at].snapshots[copy].area.forwarded().map(|(block, _)| block).collect();
         for block in moved {
             let source = SnapshotView { volumes: &self.volumes, volume: at, at: copy }.place(block);
             let mut snapshot = Arc::clone(&self.volumes[at].snapshots[copy]);
@@ -545,7 +543,12 @@ impl Storage {
     fn overlay(&mut self, at: usize, copy: usize, block: u64, start: usize, bytes: &[u8]) -> Result<(), StorageError> {
         let source = SnapshotView { volumes: &self.volumes, volume: at, at: copy }.place(block);
         let mut snapshot = self.volumes[at].snapshots.remove(copy);
+        let composed = Arc::make_mut(&mut Arc::make_mut(&mut snapshot).composed).remove(&block);
         let mut devices = Devices::new(&mut self.volumes, &mut self.journal.0);
+        if let (Some(whole), Some(place)) = (composed, snapshot.area.lookup_overlay(block)) {
+            // The sectors that did not count get what the copy shows there; then the place has the whole block.
+            devices.write_content(Place { volume: devices.volumes[at].area.host, block: place }, 0, &whole[..]);
+        }
         let mut host = Host::new(&mut devices, at, Some(source)).filling(start, bytes);
         let (first, end) = (start / SECTOR_SIZE, (start + bytes.len()).div_ceil(SECTOR_SIZE));
         let sectors = (first..end).fold(0, |sectors, sector| sectors | 1 << sector);

@@ -13,6 +13,7 @@
 //! before anything lies in it, and a new list block is durable before it is linked. A descriptor never lies in two sectors; a range may,
 //! and then a half-written one has a zero where none may be, so a reader knows it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use vssim_model::ids::Guid;
@@ -246,7 +247,7 @@ impl StoreArea {
     }
 
     /// The places of its own structures.
-    fn structures(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(super) fn structures(&self) -> impl Iterator<Item = u64> + '_ {
         let lists = self.descriptors.blocks.iter().chain(&self.ranges.blocks).copied();
         let bitmaps = self.bitmap.iter().chain(&*self.previous).map(|spot| spot.place);
         std::iter::once(self.header).chain(lists).chain(bitmaps)
@@ -299,7 +300,7 @@ impl DiffArea for StoreArea {
         let spot = self.take_spot()?;
         host.copy_in(spot.place);
         host.flush();
-        self.describe(&saved(block, spot), host);
+        self.describe(&saved_at(block, spot), host);
         host.flush();
         self.table.set(block, spot.place + 1);
         Ok(())
@@ -313,8 +314,9 @@ impl DiffArea for StoreArea {
         self.forwards.get(block).checked_sub(1)
     }
 
-    fn forwards(&self) -> bool {
-        self.forwards.iter().next().is_some()
+    fn forwarded(&self) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
+        let moved = self.forwards.iter().map(|(block, moved)| (block, moved - 1));
+        Box::new(moved.filter(|(block, _)| self.lookup(*block).is_none()))
     }
 
     fn save_overlay(&mut self, block: u64, sectors: u32, host: &mut dyn AreaHost) -> Result<(), AreaFull> {
@@ -395,12 +397,52 @@ impl DiffArea for StoreArea {
         host.flush();
         for &(block, place) in blocks {
             let Ok(at) = named.binary_search_by_key(&place, |spot| spot.place) else { continue };
-            self.describe(&saved(block, named[at]), host);
+            self.describe(&saved_at(block, named[at]), host);
             self.table.set(block, place + 1);
             self.used += 1;
         }
         host.flush();
         Ok(())
+    }
+
+    fn overlaid(&self) -> Box<dyn Iterator<Item = (u64, u64, u32)> + '_> {
+        let of = |(block, place): (u64, u64)| (block, place - 1, self.sectors.get(block) as u32);
+        Box::new(self.overlays.iter().map(of))
+    }
+
+    fn places(&self) -> Vec<u64> {
+        let taken = self.table.iter().chain(self.overlays.iter()).map(|(_, place)| place - 1);
+        taken.chain(self.spare.iter().map(|spot| spot.place)).chain(self.structures()).collect()
+    }
+
+    fn resume_adoption(&mut self, newer: &mut dyn DiffArea, host: &mut dyn AreaHost) -> Vec<u64> {
+        let saved: Vec<(u64, u64)> = newer.saved().collect();
+        let mut adopted = Vec::new();
+        for (block, place) in saved {
+            let named = self.spare.iter().position(|spot| spot.place == place);
+            if let Some(named) = named {
+                // Its range is durable, its descriptor is not.
+                let spot = Arc::make_mut(&mut self.spare).remove(named);
+                if self.make_ready(0, host).is_err() {
+                    continue;
+                }
+                self.describe(&saved_at(block, spot), host);
+                host.flush();
+                self.table.set(block, place + 1);
+                self.used += 1;
+            }
+            if self.lookup(block) == Some(place) {
+                newer.take(block);
+                adopted.push(block);
+            }
+        }
+        newer.disown(&self.places());
+        adopted
+    }
+
+    fn disown(&mut self, places: &[u64]) {
+        let others: BTreeSet<u64> = places.iter().copied().collect();
+        Arc::make_mut(&mut self.spare).retain(|spot| !others.contains(&spot.place));
     }
 
     fn used(&self) -> u64 {
@@ -435,7 +477,7 @@ impl DiffArea for StoreArea {
     }
 }
 
-fn saved(block: u64, spot: Spot) -> Descriptor {
+fn saved_at(block: u64, spot: Spot) -> Descriptor {
     Descriptor {
         original: block * BLOCK_BYTES,
         relative: spot.relative * BLOCK_BYTES,

@@ -7,9 +7,9 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use vssim_model::ids::{SnapshotId, VolumeId};
+use vssim_model::ids::{Guid, SnapshotId, VolumeId};
 
-use crate::disk_format::{BootSector, SECTOR};
+use crate::disk_format::{BootSector, ReadAt, ReadError, SECTOR};
 
 use super::block_store::{BLOCK_BYTES, BlockStore, MAX_BLOCKS};
 use super::catalog::Catalog;
@@ -114,6 +114,10 @@ impl Touched {
 #[derive(Clone, Debug)]
 pub struct Volume {
     id: VolumeId,
+    /// The id by which the structures on the volume name it; another one than `id` when an image brought it.
+    pub(super) vss_id: Guid,
+    /// Its size in bytes; the last block may reach beyond it when an image was loaded.
+    pub(super) length: u64,
     mount: Option<MountPoint>,
     extents: Vec<DiskExtent>,
     pub(super) store: BlockStore,
@@ -177,7 +181,7 @@ impl Volume {
     /// Its size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.store.size()
+        self.length
     }
 
     /// Its bytes as they are now.
@@ -228,6 +232,26 @@ impl Volume {
     }
 }
 
+/// Its bytes as they are now: what an image of the volume holds.
+impl ReadAt for Volume {
+    fn size(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+        match offset.checked_add(into.len() as u64) {
+            Some(end) if end <= self.length => self.store.read_at(offset, into),
+            _ => Err(ReadError::outside(offset, into.len() as u64, self.length)),
+        }
+    }
+
+    fn next_data(&self, offset: u64) -> Option<(u64, u64)> {
+        let (from, to) = self.store.next_data(offset)?;
+        let to = to.min(self.length);
+        (from < to).then_some((from, to))
+    }
+}
+
 impl Storage {
     /// Adds a disk and gives its number.
     ///
@@ -270,6 +294,8 @@ impl Storage {
         let step = (blocks / 256).max(1);
         self.volumes.push(Volume {
             id: spec.id,
+            vss_id: spec.id.0,
+            length: size,
             mount: spec.mount,
             extents: spec.extents,
             store,
