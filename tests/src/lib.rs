@@ -2,7 +2,9 @@
 
 pub mod corpus;
 pub mod files;
+pub mod histories;
 pub mod images;
+pub mod libvshadow;
 pub mod ntfs_image;
 pub mod readers;
 pub mod samples;

@@ -136,6 +136,18 @@ impl Snapshot {
         self.owned.ones()
     }
 
+    /// The blocks that a file owned at the commit.
+    #[must_use]
+    pub fn owned(&self) -> &Bitmap {
+        &self.owned
+    }
+
+    /// The naive full copy of the commit, with what was written into the copy since; `None` when none was kept.
+    #[must_use]
+    pub fn reference(&self) -> Option<&BlockStore> {
+        self.reference.as_ref()
+    }
+
     /// Its diff area.
     #[must_use]
     pub fn area(&self) -> &dyn DiffArea {

@@ -345,6 +345,24 @@ fn vss_own_blocks_take_no_raw_writes() {
 }
 
 #[test]
+fn a_diff_area_does_not_grow_into_a_free_block_that_is_being_written_raw() {
+    let mut storage = machine(32);
+    area(&mut storage, C, 0, 1, None);
+    let first = file(&mut storage, "a", &[1; BLOCK_SIZE]);
+    storage.prepare_snapshot(C, snapshot(1)).unwrap();
+    file(&mut storage, "b", &[1; BLOCK_SIZE]);
+    storage.commit_snapshot(snapshot(1), 0).unwrap();
+    // This takes the only place that the store has left.
+    storage.write_file(C, first, 0, &[2; BLOCK_SIZE], &mut WriteReport::default()).unwrap();
+    let b = 1 + CATALOG + STORE + 1;
+    let bytes = vec![3; 2 * BLOCK_SIZE];
+    let written = storage.write_raw(C, b * BLOCK_BYTES, &bytes, &mut WriteReport::default());
+    assert_eq!(written, Ok(()));
+    assert_eq!(content(storage.view(snapshot(1)).unwrap(), "b"), [1; BLOCK_SIZE]);
+    assert_eq!(storage.compare(snapshot(1)).unwrap().unwrap().different, 0);
+}
+
+#[test]
 fn gaps_and_old_bytes_read_as_zeros() {
     let mut storage = machine(32);
     let id = file(&mut storage, "old", &[7; 50_000]);
