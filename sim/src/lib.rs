@@ -19,6 +19,7 @@ mod examine;
 pub mod fixture;
 pub mod invariant;
 pub mod kernel;
+mod losses;
 pub mod message;
 pub mod plan;
 pub mod queue;

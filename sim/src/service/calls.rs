@@ -303,8 +303,9 @@ impl Service {
     /// StartSnapshotSet makes the set's id and takes the system-wide lock; providers are not asked (BKP-ORD-025).
     fn start_set(&mut self, index: u32) -> Out {
         let id = SnapshotSetId(self.new_guid());
-        let set =
-            Set { id: Unhashed(id), object: index, shadows: Vec::new(), providers: std::collections::BTreeMap::new() };
+        let context = self.objects.get(index).map_or(0, |object| object.context);
+        let (shadows, providers) = (Vec::new(), std::collections::BTreeMap::new());
+        let set = Set { id: Unhashed(id), object: index, context, shadows, providers };
         let set = self.sets.insert(set);
         self.lock = Some(set);
         if let Some(object) = self.objects.get_mut(index) {
@@ -394,7 +395,7 @@ impl Service {
         let apart = if differs { Ticks::from_secs(shadow.device.0.into()) } else { Ticks::ZERO };
         let volume = self.plan.volumes.get(usize::from(shadow.volume)).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let provider = self.plan.providers.get(usize::from(shadow.provider)).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
-        let context = self.objects.get(set.object).map_or(0, |object| object.context);
+        let context = set.context;
         Ok(Out::SnapshotProperties(SnapshotProperties {
             snapshot,
             set: set.id.0,
