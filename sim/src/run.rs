@@ -59,7 +59,7 @@ pub fn build(plan: &Arc<Plan>, choices: &mut dyn Choices) -> Result<World, SetUp
     for volume in &plan.volumes {
         if let Some(host) = plan.volumes.get(usize::from(volume.diff_area_on)) {
             let (initial, step) = volume.diff_area_growth;
-            let maximum = Some(volume.diff_area_maximum);
+            let maximum = volume.diff_area_maximum;
             storage.set_area(volume.id, AreaSettings { host: host.id, initial, step, maximum })?;
         }
         for (path, bytes) in volume.files.iter() {
@@ -74,6 +74,11 @@ pub fn build(plan: &Arc<Plan>, choices: &mut dyn Choices) -> Result<World, SetUp
     for &volume in &plan.kernel.lost_blocks {
         if let Some(volume) = plan.volumes.get(usize::from(volume)) {
             storage.set_forgetful(volume.id, true)?;
+        }
+    }
+    for &volume in &plan.kernel.slow_growth {
+        if let Some(volume) = plan.volumes.get(usize::from(volume)) {
+            storage.set_slow_growth(volume.id, true)?;
         }
     }
     let id = |index: u16| plan.volumes.get(usize::from(index)).map(|volume| volume.id).unwrap_or_default();

@@ -7,10 +7,10 @@ use vssim_model::ids::{Guid, SnapshotId, VolumeId};
 
 use super::*;
 
-const C: VolumeId = VolumeId(Guid(0xc));
-const D: VolumeId = VolumeId(Guid(0xd));
+pub(super) const C: VolumeId = VolumeId(Guid(0xc));
+pub(super) const D: VolumeId = VolumeId(Guid(0xd));
 
-fn snapshot(number: u128) -> SnapshotId {
+pub(super) fn snapshot(number: u128) -> SnapshotId {
     SnapshotId(Guid(number))
 }
 
@@ -18,10 +18,10 @@ fn snapshot(number: u128) -> SnapshotId {
 const SYSTEM: u64 = 2;
 const CATALOG: u64 = 1;
 /// What a store takes before it saves a block: header, two lists, two bitmaps; the oldest copy saves in place of the second bitmap.
-const STORE: u64 = 5;
+pub(super) const STORE: u64 = 5;
 
 /// Two volumes on one disk: C of `blocks` blocks, D of 64.
-fn machine(blocks: u64) -> Storage {
+pub(super) fn machine(blocks: u64) -> Storage {
     let mut storage = Storage::new();
     let disk = storage.add_disk("disk0", (blocks + 64) * BLOCK_BYTES).unwrap();
     let volume = |id, letter, offset, blocks: u64| VolumeSpec {
@@ -35,25 +35,25 @@ fn machine(blocks: u64) -> Storage {
     storage
 }
 
-fn area(storage: &mut Storage, host: VolumeId, initial: u64, step: u64, maximum: Option<u64>) {
+pub(super) fn area(storage: &mut Storage, host: VolumeId, initial: u64, step: u64, maximum: Option<u64>) {
     let bytes = |blocks: u64| blocks * BLOCK_BYTES;
     let settings = AreaSettings { host, initial: bytes(initial), step: bytes(step), maximum: maximum.map(bytes) };
     storage.set_area(C, settings).unwrap();
 }
 
-fn take(storage: &mut Storage, number: u128) -> SnapshotId {
+pub(super) fn take(storage: &mut Storage, number: u128) -> SnapshotId {
     storage.prepare_snapshot(C, snapshot(number)).unwrap();
     storage.commit_snapshot(snapshot(number), 0).unwrap();
     snapshot(number)
 }
 
-fn file(storage: &mut Storage, path: &str, bytes: &[u8]) -> FileId {
+pub(super) fn file(storage: &mut Storage, path: &str, bytes: &[u8]) -> FileId {
     let file = storage.create_file(C, path, 0).unwrap();
     storage.write_file(C, file, 0, bytes, &mut WriteReport::default()).unwrap();
     file
 }
 
-fn content(view: SnapshotView<'_>, path: &str) -> Vec<u8> {
+pub(super) fn content(view: SnapshotView<'_>, path: &str) -> Vec<u8> {
     let id = view.files().find(path).unwrap();
     let mut bytes = vec![0; view.files().file(id).unwrap().size() as usize];
     view.read_file(id, 0, &mut bytes).unwrap();
@@ -238,7 +238,7 @@ fn a_full_diff_area_costs_the_oldest_copy_first_and_the_write_lands() {
 fn a_copy_whose_area_finds_no_room_is_not_prepared() {
     let mut storage = machine(32);
     area(&mut storage, D, 3, 1, Some(2));
-    assert_eq!(storage.prepare_snapshot(C, snapshot(1)), Err(StorageError::AreaFull));
+    assert_eq!(storage.prepare_snapshot(C, snapshot(1)), Err(StorageError::AreaFull(AreaFault::Limit)));
     assert_eq!(storage.volume(D).unwrap().files().vss_blocks().ones(), SYSTEM + 2 * CATALOG);
     assert_eq!(storage.commit_snapshot(snapshot(1), 0), Err(StorageError::NotPrepared(snapshot(1))));
 }
@@ -506,7 +506,7 @@ impl History {
         match self.storage.write_snapshot_file(id, found, u64::from(offset), &bytes) {
             Ok(()) => put(files[file as usize].as_mut().unwrap(), offset, &bytes),
             // The part that found room is written; the copy still equals its reference, but the naive file does not know it.
-            Err(StorageError::AreaFull) => {
+            Err(StorageError::AreaFull(_)) => {
                 let lost = self.storage.delete_snapshot(id).unwrap();
                 self.copies.retain(|(other, _)| *other != id && !lost.contains(other));
             }
