@@ -289,6 +289,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_least_size_of_a_diff_area_is_that_of_the_registry_page() {
+        const MEGABYTE: u64 = 1 << 20;
+        let least = |release: Release, volume: u64| release.least_diff_area(volume * MEGABYTE) / MEGABYTE;
+        assert_eq!((least(Release::Server2022, 499), least(Release::Server2022, 501)), (32, 320));
+        assert_eq!((least(Release::Server2008, 499), least(Release::Server2003, 501)), (300, 100));
+        let set = |release: Release, megabytes| release.least_diff_area_set(megabytes).map(|bytes| bytes / MEGABYTE);
+        assert_eq!((set(Release::Windows7, 320), set(Release::Windows7, 321)), (Ok(320), Ok(352)));
+        assert_eq!((set(Release::Vista, 600), set(Release::Vista, 320).is_err()), (Ok(600), true));
+        assert!(set(Release::Server2003, 3300).is_err() && set(Release::WindowsXp, 300).is_err());
+    }
+
+    #[test]
     fn every_name_reads_back_in_any_case_and_without_windows() {
         for release in Release::ALL {
             let name = release.name();

@@ -111,6 +111,8 @@ impl Stager<'_> {
             applications: self.applications(),
             requesters: requesters.plans,
             kernel: self.kernel(),
+            max_shadow_copies: self.max_shadow_copies(),
+            incidents: self.incidents(),
             defects: document.machine.service.defects.iter().map(|defect| defect.value.0).collect::<BTreeSet<_>>(),
             open: OpenChoices::default(),
             tables: Arc::new(Tables::documented()),

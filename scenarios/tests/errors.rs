@@ -150,6 +150,32 @@ const CASES: &[(&str, ErrorKind, &str, &str)] = &[
         "- DoSnapshotSet: {wait: false, as: creation}\n      - Wait: {operation: creatoin}",
     ),
     ("diff_area_on_an_unknown_volume", ErrorKind::UnknownName, "{volume: 'D:', maximum", "{volume: 'F:', maximum"),
+    ("maximum_too_small_for_one_copy", ErrorKind::ImpossibleSize, "maximum: 256 KiB", "maximum: 80 KiB"),
+    (
+        "maximum_below_the_least_size",
+        ErrorKind::ImpossibleSize,
+        "  applications:",
+        "  registry: {MinDiffAreaFileSize: 300}\n  applications:",
+    ),
+    (
+        "initial_size_where_windows_decides",
+        ErrorKind::Contradiction,
+        "      diff_area: {volume: 'D:', maximum: 256 KiB}\n",
+        "      diff_area: {volume: 'D:', initial: 80 KiB}\n  registry: {MinDiffAreaFileSize: 320}\n",
+    ),
+    (
+        "no_client_accessible_copies_at_all",
+        ErrorKind::OutOfRange,
+        "  applications:",
+        "  registry: {MaxShadowCopies: 0}\n  applications:",
+    ),
+    (
+        "incident_on_an_unknown_volume",
+        ErrorKind::UnknownName,
+        "  applications:",
+        "  incidents: [{dismount: {at: 1s, volume: 'F:'}}]\n  applications:",
+    ),
+    ("script_that_never_runs", ErrorKind::OutOfRange, "  - name: Backup\n", "  - name: Backup\n    repeat: 0\n"),
     ("volume_given_twice", ErrorKind::DuplicateName, "- name: 'D:'", "- name: 'c:'"),
     (
         "component_given_twice",

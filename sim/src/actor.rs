@@ -277,7 +277,10 @@ impl Turn<'_> {
             (Op::Backup { keep: Some(place), .. }, Out::Async(operation)) => {
                 self.memory.kept.insert(*place, operation);
             }
-            (Op::Backup { .. }, Out::Object(number)) => self.memory.object = Unhashed(number),
+            (Op::Backup { .. }, Out::Object(number)) => {
+                self.memory.object = Unhashed(number);
+                self.memory.copy_failed = false;
+            }
             (
                 Op::Backup { call: Template::Call(BackupComponentsCall::AddToSnapshotSet { volume, .. }), .. },
                 Out::Snapshot(id),

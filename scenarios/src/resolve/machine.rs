@@ -32,7 +32,7 @@ impl Resolver<'_> {
             self.volume_name(&volume.name);
             let size = layout.get(at).map_or(0, |extents| extents.iter().map(|extent| extent.length).sum());
             self.files(at, volume, size, &mut filled);
-            self.diff_area(volume);
+            self.diff_area(at, volume, layout);
         }
         for application in &machine.applications {
             self.application_files(application, layout, &mut filled);
@@ -46,8 +46,12 @@ impl Resolver<'_> {
             self.problem(Problem::new(ErrorKind::Contradiction, what).expected("`kind: software`"), second.kind.pos);
         }
         let faults = &machine.kernel.faults;
-        for volume in faults.broken_hold.iter().chain(&faults.lost_blocks) {
+        for volume in faults.broken_hold.iter().chain(&faults.lost_blocks).chain(&faults.slow_growth) {
             self.a_volume(volume);
+        }
+        self.registry();
+        for incident in &machine.incidents {
+            self.incident(&incident.value);
         }
     }
 
@@ -116,16 +120,6 @@ impl Resolver<'_> {
         if size > 0 && *used > size && before <= size {
             let what = format!("`{}` does not fit: {bytes} B, and {} B are left", shortened(&path.0), size - before);
             self.problem(Problem::new(ErrorKind::ImpossibleSize, what), path.pos);
-        }
-    }
-
-    fn diff_area(&mut self, volume: &Volume) {
-        let Some(area) = &volume.diff_area else { return };
-        self.a_volume(&area.volume);
-        if let Some(maximum) = area.maximum.as_ref().filter(|maximum| maximum.0 == 0) {
-            let problem = Problem::new(ErrorKind::ImpossibleSize, "a diff area without bytes saves nothing")
-                .expected("at least 16 KiB");
-            self.problem(problem, maximum.pos);
         }
     }
 

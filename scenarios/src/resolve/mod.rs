@@ -10,6 +10,7 @@
 
 mod machine;
 mod requesters;
+mod shortage;
 mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::sins::{ProviderSin, ServiceDefect};
 use super::writer::Writer;
-use crate::scalars::{Code, Count, DurationRange, FilePath, Flag, Id, Name, Size};
+use crate::scalars::{Code, Count, Duration, DurationRange, FilePath, Flag, Id, Name, Size};
 use crate::words::words;
 use crate::yaml::{At, Node};
 
@@ -34,6 +34,68 @@ pub struct Machine {
     /// What is wrong with the VSS service itself.
     #[serde(default)]
     pub service: Service,
+    /// Values of the registry that bear on shadow copies.
+    #[serde(default)]
+    pub registry: Registry,
+    /// What happens to the machine by itself.
+    #[serde(default)]
+    pub incidents: Vec<Node<Incident>>,
+}
+
+/// Values of the registry that bear on shadow copies, by their documented names.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "PascalCase")]
+pub struct Registry {
+    /// How many client-accessible shadow copies a volume keeps, 1 to 512. Absent: 64.
+    pub max_shadow_copies: Option<At<Count>>,
+    /// The least size of a diff area in megabytes. Absent: 32 for a volume below 500 MB, else 320; 300 or 100 on older releases.
+    pub min_diff_area_file_size: Option<At<Count>>,
+}
+
+/// Something that happens to the machine by itself.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Incident {
+    /// Every byte of a file is written over.
+    OverwriteFile(OverwriteFile),
+    /// A file grows, or is made, as far as its volume has room.
+    GrowFile(GrowFile),
+    /// A volume is dismounted by force; it is mounted again at its next use.
+    Dismount(HappensTo),
+    /// From now on no write of volsnap to the volume succeeds.
+    IoError(HappensTo),
+}
+
+/// A file is written over.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OverwriteFile {
+    /// When.
+    pub at: At<Duration>,
+    /// The file's full path.
+    pub path: At<FilePath>,
+}
+
+/// A file grows.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrowFile {
+    /// When.
+    pub at: At<Duration>,
+    /// The file's full path.
+    pub path: At<FilePath>,
+    /// The size that it grows to, as far as there is room.
+    pub size: At<Size>,
+}
+
+/// Something happens to a volume.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HappensTo {
+    /// When.
+    pub at: At<Duration>,
+    /// The volume.
+    pub volume: At<Name>,
 }
 
 /// A disk.
@@ -122,9 +184,12 @@ pub struct Tree {
 pub struct DiffArea {
     /// The volume that holds it.
     pub volume: At<Name>,
-    /// How large it may grow. Absent: as large as there is room.
+    /// How large it may grow, all shadow copies of the volume together. Absent: as large as there is room.
     #[serde(default)]
     pub maximum: Option<At<Size>>,
+    /// What each shadow copy gets at first and by how much it grows; only where the volume is too small for what Windows gives.
+    #[serde(default)]
+    pub initial: Option<At<Size>>,
 }
 
 words! {
@@ -258,6 +323,8 @@ pub struct Faults {
     pub broken_hold: Vec<At<Name>>,
     /// Volumes whose old blocks are not saved before they are written over.
     pub lost_blocks: Vec<At<Name>>,
+    /// Volumes whose diff area does not grow as fast as they are written to.
+    pub slow_growth: Vec<At<Name>>,
 }
 
 /// The VSS service.

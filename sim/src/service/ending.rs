@@ -135,7 +135,8 @@ impl Service {
     /// Auto-release shadow copies go with the object (CTX-009).
     fn delete_auto_release(&mut self, operation: u32, object: u32) {
         let Some(set) = self.objects.get(object).and_then(|object| object.set) else { return };
-        let Some(found) = self.sets.get(set).filter(|found| found.is_auto_release()) else { return };
+        let Some(found) = self.sets.get(set) else { return };
+        let goes = found.is_auto_release();
         let shadows: Vec<_> = found
             .shadows
             .iter()
@@ -146,7 +147,7 @@ impl Service {
             return;
         }
         self.effect(Effect::Compare(set));
-        for (snapshot, provider, volume) in shadows {
+        for (snapshot, provider, volume) in shadows.into_iter().filter(|_| goes) {
             let step = ProviderCallback::DeleteSnapshots;
             let delivery = self.deliver(Some(operation), Target::Provider(provider, step));
             let call = Call::SoftwareProvider(SoftwareProviderCall::DeleteSnapshots { snapshot });
