@@ -561,9 +561,12 @@ proptest! {
     fn every_copy_of_a_random_history_equals_its_full_copy(
         steps in proptest::collection::vec(step(), 1..50),
         on_itself in any::<bool>(),
+        plain in any::<bool>(),
         maximum in proptest::option::of(STORE..60),
     ) {
         let mut history = History::new(if on_itself { C } else { D }, maximum);
+        // The naive diff area has to give the same copies.
+        history.storage.set_layout(if plain { Layout::Plain } else { Layout::Windows });
         let mut touched = Vec::new();
         for step in steps {
             let before = history.storage.clone();
@@ -651,5 +654,60 @@ proptest! {
             }
         }
         prop_assert_eq!(found.volume(C).unwrap().area_allocated(), 0);
+    }
+}
+
+/// The bytes of a volume.
+fn bytes_of(volume: &Volume) -> Vec<u8> {
+    let mut bytes = vec![0; volume.size() as usize];
+    volume.store().read(0, &mut bytes).unwrap();
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn structures_from_strangers_are_refused_or_lived_with(
+        steps in proptest::collection::vec(step(), 5..40),
+        damage in proptest::collection::vec((any::<u16>(), 0..40_u64, 0..BLOCK_SIZE as u64, any::<u8>(), any::<bool>()), 1..6),
+        on_itself in any::<bool>(),
+    ) {
+        let host = if on_itself { C } else { D };
+        let mut history = History::new(host, None);
+        for step in steps {
+            history.apply(&step);
+        }
+        let mut found = machine(40);
+        area(&mut found, host, 1, 2, None);
+        for volume in history.storage.volumes() {
+            let mut bytes = bytes_of(volume);
+            // Mostly into the structures: a number replaced by another one that stands there, or a byte changed.
+            let vss: Vec<u64> = volume.files().vss_blocks().iter().collect();
+            for &(pick, block, at, byte, copy) in &damage {
+                let block = vss.get(usize::from(pick) % vss.len().max(1)).copied().unwrap_or(block);
+                let at = (block * BLOCK_BYTES + if copy { at % 1024 / 8 * 8 } else { at }) as usize;
+                if copy && at + 16 <= bytes.len() {
+                    bytes.copy_within(at + 8..at + 16, at);
+                } else {
+                    bytes[at] ^= byte;
+                }
+            }
+            found.load(volume.id(), &&bytes[..], None).unwrap();
+        }
+        if found.attach().is_ok() {
+            let mut report = WriteReport::default();
+            for block in 0..40 {
+                let _ = found.write_raw(C, block * BLOCK_BYTES + 100, &[7; 20_000], &mut report);
+            }
+            let ids: Vec<SnapshotId> = found.volumes().iter().flat_map(|volume| volume.snapshots.iter().map(|copy| copy.id())).collect();
+            for id in ids {
+                let mut into = [0; 100];
+                if let Ok(view) = found.view(id) {
+                    view.read(0, &mut into).unwrap();
+                    found.delete_snapshot(id).unwrap();
+                }
+            }
+            let _ = found.prepare_snapshot(C, snapshot(1_000));
+        }
     }
 }
