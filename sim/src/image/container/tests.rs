@@ -142,6 +142,7 @@ fn tables_that_do_not_fit_the_file_are_refused() {
     for (file, word) in [
         (changed(samples::qcow2(), 24, &(1_u64 << 40).to_be_bytes()), "L1 table has 1 entries"),
         (changed(samples::qcow2(), 24, &u64::MAX.to_be_bytes()), "larger than any"),
+        (changed(changed(samples::qcow2(), 24, &(1_u64 << 40).to_be_bytes()), 36, &[0xff; 4]), "are read at most"),
         (changed(samples::qcow2(), 40, &(1_u64 << 40).to_be_bytes()), "does not lie in the file"),
         (changed(samples::vhd_fixed(), end + 70, &[9]), "checksum"),
         (changed(samples::vhdx(), 2 << 20 | 7, &[9]), ""),
