@@ -17,6 +17,9 @@ use crate::disk_format::{ReadAt, ReadError, guid_at, u32_at, u64_at};
 /// The sector of a log.
 const SECTOR: u64 = 4096;
 
+/// The largest log that is carried out in memory. Windows makes logs of 1 MiB.
+const LARGEST: u64 = 64 << 20;
+
 /// A file with the changes of its log.
 pub(super) struct Replayed<D> {
     file: D,
@@ -64,6 +67,14 @@ impl<D: ReadAt> Replayed<D> {
             let (offset, length, size) = (log.offset, log.length, replayed.size);
             let why = format!("the log at {offset:#x} of {length} bytes does not lie in the file of {size} bytes");
             return Err(ContainerError::new(offset, why));
+        }
+        if log.length > LARGEST {
+            let why = format!(
+                "the log is not empty and has {} bytes; {LARGEST} are carried out at most. Mount the image once in Windows, or run \
+                 `qemu-img check -r all` on a copy",
+                log.length
+            );
+            return Err(ContainerError::new(log.offset, why));
         }
         let mut reader = Reader { file: &replayed.file, log, budget: log.length.saturating_mul(8) };
         let entries = reader.active_sequence()?;
