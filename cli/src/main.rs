@@ -5,6 +5,7 @@
 mod arguments;
 mod commands;
 mod files;
+mod images;
 mod terminal;
 
 use std::process::ExitCode;
