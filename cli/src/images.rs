@@ -5,7 +5,10 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use vssim_sim::disk_format::device::Part;
 use vssim_sim::disk_format::{ReadAt, ReadError};
+use vssim_sim::image::container::Container;
+use vssim_sim::image::read_partitions;
 use vssim_sim::plan::ImageSource;
 
 use crate::BadInput;
@@ -33,11 +36,7 @@ impl ReadAt for OnDisk {
     }
 }
 
-/// The first bytes of containers that are not raw images, and their names.
-const CONTAINERS: &[(&[u8], &str)] =
-    &[(b"QFI\xfb", "qcow2"), (b"vhdxfile", "VHDX"), (b"conectix", "VHD"), (b"KDMV", "VMDK")];
-
-/// The volume in an image file. The one place that knows what kinds of images there are.
+/// The volume in an image file: raw, qcow2, VHD or VHDX, of a volume or of a disk.
 pub(crate) fn open(path: &Path, source: &ImageSource) -> Result<Box<dyn ReadAt>, String> {
     let told = |error: io::Error| format!("cannot read {}: {error}", path.display());
     let file = File::open(path).map_err(told)?;
@@ -45,16 +44,22 @@ pub(crate) fn open(path: &Path, source: &ImageSource) -> Result<Box<dyn ReadAt>,
     if !facts.is_file() {
         return Err(format!("{} is not a file", path.display()));
     }
-    let device = OnDisk { file, size: facts.len() };
-    let mut head = vec![0; usize::try_from(device.size.min(16)).unwrap_or(0)];
-    device.read_at(0, &mut head).map_err(|error| error.to_string())?;
-    if let Some((_, kind)) = CONTAINERS.iter().find(|(magic, _)| head.starts_with(magic)) {
-        return Err(format!("{} is a {kind} image, and only raw images of volumes can be read", path.display()));
+    let disk = Container::open(OnDisk { file, size: facts.len() }).map_err(|error| error.to_string())?;
+    let found = read_partitions(&disk).map_err(|error| error.to_string())?.list;
+    let all = found.iter().map(|one| one.number.to_string()).collect::<Vec<_>>().join(", ");
+    let mut volumes = found.iter().filter(|one| match source.partition {
+        Some(number) => one.number == number,
+        None => one.is_ntfs || one.volume.is_some(),
+    });
+    match (volumes.next(), volumes.next(), source.partition) {
+        (Some(one), None, _) => Ok(Box::new(Part::new(disk, one.offset, one.size))),
+        (Some(one), Some(other), _) => {
+            let (one, other) = (one.number, other.number);
+            Err(format!("partitions {one} and {other} are volumes of NTFS; `partition` has to name one"))
+        }
+        (None, _, Some(number)) => Err(format!("there is no partition {number} among {all}")),
+        (None, _, None) => Err("no partition is a volume of NTFS".to_owned()),
     }
-    if source.partition.is_some() {
-        return Err("only raw images of volumes can be read, which have no partitions".to_owned());
-    }
-    Ok(Box::new(device))
 }
 
 /// Where the images of volumes go: a single one to the path itself, several to paths with the volume's name before the extension.

@@ -9,6 +9,7 @@ use crate::application::{Application, SetUpError};
 use crate::choices::{Choices, Seeded};
 use crate::disk_format::ReadAt;
 use crate::invariant::Broken;
+use crate::ntfs::find_ntfs;
 use crate::plan::{ActorId, ImageSource, Plan, VolumePlan};
 use crate::record::{Full, Off, Recorder};
 use crate::storage::{AreaSettings, DiskExtent, MountPoint, Storage, VolumeSpec};
@@ -116,7 +117,8 @@ pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Imag
     Ok(World::assemble(Arc::clone(plan), storage, applications?, choices))
 }
 
-/// Puts an image's bytes into a volume. What of its shadow copies is found, [`Storage::attach`] tells when all volumes have theirs.
+/// Puts an image's bytes into a volume, with the files and the free clusters of its file system, where it has one. The shadow
+/// copies on it are found when all volumes have their bytes.
 fn load(
     storage: &mut Storage,
     volume: &VolumePlan,
@@ -125,7 +127,8 @@ fn load(
 ) -> Result<(), SetUpError> {
     let wrong = |why: String| SetUpError::Image { volume: volume.name.to_string(), file: source.file.clone(), why };
     let device = images.open(source).map_err(wrong)?;
-    storage.load(volume.id, &*device).map_err(|error| wrong(error.to_string()))
+    let file_system = find_ntfs(&*device).map_err(|error| wrong(error.to_string()))?;
+    storage.load(volume.id, &*device, file_system.as_ref()).map_err(|error| wrong(error.to_string()))
 }
 
 /// Says where a volume's diff area lies. An image may say it already, and is kept to unless the scenario says it itself.

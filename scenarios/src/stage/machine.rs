@@ -185,7 +185,8 @@ impl Filling {
         }
         self.used = self.used.saturating_add(bytes.div_ceil(CLUSTER) * CLUSTER);
         self.files.push((path, bytes));
-        self.used <= self.size && self.files.len() <= MOST_FILES
+        // A volume without a size has a mistake of its own.
+        (self.size == 0 || self.used <= self.size) && self.files.len() <= MOST_FILES
     }
 }
 
