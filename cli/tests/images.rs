@@ -64,7 +64,8 @@ fn a_run_leaves_an_image_that_the_next_one_begins_with() {
     assert_eq!(image[0x1e00..0x1e04], [0x6b, 0x87, 0x08, 0x38]);
     fs::create_dir(folder.join("below")).unwrap();
     fs::write(folder.join("below/second.yaml"), begins_with("../first.raw")).unwrap();
-    let told = shown(folder, &["run", "below/second.yaml", "--image", "second.raw"]);
+    // Another seed, for another id.
+    let told = shown(folder, &["run", "below/second.yaml", "--image", "second.raw", "--seed", "2"]);
     assert!(told.contains("second.raw: volume C:, 4194304 bytes, 2 shadow copies"), "{told}");
     assert_eq!(fs::read(folder.join("first.raw")).unwrap(), image);
 }
