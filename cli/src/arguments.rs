@@ -58,6 +58,13 @@ pub(crate) struct Run {
     /// Write the verdict to this file, for a CI server.
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+    /// Write the volumes as they are at the end to this file, as raw images with their shadow copies; several volumes get their
+    /// names into that of the file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image: Option<PathBuf>,
+    /// Let --image write over files.
+    #[arg(long, requires = "image")]
+    pub(crate) force: bool,
     /// How to print the result.
     #[command(flatten)]
     pub(crate) output: Output,

@@ -7,6 +7,7 @@ mod commands;
 mod files;
 mod image_file;
 mod progress;
+mod images;
 mod terminal;
 
 use std::process::ExitCode;

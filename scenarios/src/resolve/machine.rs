@@ -33,6 +33,7 @@ impl Resolver<'_> {
             let size = layout.get(at).map_or(0, |extents| extents.iter().map(|extent| extent.length).sum());
             self.files(at, volume, size, &mut filled);
             self.diff_area(volume);
+            self.image(volume);
         }
         for application in &machine.applications {
             self.application_files(application, layout, &mut filled);
@@ -126,6 +127,19 @@ impl Resolver<'_> {
             let problem = Problem::new(ErrorKind::ImpossibleSize, "a diff area without bytes saves nothing")
                 .expected("at least 16 KiB");
             self.problem(problem, maximum.pos);
+        }
+    }
+
+    fn image(&mut self, volume: &Volume) {
+        let Some(image) = &volume.image else { return };
+        if image.file.0.trim().is_empty() {
+            let problem =
+                Problem::new(ErrorKind::OutOfRange, "the image has no file name").expected("the path of a file");
+            self.problem(problem, image.file.pos);
+        }
+        if let Some(partition) = image.partition.as_ref().filter(|partition| partition.0 == 0) {
+            let problem = Problem::new(ErrorKind::OutOfRange, "partitions are counted from 1").expected("1 or more");
+            self.problem(problem, partition.pos);
         }
     }
 

@@ -1,6 +1,7 @@
 //! How a backup ends: AbortBackup, Release, the death of a requester, IVssAsync::Cancel.
 
 use vssim_model::api::{Call, Out, SoftwareProviderCall};
+use vssim_model::context::Context;
 use vssim_model::hresult::HResult;
 use vssim_model::states::{SnapshotState, WriterEvent};
 use vssim_model::tables::{ProviderCallback, SnapshotInput};
@@ -131,7 +132,13 @@ impl Service {
         }
     }
 
-    /// Auto-release shadow copies go with the object (CTX-009).
+    /// Whether the shadow copies of an object go with it (CTX-009); persistent ones stay (CTX-010).
+    fn is_auto_release(&self, object: u32) -> bool {
+        let context = self.objects.get(object).map_or(0, |object| object.context);
+        Context::from_bits(context).map_or(true, Context::is_auto_release)
+    }
+
+    /// Auto-release shadow copies go with the object (CTX-009). Those that stay are compared with their commit instant for the last time.
     fn delete_auto_release(&mut self, operation: u32, object: u32) {
         let Some(set) = self.objects.get(object).and_then(|object| object.set) else { return };
         let Some(found) = self.sets.get(set) else { return };
@@ -145,6 +152,9 @@ impl Service {
             return;
         }
         self.effect(Effect::Compare(set));
+        if !self.is_auto_release(object) {
+            return;
+        }
         for (snapshot, provider, volume) in shadows {
             let step = ProviderCallback::DeleteSnapshots;
             let delivery = self.deliver(Some(operation), Target::Provider(provider, step));
@@ -156,7 +166,9 @@ impl Service {
     /// The set of a released object is gone; if it held the creation lock, the lock is free (S-05).
     fn forget_set(&mut self, object: u32) {
         let Some(set) = self.objects.get_mut(object).and_then(|object| object.set.take()) else { return };
-        self.move_shadows(set, SnapshotInput::Deleted);
+        if self.is_auto_release(object) {
+            self.move_shadows(set, SnapshotInput::Deleted);
+        }
         if let Some(found) = self.objects.get_mut(object) {
             // Kept for BackupShutdown, which names the set.
             found.set = Some(set);
@@ -174,7 +186,8 @@ impl Service {
         }
         let Some(found) = self.objects.get(object) else { return };
         let set = found.set.and_then(|set| self.sets.get(set));
-        let made = set.filter(|set| set.shadows.iter().any(|shadow| shadow.state == SnapshotState::Deleted));
+        let is_made = |state: SnapshotState| matches!(state, SnapshotState::Created | SnapshotState::Deleted);
+        let made = set.filter(|set| set.shadows.iter().any(|shadow| is_made(shadow.state)));
         let id = made.map(|set| set.id.0);
         for writer in found.participants.clone() {
             self.raise(Some(operation), writer, WriterEvent::BackupShutdown, id);
