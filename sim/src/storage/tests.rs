@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use vssim_model::ids::{Guid, SnapshotId, VolumeId};
+use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, VolumeId};
 
 use super::*;
+use crate::image::{Copies, Severity, verify};
 
 const C: VolumeId = VolumeId(Guid(0xc));
 const D: VolumeId = VolumeId(Guid(0xd));
@@ -360,6 +361,54 @@ fn a_diff_area_does_not_grow_into_a_free_block_that_is_being_written_raw() {
     assert_eq!(written, Ok(()));
     assert_eq!(content(storage.view(snapshot(1)).unwrap(), "b"), [1; BLOCK_SIZE]);
     assert_eq!(storage.compare(snapshot(1)).unwrap().unwrap().different, 0);
+}
+
+/// What is wrong in the structures of C, and in those of D where its diff area lies there.
+fn wrong(storage: &Storage) -> Vec<String> {
+    let [c, d] = storage.volumes() else { panic!("two volumes") };
+    let found = verify(c.store(), Some(d.store()));
+    let all = found.volume.iter().chain(&found.area).filter(|finding| finding.severity == Severity::Wrong);
+    all.map(ToString::to_string).collect()
+}
+
+/// Takes a copy of a set that has an id, as every set of the service has.
+fn take_in_set(storage: &mut Storage, volume: VolumeId, number: u128) -> SnapshotId {
+    storage.prepare_snapshot(volume, snapshot(number)).unwrap();
+    let commit = Commit { set: SnapshotSetId(Guid(5)), ..Commit::default() };
+    storage.commit_snapshot(snapshot(number), commit).unwrap();
+    snapshot(number)
+}
+
+#[test]
+fn the_blocks_of_a_catalog_are_numbered_in_the_order_of_their_chain() {
+    let mut storage = machine(32);
+    take_in_set(&mut storage, D, 7);
+    area(&mut storage, D, 0, 1, None);
+    take_in_set(&mut storage, C, 1);
+    assert_eq!(wrong(&storage), Vec::<String>::new());
+}
+
+#[test]
+fn a_store_that_does_not_begin_in_one_piece_names_all_its_blocks_in_its_ranges() {
+    for apart in [false, true] {
+        let mut storage = machine(40);
+        area(&mut storage, C, 0, 1, None);
+        let files: Vec<FileId> = (0..30).map(|name| file(&mut storage, &format!("{name}"), &[1; BLOCK_SIZE])).collect();
+        if apart {
+            let rest = storage.volume(C).unwrap().files().free_clusters();
+            storage.create_file(C, "rest", rest * CLUSTER).unwrap();
+        }
+        for file in files.iter().skip(1).step_by(2) {
+            storage.delete_file(C, *file).unwrap();
+        }
+        let copy = take_in_set(&mut storage, C, 1);
+        storage.write_file(C, files[0], 0, &[2; BLOCK_SIZE], &mut WriteReport::default()).unwrap();
+        let copies = Copies::open(storage.volumes()[0].store(), None).unwrap();
+        let store = copies.list()[0].store.as_ref().unwrap();
+        assert_eq!(store.place_of(0), apart.then_some(store.entry.header));
+        assert_eq!(wrong(&storage), Vec::<String>::new());
+        assert_eq!(content(storage.view(copy).unwrap(), "0"), [1; BLOCK_SIZE]);
+    }
 }
 
 #[test]
