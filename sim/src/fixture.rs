@@ -104,6 +104,8 @@ fn volume(index: u16) -> VolumePlan {
         diff_area_on: index,
         diff_area_maximum: Some(SMALL_BYTES / 2),
         diff_area_growth: (4 * 16 * 1024, 4 * 16 * 1024),
+        diff_area_given: true,
+        image: None,
         files: Arc::from([("data.txt".to_owned(), 20_000)]),
     }
 }

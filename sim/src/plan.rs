@@ -80,8 +80,21 @@ pub struct VolumePlan {
     pub diff_area_maximum: Option<u64>,
     /// What each shadow copy's diff area gets at first and by how much it grows, in bytes.
     pub diff_area_growth: (u64, u64),
-    /// Files there at the start, with their sizes in bytes.
+    /// Whether the scenario says the three above; otherwise what its image says is kept.
+    pub diff_area_given: bool,
+    /// The image that it begins as; otherwise it begins empty.
+    pub image: Option<ImageSource>,
+    /// Files there at the start, beside those of the image, with their sizes in bytes.
     pub files: Arc<[(String, u64)]>,
+}
+
+/// An image of a volume, by name. Whoever starts the run opens it ([`crate::run::Images`]).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ImageSource {
+    /// The file, as the scenario names it.
+    pub file: String,
+    /// Which partition of the disk in it, counted from 1.
+    pub partition: Option<u32>,
 }
 
 /// A span of time: a fixed one where both ends are equal.

@@ -152,6 +152,7 @@ pub fn shapes(storage: &Storage, volumes: &[ExpectedVolume]) -> Vec<&'static str
         for store in copies.list().iter().filter_map(|copy| copy.store.as_ref().ok()) {
             let bitmaps = store.bitmap.as_ref().map_or(0, |bitmap| bitmap.blocks.len());
             let shapes = [
+                ("store whose start lies apart", store.place_of(0).is_some()),
                 ("redirected store", expected.host != expected.at),
                 ("several blocks of descriptors", store.descriptors.blocks.len() > 1),
                 ("several blocks of ranges", store.ranges.blocks.len() > 1),

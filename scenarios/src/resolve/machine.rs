@@ -33,6 +33,7 @@ impl Resolver<'_> {
             let size = layout.get(at).map_or(0, |extents| extents.iter().map(|extent| extent.length).sum());
             self.files(at, volume, size, &mut filled);
             self.diff_area(at, volume, layout);
+            self.image(volume);
         }
         for application in &machine.applications {
             self.application_files(application, layout, &mut filled);
@@ -120,6 +121,19 @@ impl Resolver<'_> {
         if size > 0 && *used > size && before <= size {
             let what = format!("`{}` does not fit: {bytes} B, and {} B are left", shortened(&path.0), size - before);
             self.problem(Problem::new(ErrorKind::ImpossibleSize, what), path.pos);
+        }
+    }
+
+    fn image(&mut self, volume: &Volume) {
+        let Some(image) = &volume.image else { return };
+        if image.file.0.trim().is_empty() {
+            let problem =
+                Problem::new(ErrorKind::OutOfRange, "the image has no file name").expected("the path of a file");
+            self.problem(problem, image.file.pos);
+        }
+        if let Some(partition) = image.partition.as_ref().filter(|partition| partition.0 == 0) {
+            let problem = Problem::new(ErrorKind::OutOfRange, "partitions are counted from 1").expected("1 or more");
+            self.problem(problem, partition.pos);
         }
     }
 

@@ -11,7 +11,7 @@ use vssim_sim::plan::{
 use vssim_sim::storage::CLUSTER;
 
 use super::writers::StagedWriter;
-use super::{Stager, beyond, derived_id, index};
+use super::{Stager, beyond, derived_id, images, index};
 use crate::area::{Least, least};
 use crate::error::{ErrorKind, Problem, shortened};
 use crate::layout::BLOCK;
@@ -43,10 +43,11 @@ impl Stager<'_> {
     pub(super) fn volumes(&mut self, writers: &[StagedWriter]) -> Vec<VolumePlan> {
         let scenario = self.scenario;
         let machine = &scenario.document.machine;
-        let size = |at: usize| -> u64 { scenario.layout.get(at).into_iter().flatten().map(|part| part.length).sum() };
+        let layout = self.layout.clone();
+        let size = |at: usize| -> u64 { layout.get(at).into_iter().flatten().map(|part| part.length).sum() };
         let mut plans = Vec::new();
         for (at, volume) in machine.volumes.iter().enumerate() {
-            let extents = scenario.layout.get(at).into_iter().flatten();
+            let extents = layout.get(at).into_iter().flatten();
             let extents = extents.map(|part| (index(part.disk), part.offset, part.length)).collect();
             let area = volume.diff_area.as_ref();
             let host = area.and_then(|area| scenario.names.volume(area.volume.as_str())).unwrap_or(at);
@@ -66,6 +67,8 @@ impl Stager<'_> {
                 diff_area_on: index(host),
                 diff_area_maximum: maximum,
                 diff_area_growth: (growth, growth),
+                diff_area_given: area.is_some(),
+                image: volume.image.as_ref().map(images::source),
                 files: self.files(at, volume, size(at), writers).into(),
             });
         }
@@ -218,7 +221,8 @@ impl Filling {
         }
         self.used = self.used.saturating_add(bytes.div_ceil(CLUSTER) * CLUSTER);
         self.files.push((path, bytes));
-        self.used <= self.size && self.files.len() <= MOST_FILES
+        // A volume without a size has a mistake of its own.
+        (self.size == 0 || self.used <= self.size) && self.files.len() <= MOST_FILES
     }
 }
 

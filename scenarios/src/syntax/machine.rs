@@ -1,13 +1,15 @@
 //! The machine: storage, providers, applications, the kernel's times, the service's planted defects.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
 
 use super::sins::{ProviderSin, ServiceDefect};
 use super::writer::Writer;
-use crate::scalars::{Code, Count, Duration, DurationRange, FilePath, Flag, Id, Name, Size};
+use crate::scalars::{Code, Count, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
 use crate::words::words;
-use crate::yaml::{At, Node};
+use crate::yaml::{At, Node, ScalarOr};
 
 /// A machine.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -108,7 +110,7 @@ pub struct Disk {
     pub size: At<Size>,
 }
 
-/// A volume. It has a size, taken from a disk's next free bytes, or extents.
+/// A volume. It has a size, taken from a disk's next free bytes, or extents, or the size of its image.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Volume {
@@ -126,12 +128,55 @@ pub struct Volume {
     /// The parts of disks that make it up, in order.
     #[serde(default)]
     pub extents: Vec<Extent>,
-    /// What is on it. Files of applications need not be listed.
+    /// An image of a volume that is its content at the start: file system, files, shadow copies.
+    #[serde(default)]
+    pub image: Option<Image>,
+    /// What is on it, beside what its image has. Files of applications need not be listed.
     #[serde(default)]
     pub files: Vec<Node<FileEntry>>,
-    /// Where the system provider saves old blocks of this volume. Absent: on the volume itself, without a limit.
+    /// Where the system provider saves old blocks of this volume. Absent: as its image says; without an image on the volume
+    /// itself, without a limit.
     #[serde(default)]
     pub diff_area: Option<DiffArea>,
+}
+
+/// An image of a volume, or of a disk that has the volume as a partition: the file alone, or with more.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// The file, relative to the scenario.
+    pub file: At<Text>,
+    /// Which partition of the disk.
+    pub partition: Option<At<Count>>,
+}
+
+impl<'de> Deserialize<'de> for Image {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Image, D::Error> {
+        Ok(match ScalarOr::<Text, ImageOfDisk>::deserialize(deserializer)? {
+            ScalarOr::Scalar(file) => Image { file, partition: None },
+            ScalarOr::Mapping(ImageOfDisk { file, partition }) => Image { file, partition },
+        })
+    }
+}
+
+impl JsonSchema for Image {
+    fn schema_name() -> Cow<'static, str> {
+        "Image".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (file, more) = (generator.subschema_for::<Text>(), generator.subschema_for::<ImageOfDisk>());
+        json_schema!({ "description": "A file with an image of the volume, or the file and more.", "anyOf": [file, more] })
+    }
+}
+
+/// An image, by its file and what is meant in it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ImageOfDisk {
+    /// The file, relative to the scenario.
+    file: At<Text>,
+    /// Which partition of the disk in the image, counted from 1. Absent: the image is a volume, or a disk with one volume of NTFS.
+    #[serde(default)]
+    partition: Option<At<Count>>,
 }
 
 /// A part of a disk.

@@ -130,6 +130,8 @@ pub struct BlockHeader {
 impl BlockHeader {
     /// Its size.
     pub const SIZE: usize = 128;
+    /// Where `relative` lies in it.
+    pub const RELATIVE_AT: u64 = 24;
     /// Where `next` lies in it.
     pub const NEXT_AT: u64 = 40;
 

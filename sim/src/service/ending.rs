@@ -132,7 +132,7 @@ impl Service {
         }
     }
 
-    /// Auto-release shadow copies go with the object (CTX-009).
+    /// Auto-release shadow copies go with the object (CTX-009). Those that stay are compared with their commit instant for the last time.
     fn delete_auto_release(&mut self, operation: u32, object: u32) {
         let Some(set) = self.objects.get(object).and_then(|object| object.set) else { return };
         let Some(found) = self.sets.get(set) else { return };

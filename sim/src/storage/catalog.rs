@@ -32,8 +32,6 @@ pub(super) struct Catalog {
     foreign: usize,
     /// The number of the newest copy.
     sequence: u64,
-    /// Where the next block lies relative to the first one made.
-    relative: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -74,12 +72,7 @@ impl Catalog {
     /// whether the entry is a copy of this volume.
     pub(super) fn found(blocks: &[(u64, Vec<(u64, bool)>)], sequence: u64) -> Catalog {
         let foreign = blocks.iter().take_while(|(_, used)| !used.is_empty() && used.iter().all(|(_, copy)| !copy));
-        let mut catalog = Catalog {
-            foreign: foreign.count(),
-            sequence,
-            relative: blocks.len() as u64,
-            blocks: Vec::with_capacity(blocks.len()),
-        };
+        let mut catalog = Catalog { foreign: foreign.count(), sequence, blocks: Vec::with_capacity(blocks.len()) };
         for (block, used) in blocks {
             let mut found = CatalogBlock::new(*block);
             for (offset, _) in used {
@@ -99,7 +92,7 @@ impl Catalog {
 
     /// Counts one more copy and gives its number.
     pub(super) fn next_sequence(&mut self) -> u64 {
-        self.sequence += 1;
+        self.sequence = self.sequence.wrapping_add(1);
         self.sequence
     }
 
@@ -184,7 +177,7 @@ impl Devices<'_> {
         let blocks = self.reserve_for_catalog(volume, count)?;
         for (at, &block) in blocks.iter().enumerate() {
             let next = blocks.get(at + 1).map_or(0, |next| next * BLOCK_BYTES);
-            self.write_catalog_block(volume, block, next);
+            self.write_catalog_block(volume, block, at as u64, next);
             self.volumes[volume].catalog.blocks.push(CatalogBlock::new(block));
         }
         self.flush(volume);
@@ -195,7 +188,8 @@ impl Devices<'_> {
 
     fn append_catalog_block(&mut self, volume: usize) -> Result<(), AreaFull> {
         let block = self.reserve_for_catalog(volume, 1)?[0];
-        self.write_catalog_block(volume, block, 0);
+        let index = self.volumes[volume].catalog.blocks.len() as u64;
+        self.write_catalog_block(volume, block, index, 0);
         self.flush(volume);
         let blocks = &mut self.volumes[volume].catalog.blocks;
         let last = blocks.last().map(|last| last.block);
@@ -211,12 +205,19 @@ impl Devices<'_> {
     fn prepend_catalog_block(&mut self, volume: usize) -> Result<(), AreaFull> {
         let block = self.reserve_for_catalog(volume, 1)?[0];
         let next = self.volumes[volume].catalog.first();
-        self.write_catalog_block(volume, block, next);
+        self.write_catalog_block(volume, block, 0, next);
         self.flush(volume);
         let catalog = &mut self.volumes[volume].catalog;
         catalog.blocks.insert(0, CatalogBlock::new(block));
         catalog.foreign += 1;
         self.write_volume_header(volume);
+        self.flush(volume);
+        // The others have moved on by a block. Nobody finds his way by these numbers, so they can come last.
+        for index in 1..self.volumes[volume].catalog.blocks.len() {
+            let block = self.volumes[volume].catalog.blocks[index].block;
+            let relative = index as u64 * BLOCK_BYTES;
+            self.write_structure(volume, block * BLOCK_BYTES + BlockHeader::RELATIVE_AT, &relative.to_le_bytes());
+        }
         self.flush(volume);
         Ok(())
     }
@@ -281,11 +282,9 @@ impl Devices<'_> {
         Ok(blocks)
     }
 
-    fn write_catalog_block(&mut self, volume: usize, block: u64, next: u64) {
-        let relative = self.volumes[volume].catalog.relative;
-        self.volumes[volume].catalog.relative += 1;
+    fn write_catalog_block(&mut self, volume: usize, block: u64, index: u64, next: u64) {
         let header =
-            BlockHeader { next, ..BlockHeader::new(RecordType::Catalog, relative * BLOCK_BYTES, block * BLOCK_BYTES) };
+            BlockHeader { next, ..BlockHeader::new(RecordType::Catalog, index * BLOCK_BYTES, block * BLOCK_BYTES) };
         self.write_fresh_block(volume, block, &header.encode());
     }
 }

@@ -8,10 +8,10 @@
 //!                          └► next     └► next
 //! ```
 //!
-//! The first three blocks stand in no range, as in every store that Windows made. The order of writes is what keeps a copy whole when the
-//! power fails: the old block, a barrier, its descriptor, a barrier, and only then the new block; a new place is named by a durable range
-//! before anything lies in it, and a new list block is durable before it is linked. A descriptor never lies in two sectors; a range may,
-//! and then a half-written one has a zero where none may be, so a reader knows it.
+//! The first three blocks stand in no range, as in every store that Windows made, unless they do not lie side by side. The order of writes
+//! is what keeps a copy whole when the power fails: the old block, a barrier, its descriptor, a barrier, and only then the new block; a new
+//! place is named by a durable range before anything lies in it, and a new list block is durable before it is linked. A descriptor never
+//! lies in two sectors; a range may, and then a half-written one has a zero where none may be, so a reader knows it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use super::diff_area::{AreaFull, AreaHost, Commitment, DiffArea};
 use super::words::{Bitmap, Words};
 
 /// Header, descriptors, ranges: what stands in no range.
-const FIRST_BLOCKS: u64 = 3;
+pub(super) const FIRST_BLOCKS: u64 = 3;
 
 /// A block of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,14 +114,17 @@ impl StoreArea {
             }
             return Err(AreaFull);
         }
-        let rest = places.split_off(FIRST_BLOCKS as usize);
+        // A reader takes it that the first three lie side by side. Where they cannot, the ranges name them like all others.
+        let together = places.windows(FIRST_BLOCKS as usize).position(|three| three[0] + FIRST_BLOCKS - 1 == three[2]);
+        let at = together.unwrap_or(0);
+        let first: Vec<u64> = places.drain(at..at + FIRST_BLOCKS as usize).collect();
         let mut area = StoreArea {
             table: Words::new(blocks),
             forwards: Words::new(blocks),
             overlays: Words::new(blocks),
             sectors: Words::new(blocks),
             spare: Arc::default(),
-            header: places[0],
+            header: first[0],
             descriptors: Arc::default(),
             ranges: Arc::default(),
             last_range: Range::default(),
@@ -129,13 +132,16 @@ impl StoreArea {
             previous: Arc::default(),
             used: 0,
             step: step.max(1),
-            length: FIRST_BLOCKS,
+            length: if together.is_some() { FIRST_BLOCKS } else { 0 },
         };
-        let descriptors = Spot { place: places[1], relative: 1 };
+        let descriptors = Spot { place: first[1], relative: 1 };
         Arc::make_mut(&mut area.descriptors).grow(descriptors, RecordType::Descriptors, host);
-        let ranges = Spot { place: places[2], relative: 2 };
+        let ranges = Spot { place: first[2], relative: 2 };
         Arc::make_mut(&mut area.ranges).grow(ranges, RecordType::Ranges, host);
-        area.add_places(&rest, host);
+        if together.is_none() {
+            first.iter().for_each(|&place| area.add_range(place, 1, host));
+        }
+        area.add_places(&places, host);
         host.flush();
         let a_bitmap = blocks.div_ceil(BITS_A_BLOCK);
         area.bitmap = Arc::new(area.make_bitmap(a_bitmap, host));

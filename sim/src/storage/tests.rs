@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use vssim_model::ids::{Guid, SnapshotId, VolumeId};
+use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, VolumeId};
 
 use super::*;
+use crate::image::{Copies, Severity, verify};
 
 pub(super) const C: VolumeId = VolumeId(Guid(0xc));
 pub(super) const D: VolumeId = VolumeId(Guid(0xd));
@@ -362,6 +363,54 @@ fn a_diff_area_does_not_grow_into_a_free_block_that_is_being_written_raw() {
     assert_eq!(storage.compare(snapshot(1)).unwrap().unwrap().different, 0);
 }
 
+/// What is wrong in the structures of C, and in those of D where its diff area lies there.
+fn wrong(storage: &Storage) -> Vec<String> {
+    let [c, d] = storage.volumes() else { panic!("two volumes") };
+    let found = verify(c.store(), Some(d.store()));
+    let all = found.volume.iter().chain(&found.area).filter(|finding| finding.severity == Severity::Wrong);
+    all.map(ToString::to_string).collect()
+}
+
+/// Takes a copy of a set that has an id, as every set of the service has.
+fn take_in_set(storage: &mut Storage, volume: VolumeId, number: u128) -> SnapshotId {
+    storage.prepare_snapshot(volume, snapshot(number)).unwrap();
+    let commit = Commit { set: SnapshotSetId(Guid(5)), ..Commit::default() };
+    storage.commit_snapshot(snapshot(number), commit).unwrap();
+    snapshot(number)
+}
+
+#[test]
+fn the_blocks_of_a_catalog_are_numbered_in_the_order_of_their_chain() {
+    let mut storage = machine(32);
+    take_in_set(&mut storage, D, 7);
+    area(&mut storage, D, 0, 1, None);
+    take_in_set(&mut storage, C, 1);
+    assert_eq!(wrong(&storage), Vec::<String>::new());
+}
+
+#[test]
+fn a_store_that_does_not_begin_in_one_piece_names_all_its_blocks_in_its_ranges() {
+    for apart in [false, true] {
+        let mut storage = machine(40);
+        area(&mut storage, C, 0, 1, None);
+        let files: Vec<FileId> = (0..30).map(|name| file(&mut storage, &format!("{name}"), &[1; BLOCK_SIZE])).collect();
+        if apart {
+            let rest = storage.volume(C).unwrap().files().free_clusters();
+            storage.create_file(C, "rest", rest * CLUSTER).unwrap();
+        }
+        for file in files.iter().skip(1).step_by(2) {
+            storage.delete_file(C, *file).unwrap();
+        }
+        let copy = take_in_set(&mut storage, C, 1);
+        storage.write_file(C, files[0], 0, &[2; BLOCK_SIZE], &mut WriteReport::default()).unwrap();
+        let copies = Copies::open(storage.volumes()[0].store(), None).unwrap();
+        let store = copies.list()[0].store.as_ref().unwrap();
+        assert_eq!(store.place_of(0), apart.then_some(store.entry.header));
+        assert_eq!(wrong(&storage), Vec::<String>::new());
+        assert_eq!(content(storage.view(copy).unwrap(), "0"), [1; BLOCK_SIZE]);
+    }
+}
+
 #[test]
 fn gaps_and_old_bytes_read_as_zeros() {
     let mut storage = machine(32);
@@ -561,9 +610,12 @@ proptest! {
     fn every_copy_of_a_random_history_equals_its_full_copy(
         steps in proptest::collection::vec(step(), 1..50),
         on_itself in any::<bool>(),
+        plain in any::<bool>(),
         maximum in proptest::option::of(STORE..60),
     ) {
         let mut history = History::new(if on_itself { C } else { D }, maximum);
+        // The naive diff area has to give the same copies.
+        history.storage.set_layout(if plain { Layout::Plain } else { Layout::Windows });
         let mut touched = Vec::new();
         for step in steps {
             let before = history.storage.clone();
@@ -651,5 +703,60 @@ proptest! {
             }
         }
         prop_assert_eq!(found.volume(C).unwrap().area_allocated(), 0);
+    }
+}
+
+/// The bytes of a volume.
+fn bytes_of(volume: &Volume) -> Vec<u8> {
+    let mut bytes = vec![0; volume.size() as usize];
+    volume.store().read(0, &mut bytes).unwrap();
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn structures_from_strangers_are_refused_or_lived_with(
+        steps in proptest::collection::vec(step(), 5..40),
+        damage in proptest::collection::vec((any::<u16>(), 0..40_u64, 0..BLOCK_SIZE as u64, any::<u8>(), any::<bool>()), 1..6),
+        on_itself in any::<bool>(),
+    ) {
+        let host = if on_itself { C } else { D };
+        let mut history = History::new(host, None);
+        for step in steps {
+            history.apply(&step);
+        }
+        let mut found = machine(40);
+        area(&mut found, host, 1, 2, None);
+        for volume in history.storage.volumes() {
+            let mut bytes = bytes_of(volume);
+            // Mostly into the structures: a number replaced by another one that stands there, or a byte changed.
+            let vss: Vec<u64> = volume.files().vss_blocks().iter().collect();
+            for &(pick, block, at, byte, copy) in &damage {
+                let block = vss.get(usize::from(pick) % vss.len().max(1)).copied().unwrap_or(block);
+                let at = (block * BLOCK_BYTES + if copy { at % 1024 / 8 * 8 } else { at }) as usize;
+                if copy && at + 16 <= bytes.len() {
+                    bytes.copy_within(at + 8..at + 16, at);
+                } else {
+                    bytes[at] ^= byte;
+                }
+            }
+            found.load(volume.id(), &&bytes[..], None).unwrap();
+        }
+        if found.attach().is_ok() {
+            let mut report = WriteReport::default();
+            for block in 0..40 {
+                let _ = found.write_raw(C, block * BLOCK_BYTES + 100, &[7; 20_000], &mut report);
+            }
+            let ids: Vec<SnapshotId> = found.volumes().iter().flat_map(|volume| volume.snapshots.iter().map(|copy| copy.id())).collect();
+            for id in ids {
+                let mut into = [0; 100];
+                if let Ok(view) = found.view(id) {
+                    view.read(0, &mut into).unwrap();
+                    found.delete_snapshot(id).unwrap();
+                }
+            }
+            let _ = found.prepare_snapshot(C, snapshot(1_000));
+        }
     }
 }

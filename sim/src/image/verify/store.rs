@@ -111,10 +111,12 @@ fn list_block(device: &dyn ReadAt, whole: &Whole, record: RecordType, block: &Li
 fn ranges(size: u64, structures: &StoreStructures, notes: &mut Notes, space: &mut Space) {
     gaps(notes, RANGE, &structures.ranges);
     let header = structures.entry.header;
-    let mut relative = OUTSIDE;
+    // A store of the simulator whose first three blocks do not lie side by side names them too.
+    let named = structures.place_of(0) == Some(header);
+    let mut relative = if named { 0 } else { OUTSIDE };
     for slot in &structures.ranges.slots {
         let (at, range) = (slot.offset, slot.value);
-        if slot.index == 0 {
+        if slot.index == 0 && !named {
             notes.number(Severity::Unusual, (at, RANGE, "start"), header.saturating_add(OUTSIDE), range.start);
         }
         for (by, field, value) in
