@@ -48,14 +48,20 @@ impl Storage {
             }
             Ok(store.write(block * BLOCK_BYTES, bytes)?)
         })?;
-        volume.store = store;
         volume.length = size;
-        volume.files = FileTable::new(blocks);
+        self.install(at, store, &used);
+        Ok(())
+    }
+
+    /// Gives a volume its bytes; `used` are the blocks that are not all zeros.
+    pub(super) fn install(&mut self, at: usize, store: BlockStore, used: &Bitmap) {
+        let volume = &mut self.volumes[at];
+        volume.files = FileTable::new(store.blocks());
         for block in used.iter() {
             volume.files.keep_block(block);
         }
         volume.files.claim_block(0);
-        Ok(())
+        volume.store = store;
     }
 }
 

@@ -7,10 +7,10 @@ use vssim_model::ids::{Guid, SnapshotId, VolumeId};
 
 use super::*;
 
-const C: VolumeId = VolumeId(Guid(0xc));
-const D: VolumeId = VolumeId(Guid(0xd));
+pub(super) const C: VolumeId = VolumeId(Guid(0xc));
+pub(super) const D: VolumeId = VolumeId(Guid(0xd));
 
-fn snapshot(number: u128) -> SnapshotId {
+pub(super) fn snapshot(number: u128) -> SnapshotId {
     SnapshotId(Guid(number))
 }
 
@@ -18,10 +18,10 @@ fn snapshot(number: u128) -> SnapshotId {
 const SYSTEM: u64 = 2;
 const CATALOG: u64 = 1;
 /// What a store takes before it saves a block: header, two lists, two bitmaps; the oldest copy saves in place of the second bitmap.
-const STORE: u64 = 5;
+pub(super) const STORE: u64 = 5;
 
 /// Two volumes on one disk: C of `blocks` blocks, D of 64.
-fn machine(blocks: u64) -> Storage {
+pub(super) fn machine(blocks: u64) -> Storage {
     let mut storage = Storage::new();
     let disk = storage.add_disk("disk0", (blocks + 64) * BLOCK_BYTES).unwrap();
     let volume = |id, letter, offset, blocks: u64| VolumeSpec {
@@ -35,19 +35,19 @@ fn machine(blocks: u64) -> Storage {
     storage
 }
 
-fn area(storage: &mut Storage, host: VolumeId, initial: u64, step: u64, maximum: Option<u64>) {
+pub(super) fn area(storage: &mut Storage, host: VolumeId, initial: u64, step: u64, maximum: Option<u64>) {
     let bytes = |blocks: u64| blocks * BLOCK_BYTES;
     let settings = AreaSettings { host, initial: bytes(initial), step: bytes(step), maximum: maximum.map(bytes) };
     storage.set_area(C, settings).unwrap();
 }
 
-fn take(storage: &mut Storage, number: u128) -> SnapshotId {
+pub(super) fn take(storage: &mut Storage, number: u128) -> SnapshotId {
     storage.prepare_snapshot(C, snapshot(number)).unwrap();
     storage.commit_snapshot(snapshot(number), 0).unwrap();
     snapshot(number)
 }
 
-fn file(storage: &mut Storage, path: &str, bytes: &[u8]) -> FileId {
+pub(super) fn file(storage: &mut Storage, path: &str, bytes: &[u8]) -> FileId {
     let file = storage.create_file(C, path, 0).unwrap();
     storage.write_file(C, file, 0, bytes, &mut WriteReport::default()).unwrap();
     file
@@ -359,7 +359,7 @@ fn gaps_and_old_bytes_read_as_zeros() {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Create(u8, u32),
     Write { file: u8, offset: u32, length: u32, byte: u8 },
     Resize(u8, u32),
@@ -372,7 +372,7 @@ enum Step {
     WriteOther { offset: u32, byte: u8 },
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let (file, byte) = (0_u8..6, 1_u8..);
     prop_oneof![
         3 => (file.clone(), 0_u32..60_000).prop_map(|(file, size)| Step::Create(file, size)),
@@ -391,8 +391,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// A history beside which every file of every copy is kept as plain bytes.
-struct History {
-    storage: Storage,
+pub(super) struct History {
+    pub(super) storage: Storage,
     copies: Vec<(SnapshotId, Vec<Option<Vec<u8>>>)>,
     live: Vec<Option<Vec<u8>>>,
     next: u128,
@@ -401,7 +401,7 @@ struct History {
 }
 
 impl History {
-    fn new(host: VolumeId, maximum: Option<u64>) -> History {
+    pub(super) fn new(host: VolumeId, maximum: Option<u64>) -> History {
         let mut storage = machine(40);
         area(&mut storage, host, 1, 2, maximum);
         let other = storage.create_file(D, "other", 240_000).unwrap();
@@ -425,7 +425,7 @@ impl History {
         Some(id)
     }
 
-    fn apply(&mut self, step: &Step) {
+    pub(super) fn apply(&mut self, step: &Step) {
         match *step {
             Step::Create(file, size) => {
                 if self.storage.create_file(C, &History::name(file), u64::from(size)).is_ok() {
