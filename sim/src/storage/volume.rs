@@ -367,8 +367,10 @@ impl Storage {
             maximum: settings.maximum.map_or(u64::MAX, |bytes| bytes / BLOCK_BYTES),
             allocated: volume.area.allocated,
         };
-        if volume.catalog.exists() {
-            let mut devices = self.devices();
+        let exists = volume.catalog.exists();
+        let mut devices = self.devices();
+        // Otherwise the next preparation writes it.
+        if exists && devices.host_has_a_header(at) {
             devices.write_volume_header(at);
             devices.flush(at);
         }

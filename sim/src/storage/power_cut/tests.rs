@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::journal::Mark;
 use super::super::tests::{C, D, History, STORE, area, file, machine, snapshot, step, take};
-use super::super::{BLOCK_SIZE, Storage, WriteReport};
+use super::super::{BLOCK_BYTES, BLOCK_SIZE, Storage, WriteReport};
 use super::*;
 
 /// Does something with a journal, then cuts the power everywhere.
@@ -35,8 +35,6 @@ fn overwrite(storage: &mut Storage, path: &str, from: u64, byte: u8, blocks: u64
     let bytes: Vec<u8> = (0..blocks as usize * BLOCK_SIZE).map(|at| byte.wrapping_add((at / 512) as u8)).collect();
     storage.write_file(C, id, from * BLOCK_BYTES, &bytes, &mut WriteReport::default()).unwrap();
 }
-
-use super::super::BLOCK_BYTES;
 
 fn numbered(blocks: usize) -> Vec<u8> {
     (0..blocks * BLOCK_SIZE).map(|at| (at / 512) as u8 | 1).collect()
@@ -121,6 +119,68 @@ fn a_full_area_that_loses_its_oldest_copies() {
         overwrite(storage, "a", 1, 9, 9);
     });
     assert!(report.gone[&Rule::Deletion] > 0);
+}
+
+/// Several histories at once, so that every kind of write and flush comes up.
+fn much(redirected: bool) -> (Storage, fn(&mut Storage)) {
+    let mut storage = machine(60);
+    area(&mut storage, if redirected { D } else { C }, 7, 2, None);
+    file(&mut storage, "a", &numbered(8));
+    (storage, |storage| {
+        for number in 1..=3 {
+            let id = take(storage, number);
+            storage.set_writable(id, true).unwrap();
+            let found = storage.volume(C).unwrap().files().find("a").unwrap();
+            storage.write_snapshot_file(id, found, 700, &[9; 3_000]).unwrap();
+            storage.write_snapshot_file(id, found, 100, &[8; 5_000]).unwrap();
+            storage.set_writable(id, false).unwrap();
+            overwrite(storage, "a", number as u64, number as u8 * 20, 3);
+        }
+        storage.delete_snapshot(snapshot(2)).unwrap();
+        overwrite(storage, "a", 0, 99, 2);
+        storage.delete_snapshot(snapshot(1)).unwrap();
+        take(storage, 4);
+        overwrite(storage, "a", 0, 111, 8);
+    })
+}
+
+fn length(event: Option<&DiskEvent>) -> Option<usize> {
+    match event? {
+        DiskEvent::Write { bytes, .. } => Some(bytes.len()),
+        _ => None,
+    }
+}
+
+#[test]
+fn explore() {
+    for redirected in [false, true] {
+        let (storage, what) = much(redirected);
+        let settings = Settings { goes_on: 0, recoveries: 0, ..Settings::default() };
+        let (report, journal, start) = cut(storage, settings, what);
+        assert_eq!(report.wrong, [], "{}", told(&report));
+        let events: Vec<DiskEvent> = journal.events().to_vec();
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, event) in events.iter().enumerate() {
+            if let DiskEvent::Flush { volume } = event {
+                let before = events[..at].iter().rev().find(|e| !matches!(e, DiskEvent::Mark(_)));
+                let after = events[at + 1..].iter().find(|e| !matches!(e, DiskEvent::Mark(_)));
+                groups
+                    .entry(format!("volume {volume}: {:?} | {:?}", length(before), length(after)))
+                    .or_default()
+                    .push(at);
+            }
+        }
+        for (name, at) in groups {
+            let kept =
+                events.iter().enumerate().filter(|(index, _)| !at.contains(index)).map(|(_, e)| e.clone()).collect();
+            let report = enumerate(&start, &Journal::of(kept), &settings, &mut |_, _| {});
+            println!(
+                "{redirected} {name}: {} dropped: {}",
+                at.len(),
+                report.wrong.first().map_or("NOT CAUGHT".to_owned(), |w| w.to_string())
+            );
+        }
+    }
 }
 
 proptest! {
