@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod graph;
 pub(crate) mod list;
+pub(crate) mod power_cut;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod search;

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
 }
 
 /// A ready scenario, or a file.
-fn find(name: &str) -> Result<Staged, BadInput> {
+pub(super) fn find(name: &str) -> Result<Staged, BadInput> {
     let (file, bytes) = match library::find(name) {
         Some(entry) => (PathBuf::from(format!("{}.yaml", entry.name)), entry.text.as_bytes().to_vec()),
         None if Path::new(name).exists() => (PathBuf::from(name), files::read(Path::new(name))?),

@@ -9,7 +9,7 @@ use crate::disk_format::ReadAt;
 use crate::image::{Copies, NeverCopied};
 
 use super::super::attach::{Attached, Interrupted};
-use super::super::block_store::{BLOCK_BYTES, BLOCK_SIZE};
+use super::super::block_store::{BLOCK_BYTES, BLOCK_SIZE, Block};
 use super::super::host::Place;
 use super::super::snapshot::SnapshotView;
 use super::super::{Snapshot, Storage, StorageError};
@@ -126,16 +126,19 @@ fn same(view: SnapshotView<'_>, version: &Arc<Snapshot>, places: &mut Vec<Place>
         if found.area.lookup_overlay(block).is_some() {
             places.push(view.place_below(block));
         }
-        let (shown, wanted) = (view.block(block), reference.block(block));
-        let equal = match (shown, wanted) {
-            (Some(shown), Some(wanted)) => std::ptr::eq(shown, wanted) || shown == wanted,
-            _ => false,
-        };
-        if !equal {
+        if !equal(view.block(block), reference.block(block)) {
             return Err(Fault::Block { snapshot: found.id, volume: view.volume().id(), block });
         }
     }
     Ok(())
+}
+
+/// Most blocks that are compared are one and the same in memory.
+fn equal(shown: Option<&Block>, wanted: Option<&Block>) -> bool {
+    match (shown, wanted) {
+        (Some(shown), Some(wanted)) => std::ptr::eq(shown, wanted) || shown == wanted,
+        _ => false,
+    }
 }
 
 /// Reads every copy of the machine with the reader of images, and holds what it shows against the references.

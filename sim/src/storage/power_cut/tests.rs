@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 
-use super::super::journal::Mark;
 use super::super::tests::{C, D, History, STORE, area, file, machine, snapshot, step, take};
 use super::super::{BLOCK_BYTES, BLOCK_SIZE, Storage, WriteReport};
 use super::*;
@@ -121,18 +120,17 @@ fn a_full_area_that_loses_its_oldest_copies() {
     assert!(report.gone[&Rule::Deletion] > 0);
 }
 
-/// Several histories at once, so that every kind of write and flush comes up.
+/// A machine on which every kind of write and flush comes up.
 fn much(redirected: bool) -> (Storage, fn(&mut Storage)) {
     let mut storage = machine(60);
     area(&mut storage, if redirected { D } else { C }, 7, 2, None);
     file(&mut storage, "a", &numbered(8));
-    (storage, |storage| {
+    let what = |storage: &mut Storage| {
         for number in 1..=3 {
             let id = take(storage, number);
             storage.set_writable(id, true).unwrap();
             let found = storage.volume(C).unwrap().files().find("a").unwrap();
             storage.write_snapshot_file(id, found, 700, &[9; 3_000]).unwrap();
-            storage.write_snapshot_file(id, found, 100, &[8; 5_000]).unwrap();
             storage.set_writable(id, false).unwrap();
             overwrite(storage, "a", number as u64, number as u8 * 20, 3);
         }
@@ -141,46 +139,209 @@ fn much(redirected: bool) -> (Storage, fn(&mut Storage)) {
         storage.delete_snapshot(snapshot(1)).unwrap();
         take(storage, 4);
         overwrite(storage, "a", 0, 111, 8);
-    })
+    };
+    (storage, what)
 }
 
-fn length(event: Option<&DiskEvent>) -> Option<usize> {
-    match event? {
-        DiskEvent::Write { bytes, .. } => Some(bytes.len()),
-        _ => None,
+/// What a disk is asked to do, as far as it tells the kinds of writes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A whole block: an old block that is saved, or a fresh structure.
+    Block,
+    Descriptor,
+    /// Two entries of a catalog.
+    Pair,
+    /// One entry.
+    Entry,
+    Header,
+    Flush,
+    Other,
+}
+
+fn kind(event: &DiskEvent) -> Kind {
+    match event {
+        DiskEvent::Flush { .. } => Kind::Flush,
+        DiskEvent::Write { bytes, .. } => match bytes.len() {
+            BLOCK_SIZE => Kind::Block,
+            32 => Kind::Descriptor,
+            256 => Kind::Pair,
+            128 => Kind::Entry,
+            512 => Kind::Header,
+            _ => Kind::Other,
+        },
+        DiskEvent::Mark(_) => Kind::Other,
     }
 }
 
+/// The events without the flushes between these two kinds of writes; gives how many there were.
+fn without_flush(events: &[DiskEvent], before: Kind, after: Kind) -> (Vec<DiskEvent>, usize) {
+    let drawn = |events: &[DiskEvent]| {
+        kind(&events[1]) == Kind::Flush && kind(&events[0]) == before && kind(&events[2]) == after
+    };
+    let dropped: Vec<usize> = (0..events.len() - 2).filter(|&at| drawn(&events[at..at + 3])).map(|at| at + 1).collect();
+    let kept = events.iter().enumerate().filter(|(at, _)| !dropped.contains(at)).map(|(_, event)| event.clone());
+    (kept.collect(), dropped.len())
+}
+
+/// The events with every write of kind `early` (and the flush behind it) moved before the write and flush that precede it.
+fn moved_forward(events: &[DiskEvent], late: Kind, early: Kind) -> (Vec<DiskEvent>, usize) {
+    let mut events = events.to_vec();
+    let mut count = 0;
+    for at in 0..events.len().saturating_sub(3) {
+        let kinds: Vec<Kind> = events[at..at + 4].iter().map(kind).collect();
+        let is_write = matches!(events[at + 2], DiskEvent::Write { .. });
+        if kinds[0] == late && kinds[1] == Kind::Flush && is_write && kinds[3] == Kind::Flush && kinds[2] == early {
+            events[at..at + 4].rotate_left(2);
+            count += 1;
+        }
+    }
+    (events, count)
+}
+
+/// A planted defect: another order of the same writes.
+type Plant = fn(&[DiskEvent]) -> (Vec<DiskEvent>, usize);
+
+const PLANTS: &[(&str, Plant)] = &[
+    ("no flush between the old block and its descriptor", |events| {
+        without_flush(events, Kind::Block, Kind::Descriptor)
+    }),
+    ("the new block before the descriptor", |events| {
+        // The application's write follows the flush of the descriptor: it goes before it.
+        let mut events = events.to_vec();
+        let mut count = 0;
+        for at in 1..events.len() - 3 {
+            let kinds: Vec<Kind> = events[at..at + 3].iter().map(kind).collect();
+            let live = matches!(&events[at + 2], DiskEvent::Write { bytes, .. } if bytes.len() >= 2 * BLOCK_SIZE);
+            if kinds[0] == Kind::Descriptor && kinds[1] == Kind::Flush && live {
+                events[at..at + 3].rotate_right(1);
+                count += 1;
+            }
+        }
+        (events, count)
+    }),
+    ("no flush between the descriptor and the next block", |events| {
+        without_flush(events, Kind::Descriptor, Kind::Block)
+    }),
+    ("the entry before the header of the store", |events| moved_forward(events, Kind::Block, Kind::Pair)),
+    ("no flush between the header of the store and the entry", |events| without_flush(events, Kind::Block, Kind::Pair)),
+    ("no flush after the entry", |events| {
+        let (events, one) = without_flush(events, Kind::Pair, Kind::Other);
+        let (events, two) = without_flush(&events, Kind::Pair, Kind::Block);
+        (events, one + two)
+    }),
+    ("no flush between the catalog and the header of the volume", |events| {
+        without_flush(events, Kind::Block, Kind::Header)
+    }),
+    ("no flush at all", |events| {
+        let kept: Vec<DiskEvent> = events.iter().filter(|event| kind(event) != Kind::Flush).cloned().collect();
+        let count = events.len() - kept.len();
+        (kept, count)
+    }),
+];
+
+/// Those that only two volumes can have.
+const REDIRECTED: &[(&str, Plant)] = &[
+    ("the copy's entry before that of its store", |events| moved_forward(events, Kind::Entry, Kind::Pair)),
+    ("no flush between the entry of the store and that of the copy", |events| {
+        without_flush(events, Kind::Entry, Kind::Pair)
+    }),
+    ("no flush between the two entries that are taken out", |events| without_flush(events, Kind::Entry, Kind::Entry)),
+];
+
 #[test]
-fn explore() {
+fn every_planted_defect_is_found() {
     for redirected in [false, true] {
         let (storage, what) = much(redirected);
         let settings = Settings { goes_on: 0, recoveries: 0, ..Settings::default() };
         let (report, journal, start) = cut(storage, settings, what);
         assert_eq!(report.wrong, [], "{}", told(&report));
-        let events: Vec<DiskEvent> = journal.events().to_vec();
-        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (at, event) in events.iter().enumerate() {
-            if let DiskEvent::Flush { volume } = event {
-                let before = events[..at].iter().rev().find(|e| !matches!(e, DiskEvent::Mark(_)));
-                let after = events[at + 1..].iter().find(|e| !matches!(e, DiskEvent::Mark(_)));
-                groups
-                    .entry(format!("volume {volume}: {:?} | {:?}", length(before), length(after)))
-                    .or_default()
-                    .push(at);
+        let more = if redirected { REDIRECTED } else { &[] };
+        for (name, plant) in PLANTS.iter().chain(more) {
+            let (events, count) = plant(journal.events());
+            // With two volumes a pair is one entry and an empty one, and lies on the volume without the store.
+            let here = !redirected || !name.contains("header of the store");
+            assert!(count > 0 || !here, "{name} was not planted, redirected: {redirected}");
+            if count > 0 {
+                let report = enumerate(&start, &Journal::of(events), &settings, &mut |_, _| {});
+                println!("{name}: {}", report.wrong.first().map(ToString::to_string).unwrap_or_default());
+                assert!(!report.wrong.is_empty(), "{name}: planted {count} times, not found; redirected: {redirected}");
             }
         }
-        for (name, at) in groups {
-            let kept =
-                events.iter().enumerate().filter(|(index, _)| !at.contains(index)).map(|(_, e)| e.clone()).collect();
-            let report = enumerate(&start, &Journal::of(kept), &settings, &mut |_, _| {});
-            println!(
-                "{redirected} {name}: {} dropped: {}",
-                at.len(),
-                report.wrong.first().map_or("NOT CAUGHT".to_owned(), |w| w.to_string())
-            );
-        }
     }
+}
+
+#[test]
+fn a_header_never_leads_to_a_volume_that_has_none() {
+    let mut storage = machine(32);
+    area(&mut storage, D, 6, 2, None);
+    let (report, _, _) = cut(storage, Settings { goes_on: 1, ..Settings::default() }, |storage| {
+        storage.prepare_snapshot(C, snapshot(1)).unwrap();
+    });
+    assert_eq!(report.wrong, [], "{}", told(&report));
+    // Nor does one that is written when the association moves.
+    let storage = machine(32);
+    let (report, _, _) = cut(storage, Settings { goes_on: 1, ..Settings::default() }, |storage| {
+        take(storage, 1);
+        storage.delete_snapshot(snapshot(1)).unwrap();
+        area(storage, D, 6, 2, None);
+        take(storage, 2);
+    });
+    assert_eq!(report.wrong, [], "{}", told(&report));
+}
+
+/// A volume whose free blocks lie one by one, and a file in each block between them.
+fn fragmented(files: u64) -> Storage {
+    let mut storage = machine(2 * files + 40);
+    for number in 0..2 * files {
+        file(&mut storage, &format!("f{number}"), &[(number % 251) as u8 + 1; BLOCK_SIZE]);
+    }
+    for number in (1..2 * files).step_by(2) {
+        let id = storage.volume(C).unwrap().files().find(&format!("f{number}")).unwrap();
+        storage.delete_file(C, id).unwrap();
+    }
+    storage
+}
+
+fn write_over(storage: &mut Storage, files: std::ops::Range<u64>) {
+    for number in files {
+        let id = storage.volume(C).unwrap().files().find(&format!("f{}", 2 * number)).unwrap();
+        storage.write_file(C, id, 0, &[0xee; BLOCK_SIZE], &mut WriteReport::default()).unwrap();
+    }
+}
+
+#[test]
+fn lists_that_grow_by_a_block() {
+    // 508 descriptors and 677 ranges fill a block of their lists.
+    let mut storage = fragmented(720);
+    area(&mut storage, C, 7, 1, None);
+    take(&mut storage, 1);
+    write_over(&mut storage, 0..502);
+    let settings = Settings { recoveries: 4, samples: 4, goes_on: 40, ..Settings::default() };
+    let (report, journal, _) = cut(storage.clone(), settings, |storage| write_over(storage, 502..512));
+    assert_eq!(report.wrong, [], "{}", told(&report));
+    let links = |journal: &Journal| {
+        journal.events().iter().filter(|event| matches!(event, DiskEvent::Write { bytes, offset, .. } if bytes.len() == 8 && offset % BLOCK_BYTES == 40)).count()
+    };
+    assert_eq!(links(&journal), 1, "the list of descriptors has grown");
+    write_over(&mut storage, 502..668);
+    let (report, journal, _) = cut(storage.clone(), settings, |storage| write_over(storage, 668..680));
+    assert_eq!(report.wrong, [], "{}", told(&report));
+    assert_eq!(links(&journal), 1, "the list of ranges has grown");
+}
+
+#[test]
+fn lists_that_grow_while_a_copy_in_the_middle_is_deleted() {
+    let mut storage = fragmented(600);
+    area(&mut storage, C, 7, 1, None);
+    take(&mut storage, 1);
+    write_over(&mut storage, 0..500);
+    take(&mut storage, 2);
+    write_over(&mut storage, 500..520);
+    take(&mut storage, 3);
+    let settings = Settings { recoveries: 10, samples: 4, goes_on: 20, ..Settings::default() };
+    let (report, _, _) = cut(storage, settings, |storage| drop(storage.delete_snapshot(snapshot(2)).unwrap()));
+    assert_eq!(report.wrong, [], "{}", told(&report));
+    assert!(report.gone[&Rule::Deletion] > 0 && report.recovery_images > 0);
 }
 
 proptest! {
