@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 const AFTER: &str = "\
 Exit codes:
   0  everything was as expected
-  1  an expectation, a rule or an invariant failed; an image has wrong fields, or copies differ
+  1  an expectation, a rule or an invariant failed; an image has wrong fields; copies differ or are wrong
   2  bad input
 
 Start with `vssim run full-backup`.";
@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Graph(Graph),
     /// List the rules, or explain one.
     Rules(Rules),
+    /// Cut the power at every point of a scenario and look for wrong shadow copies.
+    PowerCut(PowerCut),
     /// Visit every state of a small machine and check the invariants in each.
     Search(Search),
     /// Read the shadow copies in an image of a disk: raw, qcow2, VHD or VHDX.
@@ -163,6 +165,22 @@ pub(crate) struct Rules {
     /// The rule to explain.
     #[arg(value_name = "ID")]
     pub(crate) id: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct PowerCut {
+    /// Ready scenarios or paths of YAML files; without one, every ready scenario whose name begins with `power-cut-`.
+    #[arg(value_name = "NAME|FILE")]
+    pub(crate) scenarios: Vec<String>,
+    /// The seed of the run and of what is drawn.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where more than 8 unflushed sectors matter, how many choices of what is lost are drawn.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub(crate) samples: u32,
+    /// At most so many points of a scenario; of more they are spread evenly.
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) points: u32,
 }
 
 #[derive(Args)]

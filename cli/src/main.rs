@@ -1,13 +1,14 @@
 //! `vssim`: simulates shadow copies and checks the protocol.
 //!
-//! Exit codes: 0 when everything was as expected, 1 when an expectation, a rule or an invariant failed, 2 for bad input.
+//! Exit codes: 0 when everything was as expected, 1 when an expectation, a rule or an invariant failed or a shadow copy is
+//! wrong, 2 for bad input.
 
 mod arguments;
 mod commands;
 mod files;
 mod image_file;
-mod progress;
 mod images;
+mod progress;
 mod terminal;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::List(list) => commands::list::list(list),
         Command::Graph(graph) => commands::graph::graph(graph),
         Command::Rules(rules) => commands::rules::rules(rules),
+        Command::PowerCut(cut) => commands::power_cut::power_cut(cut),
         Command::Search(search) => commands::search::search(search),
         Command::Image(image) => commands::image::image(image),
     };

@@ -24,6 +24,15 @@ pub(crate) fn complain(text: &str) {
     let _ = writeln!(out, "{}", text.trim_end());
 }
 
+/// Shows on a terminal how far something has got; elsewhere nothing. An empty text takes it away again.
+pub(crate) fn progress(text: &str) {
+    let mut out = io::stderr().lock();
+    if out.is_terminal() {
+        let _ = write!(out, "\r\x1b[2K{text}");
+        let _ = out.flush();
+    }
+}
+
 /// How text is to look.
 pub(crate) fn style(output: &Output) -> Style {
     let color = match output.color {

@@ -156,3 +156,33 @@ fn the_readme_shows_what_the_program_prints() {
         assert!(lines.any(|printed| printed == line), "not printed, or not in this order:\n{line}");
     }
 }
+
+#[test]
+fn no_power_cut_in_the_ready_scenarios_makes_a_shadow_copy_wrong() {
+    let folder = folder();
+    let out = vssim(folder.path(), &["power-cut", "--seed", "3"]);
+    let shown = text(&out.stdout);
+    assert_eq!(out.status.code(), Some(0), "{shown}\n{}", text(&out.stderr));
+    assert_eq!(shown.lines().filter(|line| line.trim() == "wrong: 0").count(), 6, "{shown}");
+    // Every rule by which a copy may be gone has its occasion, but for the last: there is room enough.
+    for word in ["intact", "not yet created", "being deleted", "open for its writers"] {
+        assert!(shown.contains(word), "{word} is missing in\n{shown}");
+    }
+    assert_eq!(text(&out.stderr), "", "progress is for terminals");
+}
+
+#[test]
+fn a_power_cut_that_makes_a_shadow_copy_wrong_is_named_and_fails() {
+    let folder = folder();
+    let ready = text(&vssim(folder.path(), &["list", "--show", "power-cut-full-backup"]).stdout);
+    let faulty = ready.replace("\nrequesters:", "  kernel:\n    faults:\n      lost_blocks: ['D:']\n\nrequesters:");
+    assert_ne!(faulty, ready);
+    fs::write(folder.path().join("faulty.yaml"), faulty).unwrap();
+    let out = vssim(folder.path(), &["power-cut", "faulty.yaml"]);
+    let shown = text(&out.stdout);
+    assert_eq!(out.status.code(), Some(1), "{shown}\n{}", text(&out.stderr));
+    for word in ["power cut after event ", "block ", " is wrong in shadow copy "] {
+        assert!(shown.contains(word), "{word} is missing in\n{shown}");
+    }
+    assert_eq!(vssim(folder.path(), &["power-cut", "power-cut-grwth"]).status.code(), Some(2));
+}

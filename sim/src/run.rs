@@ -210,6 +210,19 @@ pub fn run_unrecorded(plan: &Arc<Plan>, seed: u64) -> Result<Outcome, SetUpError
     Ok(drive(world, &mut choices, &mut Off))
 }
 
+/// Runs a plan with a seed and keeps everything that reaches the disks
+/// ([`Storage::journal`]). Gives the machine's storage as it was before the first event, too.
+///
+/// # Errors
+/// If the world cannot be built.
+pub fn run_with_journal(plan: &Arc<Plan>, seed: u64) -> Result<(Storage, Outcome), SetUpError> {
+    let mut choices = Seeded::new(seed);
+    let mut world = build(plan, &mut choices)?;
+    let start = world.storage.clone();
+    world.storage.keep_journal();
+    Ok((start, drive(world, &mut choices, &mut Off)))
+}
+
 /// The first line of the trace of a world.
 #[must_use]
 pub fn header(world: &World, seed: u64) -> Header {

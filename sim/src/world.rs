@@ -17,7 +17,7 @@ use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, WriterInstanceId};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{CallId, EventLog, EventLogEntry, Name, ProcessEdge, TimerEdge, TimerName, What};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 use crate::actor::{Input, Output, Process, ScriptRef, Surroundings};
 use crate::application::Application;
@@ -88,6 +88,8 @@ pub struct World {
     pub(crate) documents: Unhashed<Arc<BTreeSet<String>>>,
     calls_made: Unhashed<u64>,
     cause: Unhashed<u64>,
+    /// Changes the ids that are drawn when shadow copies are on the volumes already: the same seed may have made those.
+    salt: Unhashed<u64>,
 }
 
 /// The actors' names, made once.
@@ -182,6 +184,7 @@ impl World {
         for (number, incident) in (0_u16..).zip(&plan.incidents) {
             queue.push(incident.at, Class::Kernel, 0, Event::Incident(number));
         }
+        let salt = Unhashed(salt_of(&storage));
         World {
             names: Arc::new(Names::of(&plan)),
             kernel: Kernel::default(),
@@ -198,6 +201,7 @@ impl World {
             documents: Unhashed(Arc::default()),
             calls_made: Unhashed(0),
             cause: Unhashed(0),
+            salt,
         }
     }
 
@@ -375,7 +379,7 @@ impl World {
     fn fill_ids(&mut self, step: &mut Step<'_>) {
         while self.service.id_bits.len() < 4 {
             let bits = step.choices.bits(id_point(SERVICE));
-            self.service.id_bits.push(bits);
+            self.service.id_bits.push(bits ^ *self.salt);
         }
     }
 
@@ -579,6 +583,12 @@ impl World {
         self.hash(&mut hasher);
         hasher.digest128()
     }
+}
+
+/// Zero when there are no shadow copies yet.
+fn salt_of(storage: &Storage) -> u64 {
+    let ids = storage.volumes().iter().filter_map(|volume| storage.snapshots(volume.id()).ok());
+    ids.flatten().fold(0, |salt, copy| xxh3_64_with_seed(&copy.id().0.0.to_le_bytes(), salt))
 }
 
 const fn id_point(actor: &str) -> Point<'_> {

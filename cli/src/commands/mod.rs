@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod graph;
 pub(crate) mod image;
 pub(crate) mod list;
+pub(crate) mod power_cut;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod search;

@@ -69,7 +69,7 @@ fn leave(images: &[PathBuf], world: &World, arguments: &Run) -> Result<(), BadIn
 }
 
 /// A ready scenario, or a file; and what lies beside it.
-fn find(name: &str) -> Result<(Staged, Beside), BadInput> {
+pub(super) fn find(name: &str) -> Result<(Staged, Beside), BadInput> {
     let ready = library::find(name);
     let (file, bytes) = match ready {
         Some(entry) => (PathBuf::from(format!("{}.yaml", entry.name)), entry.text.as_bytes().to_vec()),

@@ -26,8 +26,8 @@ use super::block_store::BLOCK_BYTES;
 use super::catalog::Catalog;
 use super::diff_area::DiffArea;
 use super::file_table::FileTable;
-use super::host::Host;
-use super::snapshot::{Commit, Entries, UNFINISHED};
+use super::host::{Host, Place};
+use super::snapshot::{Commit, Entries, SnapshotView, UNFINISHED};
 use super::store_area::{Chain, FIRST_BLOCKS, Spot, StoreArea};
 use super::words::{Bitmap, Words};
 use super::{Snapshot, Storage, StorageError, Volume};
@@ -66,6 +66,11 @@ impl Storage {
     /// # Errors
     /// When a structure cannot be read, or the volume of a diff area is not among the volumes.
     pub fn attach(&mut self) -> Result<Attached, StorageError> {
+        self.attach_reading(&mut Vec::new())
+    }
+
+    /// The same; adds to `places` every block whose content had a part in what was found.
+    pub(super) fn attach_reading(&mut self, places: &mut Vec<Place>) -> Result<Attached, StorageError> {
         let read = |volume: &Volume| {
             if volume.snapshots.is_empty() { image::read_volume(volume).map(Some) } else { Ok(None) }
         };
@@ -74,7 +79,10 @@ impl Storage {
             structures.push(read(volume).map_err(|why| image_error(volume, why))?.filter(|read| read.header.is_some()));
         }
         for (at, read) in structures.iter().enumerate() {
+            places.push(Place { volume: at, block: 0 });
             if let Some(read) = read {
+                places
+                    .extend(read.catalog.blocks.iter().map(|block| Place { volume: at, block: block.offset / BLOCK }));
                 self.attach_catalog(at, read);
             }
         }
@@ -85,6 +93,8 @@ impl Storage {
                 let catalog = structures[host].as_ref().unwrap_or(read);
                 let found = self.read_copies(at, host, read, catalog)?;
                 named.extend(found.iter().map(|found| (host, found.store_slot)));
+                let blocks = found.iter().flat_map(|found| structure_blocks(&found.store));
+                places.extend(blocks.map(|block| Place { volume: host, block }));
                 self.volumes[at].area.host = host;
                 self.attach_copies(at, &found)?;
             }
@@ -267,29 +277,36 @@ impl Storage {
     fn put_together(&mut self, at: usize) -> Result<(), StorageError> {
         let volume = &self.volumes[at];
         let host = &self.volumes[volume.area.host].store;
-        let mut newer = volume.store.clone();
+        let mut newer = self.references.then(|| volume.store.clone());
         let mut made = Vec::new();
-        for copy in volume.snapshots.iter().rev() {
+        for (index, copy) in volume.snapshots.iter().enumerate().rev() {
+            let view = SnapshotView { volumes: &self.volumes, volume: at, at: index };
             let mut base = newer.clone();
-            for (block, moved) in copy.area.forwarded() {
-                base.copy_block_from(&newer, moved, block)?;
-            }
-            for (block, place) in copy.area.saved() {
-                base.copy_block_from(host, place, block)?;
+            if let (Some(base), Some(newer)) = (&mut base, &newer) {
+                for (block, moved) in copy.area.forwarded() {
+                    base.copy_block_from(newer, moved, block)?;
+                }
+                for (block, place) in copy.area.saved() {
+                    base.copy_block_from(host, place, block)?;
+                }
             }
             let mut composed = BTreeMap::new();
             let mut reference = base.clone();
             for (block, place, sectors) in copy.area.overlaid() {
-                let mut whole = Box::new(*base.block(block).ok_or(StorageError::BadSize(block))?);
+                let below = view.place_below(block);
+                let below = self.volumes[below.volume].store.block(below.block);
+                let mut whole = Box::new(*below.ok_or(StorageError::BadSize(block))?);
                 let own = host.block(place).ok_or(StorageError::BadSize(place))?;
                 for sector in (0..32).filter(|sector| sectors >> sector & 1 == 1) {
                     let bytes = sector * SECTOR as usize..(sector + 1) * SECTOR as usize;
                     whole[bytes.clone()].copy_from_slice(&own[bytes]);
                 }
-                reference.write(block * BLOCK_BYTES, &whole[..])?;
+                if let Some(reference) = &mut reference {
+                    reference.write(block * BLOCK_BYTES, &whole[..])?;
+                }
                 composed.insert(block, whole);
             }
-            made.push((composed, self.references.then_some(reference)));
+            made.push((composed, reference));
             newer = base;
         }
         let volume = &mut self.volumes[at];
@@ -430,6 +447,13 @@ impl Parts {
         }
         Ok(parts)
     }
+}
+
+/// The blocks of a store's own structures.
+fn structure_blocks(store: &StoreStructures) -> impl Iterator<Item = u64> + '_ {
+    let bitmaps = store.bitmap.iter().chain(&store.previous_bitmap).flat_map(|bitmap| &bitmap.blocks);
+    let blocks = store.descriptors.blocks.iter().chain(&store.ranges.blocks).chain(bitmaps);
+    std::iter::once(store.entry.header).chain(blocks.map(|block| block.offset)).map(|offset| offset / BLOCK)
 }
 
 fn chain<T>(list: &List<T>, entries: u64) -> Chain {

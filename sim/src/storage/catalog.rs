@@ -11,7 +11,7 @@
 
 use vssim_model::ids::Guid;
 
-use crate::disk_format::{BlockHeader, CatalogEntry, RecordType, VOLUME_HEADER_OFFSET, VolumeHeader};
+use crate::disk_format::{BlockHeader, CatalogEntry, RecordType, SECTOR, VOLUME_HEADER_OFFSET, VolumeHeader};
 
 use super::block_store::BLOCK_BYTES;
 use super::diff_area::AreaFull;
@@ -135,31 +135,52 @@ impl Catalog {
 }
 
 impl Devices<'_> {
+    /// Whether the header of a volume may name the volume with its diff area.
+    pub(super) fn host_has_a_header(&self, volume: usize) -> bool {
+        let host = self.volumes[volume].area.host;
+        host == volume || self.volumes[host].catalog.exists()
+    }
+
+    fn header_is_written(&self, volume: usize) -> bool {
+        let mut there = [0; SECTOR as usize];
+        let read = self.volumes[volume].store.read(VOLUME_HEADER_OFFSET, &mut there);
+        read.is_ok() && there == self.volume_header(volume).encode()
+    }
+
     /// Writes the volume header again, from what the volume has now.
     pub(super) fn write_volume_header(&mut self, volume: usize) {
+        let header = self.volume_header(volume);
+        self.write_structure(volume, VOLUME_HEADER_OFFSET, &header.encode());
+    }
+
+    fn volume_header(&self, volume: usize) -> VolumeHeader {
         let of = &self.volumes[volume];
         let area = of.area;
-        let header = VolumeHeader {
+        VolumeHeader {
             version: 1,
             catalog: of.catalog.first(),
             maximum: if area.maximum == u64::MAX { 0 } else { area.maximum.saturating_mul(BLOCK_BYTES) },
             volume: of.vss_id,
             diff_area: self.volumes[area.host].vss_id,
             flags: if area.host == volume { 0 } else { VolumeHeader::REDIRECTED },
-        };
-        self.write_structure(volume, VOLUME_HEADER_OFFSET, &header.encode());
+        }
     }
 
     /// Makes room in the catalogs for the shadow copies of a volume that are prepared and one more.
     pub(super) fn make_catalog_room(&mut self, volume: usize) -> Result<(), AreaFull> {
         let want = self.volumes[volume].prepared.len() + 1;
         let host = self.volumes[volume].area.host;
+        // The volume with the diff area first: a header never leads to a volume that says nothing of itself.
+        self.make_catalog(host)?;
         self.make_catalog(volume)?;
+        if !self.header_is_written(volume) {
+            self.write_volume_header(volume);
+            self.flush(volume);
+        }
         while self.volumes[volume].catalog.free_pairs() < want {
             self.append_catalog_block(volume)?;
         }
         if host != volume {
-            self.make_catalog(host)?;
             let redirected = self.volumes.iter().filter(|other| other.area.host == host);
             let waiting: usize = redirected.map(|other| other.prepared.len()).sum();
             while self.volumes[host].catalog.free_foreign() < waiting + 1 {

@@ -51,10 +51,14 @@ pub enum Mark {
     Closed(Arc<Snapshot>),
 }
 
+/// The most bytes that a journal keeps: what comes after is left out.
+pub const MAXIMUM_JOURNAL: u64 = 1 << 30;
+
 /// The events since the journal was begun.
 #[derive(Clone, Debug, Default)]
 pub struct Journal {
     events: Vec<DiskEvent>,
+    bytes: u64,
 }
 
 impl Journal {
@@ -64,7 +68,24 @@ impl Journal {
         &self.events
     }
 
+    /// Whether there was more than [`MAXIMUM_JOURNAL`], so that the end is missing.
+    #[must_use]
+    pub fn is_cut_short(&self) -> bool {
+        self.bytes > MAXIMUM_JOURNAL
+    }
+
     pub(super) fn note(&mut self, event: DiskEvent) {
-        self.events.push(event);
+        if let DiskEvent::Write { bytes, .. } = &event {
+            self.bytes += bytes.len() as u64;
+        }
+        if !self.is_cut_short() {
+            self.events.push(event);
+        }
+    }
+
+    /// Another order of events, to see what it does to the copies.
+    #[cfg(test)]
+    pub(super) fn of(events: Vec<DiskEvent>) -> Journal {
+        Journal { events, bytes: 0 }
     }
 }

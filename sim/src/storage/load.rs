@@ -55,15 +55,26 @@ impl Storage {
             }
             Ok(store.write(block * BLOCK_BYTES, bytes)?)
         })?;
-        volume.store = store;
         volume.length = size;
-        volume.files = FileTable::new(blocks);
-        match file_system {
-            Some(file_system) => take_files(file_system, &mut volume.files),
-            None => used.iter().for_each(|block| volume.files.keep_block(block)),
+        self.install(at, store, &used);
+        if let Some(file_system) = file_system {
+            let files = &mut self.volumes[at].files;
+            *files = FileTable::new(blocks);
+            take_files(file_system, files);
+            files.claim_block(0);
+        }
+        Ok(())
+    }
+
+    /// Gives a volume its bytes; `used` are the blocks that are not all zeros.
+    pub(super) fn install(&mut self, at: usize, store: BlockStore, used: &Bitmap) {
+        let volume = &mut self.volumes[at];
+        volume.files = FileTable::new(store.blocks());
+        for block in used.iter() {
+            volume.files.keep_block(block);
         }
         volume.files.claim_block(0);
-        Ok(())
+        volume.store = store;
     }
 }
 

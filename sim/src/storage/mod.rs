@@ -32,6 +32,7 @@
 //! | [`load`] | the bytes of an image come in |
 //! | [`attach`] | shadow copies that lie on the volumes are found, and what a power cut interrupted is ended |
 //! | [`shortage`] | full diff areas, lost volumes: which copies go, and why |
+//! | [`power_cut`] | a power cut at every point of a journal, and what becomes of the shadow copies |
 //! | [`mod@reference`] | the naive full copy and the comparison |
 
 pub mod attach;
@@ -46,6 +47,7 @@ pub mod io;
 pub mod journal;
 pub mod load;
 pub mod path;
+pub mod power_cut;
 pub mod reference;
 pub mod shortage;
 pub mod snapshot;
@@ -173,6 +175,18 @@ impl Storage {
     /// When there is no such volume.
     pub fn snapshots(&self, id: VolumeId) -> Result<impl Iterator<Item = &Snapshot> + '_, StorageError> {
         Ok(self.volume(id)?.snapshots.iter().map(AsRef::as_ref))
+    }
+
+    /// The same machine as it has just started: nothing of what lies on its volumes is known yet.
+    fn blank(&self) -> Storage {
+        Storage {
+            disks: self.disks.clone(),
+            volumes: self.volumes.iter().map(Volume::blank).collect(),
+            references: false,
+            layout: self.layout,
+            machine: self.machine.clone(),
+            journal: Unhashed(None),
+        }
     }
 
     fn devices(&mut self) -> Devices<'_> {

@@ -221,12 +221,17 @@ impl<'a> SnapshotView<'a> {
     }
 
     /// Where the block's content lies.
-    fn place(&self, block: u64) -> Place {
+    pub(super) fn place(&self, block: u64) -> Place {
+        match self.snapshot().area.lookup_overlay(block) {
+            Some(block) => Place { volume: self.volumes[self.volume].area.host, block },
+            None => self.place_below(block),
+        }
+    }
+
+    /// Where the content lies that the block has without what was written into the copy itself.
+    pub(super) fn place_below(&self, block: u64) -> Place {
         let volume = &self.volumes[self.volume];
         let host = volume.area.host;
-        if let Some(block) = self.snapshot().area.lookup_overlay(block) {
-            return Place { volume: host, block };
-        }
         let mut block = block;
         for copy in &volume.snapshots[self.at..] {
             if let Some(block) = copy.area.lookup(block) {

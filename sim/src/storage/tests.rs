@@ -426,7 +426,7 @@ fn gaps_and_old_bytes_read_as_zeros() {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Create(u8, u32),
     Write { file: u8, offset: u32, length: u32, byte: u8 },
     Resize(u8, u32),
@@ -439,7 +439,7 @@ enum Step {
     WriteOther { offset: u32, byte: u8 },
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let (file, byte) = (0_u8..6, 1_u8..);
     prop_oneof![
         3 => (file.clone(), 0_u32..60_000).prop_map(|(file, size)| Step::Create(file, size)),
@@ -458,8 +458,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// A history beside which every file of every copy is kept as plain bytes.
-struct History {
-    storage: Storage,
+pub(super) struct History {
+    pub(super) storage: Storage,
     copies: Vec<(SnapshotId, Vec<Option<Vec<u8>>>)>,
     live: Vec<Option<Vec<u8>>>,
     next: u128,
@@ -468,7 +468,7 @@ struct History {
 }
 
 impl History {
-    fn new(host: VolumeId, maximum: Option<u64>) -> History {
+    pub(super) fn new(host: VolumeId, maximum: Option<u64>) -> History {
         let mut storage = machine(40);
         area(&mut storage, host, 1, 2, maximum);
         let other = storage.create_file(D, "other", 240_000).unwrap();
@@ -492,7 +492,7 @@ impl History {
         Some(id)
     }
 
-    fn apply(&mut self, step: &Step) {
+    pub(super) fn apply(&mut self, step: &Step) {
         match *step {
             Step::Create(file, size) => {
                 if self.storage.create_file(C, &History::name(file), u64::from(size)).is_ok() {

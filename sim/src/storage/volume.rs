@@ -161,6 +161,30 @@ impl Hash for Volume {
 }
 
 impl Volume {
+    /// The same volume as a machine has it that has just started: nothing of what lies on it is known yet.
+    pub(super) fn blank(&self) -> Volume {
+        let blocks = self.store.blocks();
+        Volume {
+            id: self.id,
+            vss_id: self.vss_id,
+            length: self.length,
+            mount: self.mount.clone(),
+            extents: self.extents.clone(),
+            store: self.store.clone(),
+            files: FileTable::new(blocks),
+            gate: Gate::default(),
+            area: Area { allocated: 0, ..self.area },
+            pending: Bitmap::new(blocks),
+            prepared: Vec::new(),
+            snapshots: Vec::new(),
+            catalog: Catalog::default(),
+            touched: Touched { seen: Bitmap::new(blocks), list: Vec::new() },
+            forgetful: false,
+            failing: false,
+            slow: false,
+        }
+    }
+
     /// Its id.
     #[must_use]
     pub fn id(&self) -> VolumeId {
@@ -362,8 +386,10 @@ impl Storage {
             allocated: volume.area.allocated,
             at_risk: false,
         };
-        if volume.catalog.exists() {
-            let mut devices = self.devices();
+        let exists = volume.catalog.exists();
+        let mut devices = self.devices();
+        // Otherwise the next preparation writes it.
+        if exists && devices.host_has_a_header(at) {
             devices.write_volume_header(at);
             devices.flush(at);
         }
