@@ -227,6 +227,8 @@ fn bad_input_is_told_with_file_offset_and_what_to_do() {
         has_all(&shown(folder.path(), 2, arguments), words);
     }
     has_all(&shown(folder.path(), 0, &["info", "bare.raw"]), &["none, and no volume header at 0x1e00"]);
+    let told = shown(folder.path(), 1, &["info", "loop.raw"]);
+    has_all(&told, &["4,194,304 bytes", "Cannot be read", "loop.raw: catalog at offset 0x80000"]);
     has_all(&shown(folder.path(), 1, &["verify", "header.raw"]), &["volume header", "1 wrong"]);
 }
 

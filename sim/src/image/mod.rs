@@ -1,5 +1,5 @@
 //! Reads disks and volumes with shadow copies, made by Windows or by the simulator. It does no I/O of its own: everything comes through
-//! [`ReadAt`](crate::disk_format::ReadAt).
+//! [`ReadAt`].
 //!
 //! ```text
 //!  device ──► read_partitions ──► Part::new(device, offset, size) = a volume           (a bare volume is its own partition)

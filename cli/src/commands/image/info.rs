@@ -42,6 +42,8 @@ struct VolumeInfo {
     name: String,
     cluster_size: Option<u64>,
     boot_sector: Option<String>,
+    /// Why its shadow copies cannot be read.
+    problem: Option<String>,
     /// Absent where VSS never used the volume.
     shadow_storage: Option<StorageInfo>,
     copies: Vec<CopyInfo>,
@@ -100,11 +102,32 @@ const KNOWN_TYPES: [(Guid, &str); 3] = [
 pub(crate) fn info(arguments: &Info) -> Result<Ended, BadInput> {
     let opened = Opened::open(&arguments.source)?;
     let volumes = opened.volumes(arguments.source.volume)?;
-    let told =
-        volumes.iter().map(|volume| volume_info(&opened, volume)).collect::<Result<Vec<VolumeInfo>, BadInput>>()?;
-    let document = image_info(opened.image(), told);
+    // A volume that cannot be read does not hide the others.
+    let told = volumes.iter().map(|volume| {
+        volume_info(&opened, volume).unwrap_or_else(|BadInput(text)| {
+            let problem = text.trim_start_matches("error: ").to_owned();
+            VolumeInfo { problem: Some(problem), ..place_of(volume) }
+        })
+    });
+    let document = image_info(opened.image(), told.collect());
     super::show(arguments.format, &document, || text(&document));
-    Ok(Ended::Well)
+    let well = document.volumes.iter().all(|volume| volume.problem.is_none());
+    Ok(if well { Ended::Well } else { Ended::Failed })
+}
+
+/// What is known of a volume without looking into it.
+fn place_of(volume: &Volume<'_>) -> VolumeInfo {
+    VolumeInfo {
+        number: volume.partition.number,
+        offset: volume.partition.offset,
+        size: volume.part.size(),
+        name: volume.partition.name.clone(),
+        cluster_size: None,
+        boot_sector: None,
+        problem: None,
+        shadow_storage: None,
+        copies: Vec::new(),
+    }
 }
 
 fn image_info(image: &OpenedImage, volumes: Vec<VolumeInfo>) -> ImageInfo {
@@ -155,14 +178,11 @@ fn volume_info(opened: &Opened, volume: &Volume<'_>) -> Result<VolumeInfo, BadIn
         maximum_size: header.maximum,
     });
     Ok(VolumeInfo {
-        number: volume.partition.number,
-        offset: volume.partition.offset,
-        size: volume.part.size(),
-        name: volume.partition.name.clone(),
         cluster_size: boot.ok().map(|boot| boot.bytes_a_cluster),
         boot_sector: boot.err().map(ToString::to_string),
         shadow_storage: storage,
         copies: copies.list().iter().enumerate().map(|(index, copy)| copy_info(index + 1, copy, &copies)).collect(),
+        ..place_of(volume)
     })
 }
 
@@ -263,6 +283,10 @@ fn volume_text(volume: &VolumeInfo, lines: &mut Vec<String>) {
         (Some(size), _) => add("Cluster size", bytes(*size)),
         (None, Some(problem)) => add("Boot sector", format!("not NTFS: {problem}")),
         (None, None) => {}
+    }
+    if let Some(problem) = &volume.problem {
+        add("Cannot be read", problem.clone());
+        return;
     }
     let Some(storage) = &volume.shadow_storage else {
         add("Shadow copies", "none, and no volume header at 0x1e00".to_owned());

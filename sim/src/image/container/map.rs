@@ -13,11 +13,11 @@ pub(super) enum Place {
     Zeros,
     /// In the file, from this offset on.
     At(u64),
-    /// In these unpacked bytes' source: what [`Map::unpack`] understands, and how far into the unpacked bytes the piece begins.
+    /// In the file, packed together with its neighbours.
     Packed {
-        /// The table entry.
+        /// The table entry, which [`Map::unpack`] understands.
         entry: u64,
-        /// Where the piece begins in what was unpacked.
+        /// Where the piece begins in what is unpacked.
         from: usize,
     },
 }

@@ -15,7 +15,7 @@
 //! in words; so is a header whose numbers do not fit the file. A wrong table entry is an error of the read that needs it.
 //!
 //! Memory: nothing is allocated by a number from the file. Tables are read through a cache of 2 MiB, unpacked clusters lie in
-//! one of at most 16 MiB.
+//! one of at most 16 MiB, and the log of a VHDX is kept only where it is not empty, up to 64 MiB.
 
 mod cache;
 mod map;
