@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod image;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -19,7 +21,7 @@ pub(crate) struct Arguments {
 const AFTER: &str = "\
 Exit codes:
   0  everything was as expected
-  1  an expectation, a rule or an invariant failed
+  1  an expectation, a rule or an invariant failed; an image has wrong fields, or copies differ
   2  bad input
 
 Start with `vssim run full-backup`.";
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     Rules(Rules),
     /// Visit every state of a small machine and check the invariants in each.
     Search(Search),
+    /// Read the shadow copies in an image of a disk: raw, qcow2, VHD or VHDX.
+    Image(image::Image),
 }
 
 #[derive(Args)]
@@ -54,6 +58,13 @@ pub(crate) struct Run {
     /// Write the verdict to this file, for a CI server.
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+    /// Write the volumes as they are at the end to this file, as raw images with their shadow copies; several volumes get their
+    /// names into that of the file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image: Option<PathBuf>,
+    /// Let --image write over files.
+    #[arg(long, requires = "image")]
+    pub(crate) force: bool,
     /// How to print the result.
     #[command(flatten)]
     pub(crate) output: Output,

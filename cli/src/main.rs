@@ -5,6 +5,9 @@
 mod arguments;
 mod commands;
 mod files;
+mod image_file;
+mod progress;
+mod images;
 mod terminal;
 
 use std::process::ExitCode;
@@ -17,7 +20,7 @@ use crate::arguments::{Arguments, Command};
 pub(crate) enum Ended {
     /// As expected.
     Well,
-    /// An expectation, a rule or an invariant failed.
+    /// An expectation, a rule or an invariant failed; fields of an image are wrong, copies differ.
     Failed,
 }
 
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Command::Graph(graph) => commands::graph::graph(graph),
         Command::Rules(rules) => commands::rules::rules(rules),
         Command::Search(search) => commands::search::search(search),
+        Command::Image(image) => commands::image::image(image),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,

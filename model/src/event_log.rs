@@ -52,7 +52,7 @@ pub fn is_written_by(entry: &EventLogEntry, release: Release) -> bool {
     let since = match (entry.source.as_str(), entry.id) {
         (VSS, Some(8229 | 12366)) => Generation::Seven,
         (VSS, Some(4003 | 8219 | 8220 | 8224 | 8225 | 12323 | 12324 | 12338 | 12340 | 12349)) => Generation::Vista,
-        (VSS, Some(12310)) | (VOLSNAP, Some(30 | 33 | 35 | 36 | 38 | 58)) => Generation::Server2003,
+        (VSS, Some(12310)) | (VOLSNAP, Some(30 | 33 | 35 | 36 | 38 | 40 | 58)) => Generation::Server2003,
         // In no table; recorded on Windows 10 or later.
         (VSS, Some(8231)) => Generation::Ten,
         _ => Generation::Xp,
@@ -267,6 +267,12 @@ pub fn writer_exception(writer: LoggedWriter<'_>, event: WriterEvent) -> EventLo
     of_writer(vss(12366, message.to_owned()), &event, writer)
 }
 
+/// volsnap 1: the storage area of a new shadow copy could not be made.
+#[must_use]
+pub fn volsnap_storage_not_created(volume: &str, storage: &str) -> EventLogEntry {
+    volsnap(1, format!("No storage area could be made on {storage} for the shadow copy of {volume}."))
+}
+
 /// volsnap 8: writes were held until the time was over, because no release came. Confirmed by "Volume Snapshot Driver
 /// Integrity".
 #[must_use]
@@ -311,7 +317,8 @@ pub fn volsnap_flush_and_hold_in_progress(volume: &str) -> EventLogEntry {
     volsnap(17, format!("Flush and hold on volume {volume} was asked for while one was in progress."))
 }
 
-/// volsnap 23: the volume of the storage area lacks the space for a new shadow copy.
+/// volsnap 23: the volume of the storage area lacks the space for a new shadow copy. Its creation then fails with
+/// `VSS_E_INSUFFICIENT_STORAGE`.
 #[must_use]
 pub fn volsnap_no_space_to_create(volume: &str, storage: &str) -> EventLogEntry {
     volsnap(23, format!("Volume {storage} lacks the space for the storage area of a shadow copy of {volume}."))
@@ -366,6 +373,12 @@ pub fn volsnap_storage_limit_near(volume: &str, storage: &str) -> EventLogEntry 
         "The limit set by the user keeps the storage area on {storage} from growing; the shadow copies of {volume} are at risk."
     );
     volsnap(38, message)
+}
+
+/// volsnap 40: the volume itself was dismounted, while its storage area lay elsewhere. Confirmed by "Diff Area Integrity".
+#[must_use]
+pub fn volsnap_original_dismounted(volume: &str) -> EventLogEntry {
+    volsnap(40, aborted(volume, "the volume was dismounted"))
 }
 
 /// volsnap 58: the oldest shadow copy was deleted to keep within the limit of their number; for information.

@@ -184,6 +184,44 @@ impl Release {
         self.from(Generation::Eight)
     }
 
+    /// How many shadow copies of a volume the system provider keeps: 512 (LIM-002), on Windows XP one. A program that left
+    /// a copy behind there was refused the next one by AddToSnapshotSet (recorded).
+    #[must_use]
+    pub fn most_copies_of_a_volume(self) -> usize {
+        if self.has_set_context() { 512 } else { 1 }
+    }
+
+    /// The least size of a diff area in bytes, for a volume of so many bytes, where the registry value
+    /// `MinDiffAreaFileSize` does not say otherwise: 32 MB for volumes below 500 MB and 320 MB for others; 300 MB on Windows
+    /// Vista and Windows Server 2008, 100 MB on Windows Server 2003 (registry-keys-for-backup-and-restore.md). The page
+    /// gives none for Windows XP; there it is that of Windows Server 2003.
+    #[must_use]
+    pub fn least_diff_area(self, volume: u64) -> u64 {
+        let megabytes = match self.generation() {
+            Generation::Xp | Generation::Server2003 => 100,
+            Generation::Vista => 300,
+            _ if volume < 500 << 20 => 32,
+            _ => 320,
+        };
+        megabytes << 20
+    }
+
+    /// What the registry value `MinDiffAreaFileSize` does, in megabytes. Since Windows 7 it is rounded up to a multiple of
+    /// 32; before, it has to be a multiple of 300 from 300 to 3000 (registry-keys-for-backup-and-restore.md).
+    ///
+    /// # Errors
+    /// What a value may be, when it is none.
+    pub fn least_diff_area_set(self, megabytes: u32) -> Result<u64, &'static str> {
+        if self.from(Generation::Seven) {
+            return Ok(u64::from(megabytes.max(1)).next_multiple_of(32) << 20);
+        }
+        if !self.has_set_context() {
+            return Err("nothing: Windows XP does not support the value");
+        }
+        let good = (300..=3000).contains(&megabytes) && megabytes.is_multiple_of(300);
+        if good { Ok(u64::from(megabytes) << 20) } else { Err("a multiple of 300 from 300 to 3000") }
+    }
+
     /// Whether entries of the event log carry the operation and its context: since Windows Vista (LOG-003).
     #[must_use]
     pub fn logs_context(self) -> bool {
@@ -249,6 +287,18 @@ impl<'de> Deserialize<'de> for Release {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_least_size_of_a_diff_area_is_that_of_the_registry_page() {
+        const MEGABYTE: u64 = 1 << 20;
+        let least = |release: Release, volume: u64| release.least_diff_area(volume * MEGABYTE) / MEGABYTE;
+        assert_eq!((least(Release::Server2022, 499), least(Release::Server2022, 501)), (32, 320));
+        assert_eq!((least(Release::Server2008, 499), least(Release::Server2003, 501)), (300, 100));
+        let set = |release: Release, megabytes| release.least_diff_area_set(megabytes).map(|bytes| bytes / MEGABYTE);
+        assert_eq!((set(Release::Windows7, 320), set(Release::Windows7, 321)), (Ok(320), Ok(352)));
+        assert_eq!((set(Release::Vista, 600), set(Release::Vista, 320).is_err()), (Ok(600), true));
+        assert!(set(Release::Server2003, 3300).is_err() && set(Release::WindowsXp, 300).is_err());
+    }
 
     #[test]
     fn every_name_reads_back_in_any_case_and_without_windows() {

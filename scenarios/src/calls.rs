@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vssim_model::api::{AsyncId, Call, Out};
+use vssim_model::api::{AsyncId, BackupComponentsCall, Call, Out};
 use vssim_model::hresult::HResult;
 use vssim_model::trace::{CallId, Trace, What};
 use vssim_sim::plan::{Op, Script, Template};
@@ -13,6 +13,8 @@ pub(crate) struct CallOf<'a> {
     pub(crate) actor: &'a str,
     pub(crate) object: u32,
     pub(crate) method: &'static str,
+    /// Whether it is SetBackupSucceeded and says that files of the component are missing.
+    pub(crate) missing: bool,
     hresult: Option<HResult>,
     out: Option<&'a Out>,
     /// How the operation that it started ended.
@@ -56,7 +58,19 @@ impl<'a> Calls<'a> {
                     open.insert(*id, calls.all.len());
                     let (_, method) = call.name();
                     let (actor, object) = (&*record.actor, *object);
-                    calls.all.push(CallOf { actor, object, method, hresult: None, out: None, operation: None });
+                    let missing = matches!(
+                        call,
+                        Call::BackupComponents(BackupComponentsCall::SetBackupSucceeded { succeeded: false, .. })
+                    );
+                    calls.all.push(CallOf {
+                        actor,
+                        object,
+                        method,
+                        missing,
+                        hresult: None,
+                        out: None,
+                        operation: None,
+                    });
                 }
                 What::Return { id, hresult, out } => {
                     let Some(at) = open.remove(id) else { continue };

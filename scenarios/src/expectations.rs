@@ -88,7 +88,7 @@ fn outcome_of(requester: &str, trace: &Trace, calls: &Calls<'_>) -> Outcome {
     if called("AbortBackup") {
         return Outcome::Aborted;
     }
-    let created = good("DoSnapshotSet");
+    let created = good("DoSnapshotSet") && of_last.iter().all(|call| !call.missing);
     // Without writers there is nothing to complete (BKP-ORD-055).
     let completed = good("BackupComplete") || !called("GatherWriterMetadata");
     match (created, completed) {

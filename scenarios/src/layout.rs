@@ -25,11 +25,23 @@ impl Placed {
 /// Extents begin and end at multiples of this: the block of the shadow copy.
 pub const BLOCK: u64 = 16 * 1024;
 
-/// Lays out every volume, in order. A volume with a mistake gets no extents.
+/// Whether the size of a volume is that of its image, which only staging knows.
 #[must_use]
-pub fn lay_out(machine: &Machine, problems: &mut Vec<Problem>) -> Vec<Vec<Placed>> {
+pub fn is_open(volume: &Volume) -> bool {
+    volume.image.is_some() && volume.size.is_none() && volume.extents.is_empty()
+}
+
+/// Lays out every volume, in order; `of_image` gives the sizes of open ones. A volume with a mistake gets no extents, and neither
+/// does one whose size is not known.
+#[must_use]
+pub fn lay_out(
+    machine: &Machine,
+    of_image: &dyn Fn(usize) -> Option<u64>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Vec<Placed>> {
     let mut layout = Layout { disks: &machine.disks, taken: Vec::new(), problems };
-    machine.volumes.iter().map(|volume| layout.volume(volume)).collect()
+    let volumes = machine.volumes.iter().enumerate();
+    volumes.map(|(at, volume)| layout.volume(volume, is_open(volume).then(|| of_image(at)))).collect()
 }
 
 struct Layout<'a> {
@@ -43,7 +55,12 @@ impl<'a> Layout<'a> {
         self.problems.push(problem.at(pos));
     }
 
-    fn volume(&mut self, volume: &'a Volume) -> Vec<Placed> {
+    /// `of_image` is there for a volume that takes its size from its image, and the size where it is known.
+    fn volume(&mut self, volume: &'a Volume, of_image: Option<Option<u64>>) -> Vec<Placed> {
+        if let (Some(size), Some(image)) = (of_image, &volume.image) {
+            let whole = size.and_then(|size| size.checked_next_multiple_of(BLOCK));
+            return whole.map(|size| self.next_free(volume, size, image.file.pos)).unwrap_or_default();
+        }
         match (&volume.size, volume.extents.is_empty()) {
             (Some(size), false) => {
                 let what = format!("volume `{}` has both `size` and `extents`", volume.name.0);
@@ -52,7 +69,7 @@ impl<'a> Layout<'a> {
             }
             (None, true) => {
                 let what = format!("volume `{}` has no size", volume.name.0);
-                let problem = Problem::new(ErrorKind::MissingKey, what).expected("`size`, or `extents`");
+                let problem = Problem::new(ErrorKind::MissingKey, what).expected("`size`, `extents` or `image`");
                 self.problem(problem, volume.name.pos);
                 Vec::new()
             }

@@ -9,6 +9,7 @@
 //! The happy path is [`Scenario::parse`]. It fails with every mistake it could find, never with a panic, and within
 //! bounds of time and memory whatever the text.
 
+mod area;
 mod calls;
 pub mod error;
 pub mod expand;

@@ -49,9 +49,18 @@ macro_rules! library {
 library! {
     Lesson in "" {
         "broken-hold",
+        "client-accessible-limit",
         "database-on-two-volumes",
+        "diff-area-grows-too-slowly",
+        "diff-area-host-full",
+        "diff-area-io-error",
+        "diff-area-limit-reached",
+        "diff-area-volume-dismounted",
+        "five-hundred-and-thirteenth-copy",
         "forgotten-freeze",
         "freeze-window-exceeded",
+        "full-area-loses-the-oldest",
+        "full-area-loses-the-only-copy",
         "full-backup",
         "full-backup-of-recorded-writers",
         "hold-limit-exceeded",

@@ -12,6 +12,7 @@
 
 mod documents;
 mod handlers;
+mod images;
 mod machine;
 mod providers;
 mod requester;
@@ -27,10 +28,11 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use vssim_model::ids::Guid;
 use vssim_model::tables::Tables;
-use vssim_sim::plan::{OpenChoices, Plan};
+use vssim_sim::plan::{ImageSource, OpenChoices, Plan};
 
 use crate::error::{ErrorKind, Errors, Problem};
 use crate::expectations::Expectations;
+use crate::layout::Placed;
 use crate::resolve::Scenario;
 use crate::yaml::{MAX_PROBLEMS, Pos};
 
@@ -41,6 +43,15 @@ pub trait Files {
     /// # Errors
     /// Why it cannot be read, in words.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
+
+    /// The size in bytes of the volume in an image.
+    ///
+    /// # Errors
+    /// Why it cannot be told, in words.
+    fn image_size(&self, image: &ImageSource) -> Result<u64, String> {
+        let _ = image;
+        Err("no images can be read here".to_owned())
+    }
 }
 
 /// No files: for scenarios that hold everything themselves.
@@ -70,7 +81,8 @@ pub const START: u64 = 133_485_408_000_000_000;
 /// # Errors
 /// Every mistake that only shows when files are read and the simulator's limits are looked at.
 pub fn stage(scenario: &Scenario, files: &dyn Files) -> Result<Staged, Errors> {
-    let mut stager = Stager { scenario, files, problems: Vec::new() };
+    let mut stager = Stager { scenario, files, layout: scenario.layout.clone(), problems: Vec::new() };
+    stager.images();
     let staged = stager.stage();
     let mut problems = stager.problems;
     if problems.is_empty() {
@@ -84,6 +96,8 @@ pub fn stage(scenario: &Scenario, files: &dyn Files) -> Result<Staged, Errors> {
 struct Stager<'a> {
     scenario: &'a Scenario,
     files: &'a dyn Files,
+    /// The extents of each volume.
+    layout: Vec<Vec<Placed>>,
     problems: Vec<Problem>,
 }
 
@@ -111,6 +125,8 @@ impl Stager<'_> {
             applications: self.applications(),
             requesters: requesters.plans,
             kernel: self.kernel(),
+            max_shadow_copies: self.max_shadow_copies(),
+            incidents: self.incidents(),
             defects: document.machine.service.defects.iter().map(|defect| defect.value.0).collect::<BTreeSet<_>>(),
             open: OpenChoices::default(),
             tables: Arc::new(Tables::documented()),

@@ -210,6 +210,83 @@ impl<'de, T: Scalar> Visitor<'de> for RawVisitor<T> {
     }
 }
 
+/// What may be written as a scalar or as a mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScalarOr<S, M> {
+    /// The scalar and its place.
+    Scalar(At<S>),
+    /// The mapping.
+    Mapping(M),
+}
+
+impl<'de, S: Scalar, M: Deserialize<'de>> Deserialize<'de> for ScalarOr<S, M> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ScalarOr<S, M>, D::Error> {
+        let spanned = Spanned::<Either<S, M>>::deserialize(deserializer)?;
+        let pos = Pos::from(spanned.referenced);
+        Ok(match spanned.value {
+            Either::Scalar(Ok(value)) => ScalarOr::Scalar(At { value, pos }),
+            Either::Scalar(Err(problem)) => {
+                note(problem.at(pos));
+                ScalarOr::Scalar(At { value: S::default(), pos })
+            }
+            Either::Mapping(mapping) => ScalarOr::Mapping(mapping),
+        })
+    }
+}
+
+enum Either<S, M> {
+    Scalar(Result<S, Problem>),
+    Mapping(M),
+}
+
+impl<'de, S: Scalar, M: Deserialize<'de>> Deserialize<'de> for Either<S, M> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Either<S, M>, D::Error> {
+        deserializer.deserialize_any(EitherVisitor(PhantomData))
+    }
+}
+
+struct EitherVisitor<S, M>(PhantomData<(S, M)>);
+
+impl<'de, S: Scalar, M: Deserialize<'de>> Visitor<'de> for EitherVisitor<S, M> {
+    type Value = Either<S, M>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a scalar or a mapping")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        RawVisitor(PhantomData).visit_str(text).map(Either::Scalar)
+    }
+
+    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Self::Value, E> {
+        RawVisitor(PhantomData).visit_bool(flag).map(Either::Scalar)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        RawVisitor(PhantomData).visit_i64(number).map(Either::Scalar)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        RawVisitor(PhantomData).visit_u64(number).map(Either::Scalar)
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
+        RawVisitor(PhantomData).visit_f64(number).map(Either::Scalar)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        RawVisitor(PhantomData).visit_unit().map(Either::Scalar)
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        RawVisitor(PhantomData).visit_seq(list).map(Either::Scalar)
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mapping: A) -> Result<Self::Value, A::Error> {
+        M::deserialize(de::value::MapAccessDeserializer::new(mapping)).map(Either::Mapping)
+    }
+}
+
 /// A list or mapping and the place where it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node<T> {

@@ -4,8 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use vssim_scenarios::{ErrorKind, Errors, Files, Scenario, Staged, stage};
+use vssim_sim::plan::ImageSource;
 
 const GOOD: &str = r"format: 1
 name: small
@@ -150,6 +152,32 @@ const CASES: &[(&str, ErrorKind, &str, &str)] = &[
         "- DoSnapshotSet: {wait: false, as: creation}\n      - Wait: {operation: creatoin}",
     ),
     ("diff_area_on_an_unknown_volume", ErrorKind::UnknownName, "{volume: 'D:', maximum", "{volume: 'F:', maximum"),
+    ("maximum_too_small_for_one_copy", ErrorKind::ImpossibleSize, "maximum: 256 KiB", "maximum: 80 KiB"),
+    (
+        "maximum_below_the_least_size",
+        ErrorKind::ImpossibleSize,
+        "  applications:",
+        "  registry: {MinDiffAreaFileSize: 300}\n  applications:",
+    ),
+    (
+        "initial_size_where_windows_decides",
+        ErrorKind::Contradiction,
+        "      diff_area: {volume: 'D:', maximum: 256 KiB}\n",
+        "      diff_area: {volume: 'D:', initial: 80 KiB}\n  registry: {MinDiffAreaFileSize: 320}\n",
+    ),
+    (
+        "no_client_accessible_copies_at_all",
+        ErrorKind::OutOfRange,
+        "  applications:",
+        "  registry: {MaxShadowCopies: 0}\n  applications:",
+    ),
+    (
+        "incident_on_an_unknown_volume",
+        ErrorKind::UnknownName,
+        "  applications:",
+        "  incidents: [{dismount: {at: 1s, volume: 'F:'}}]\n  applications:",
+    ),
+    ("script_that_never_runs", ErrorKind::OutOfRange, "  - name: Backup\n", "  - name: Backup\n    repeat: 0\n"),
     ("volume_given_twice", ErrorKind::DuplicateName, "- name: 'D:'", "- name: 'c:'"),
     (
         "component_given_twice",
@@ -220,15 +248,36 @@ const CASES: &[(&str, ErrorKind, &str, &str)] = &[
         "- file: {path: 'C:\\boot.ini', size: 4 KiB}",
         "- tree: {path: 'C:\\t', count: 300, size: 1 B}",
     ),
+    ("image_that_is_not_there", ErrorKind::UnreadableFile, "size: 2 MiB", "image: missing.qcow2"),
+    ("image_without_a_name", ErrorKind::OutOfRange, "size: 2 MiB", "image: ''"),
+    ("number_as_an_image", ErrorKind::NotQuoted, "size: 2 MiB", "image: 5"),
+    ("unknown_key_of_an_image", ErrorKind::UnknownKey, "size: 2 MiB", "image: {fil: odd.raw}"),
+    ("partition_zero", ErrorKind::OutOfRange, "size: 2 MiB", "image: {file: odd.raw, partition: 0}"),
+    ("image_of_another_size", ErrorKind::ImpossibleSize, "size: 2 MiB", "size: 2 MiB\n      image: odd.raw"),
+    ("image_beyond_its_disk", ErrorKind::ImpossibleSize, "size: 2 MiB", "image: large.vhdx"),
+    (
+        "file_beyond_its_image",
+        ErrorKind::ImpossibleSize,
+        "      size: 1 MiB\n      files:\n        - file: {path: 'C:\\boot.ini', size: 4 KiB}",
+        "      image: odd.raw\n      files:\n        - file: {path: 'C:\\boot.ini', size: 2 MiB}",
+    ),
 ];
 
-/// One document, and that is wrong.
+/// One document, and that is wrong; two images.
 struct Wrong;
 
 impl Files for Wrong {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         match path {
             "wrong.xml" => Ok(b"<WRITER_METADATA\n  version='1.2'><WRONG/></WRITER_METADATA>".to_vec()),
+            _ => Err("there is no such file".to_owned()),
+        }
+    }
+
+    fn image_size(&self, image: &ImageSource) -> Result<u64, String> {
+        match image.file.as_str() {
+            "odd.raw" => Ok((1 << 20) + 512),
+            "large.vhdx" => Ok(4 << 20),
             _ => Err("there is no such file".to_owned()),
         }
     }
@@ -264,6 +313,22 @@ fn every_mistake_is_reported_at_its_place() {
     }
     assert!(wrong.is_empty(), "{wrong}");
     insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn a_volume_without_a_size_is_as_large_as_its_image_and_the_next_one_lies_behind_it() {
+    let text = GOOD.replacen("      size: 1 MiB\n", "      image: {file: odd.raw, partition: 2}\n", 1);
+    let plan = staged(&text).unwrap_or_else(|errors| panic!("{errors}")).plan;
+    let whole = (1 << 20) + (16 << 10);
+    assert_eq!(plan.volumes[0].extents, [(0, 0, whole)]);
+    assert_eq!(plan.volumes[1].extents, [(0, whole, 2 << 20)]);
+    let source = ImageSource { file: "odd.raw".to_owned(), partition: Some(2) };
+    assert_eq!((plan.volumes[0].image.as_ref(), plan.volumes[1].image.as_ref()), (Some(&source), None));
+    let (of_image, written) = (&plan.volumes[0], &plan.volumes[1]);
+    assert_eq!((of_image.diff_area_given, written.diff_area_given), (false, true));
+    // Nobody is there to open the image.
+    let told = vssim_sim::run::run(&Arc::new(plan), 1).unwrap_err().to_string();
+    assert_eq!(told, "volume C:, image odd.raw: no images can be read here");
 }
 
 #[test]

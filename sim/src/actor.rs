@@ -53,6 +53,8 @@ pub struct Memory {
     pub writer_failed: bool,
     /// The shadow copies it was given, by volume name.
     pub snapshots: Unhashed<BTreeMap<String, SnapshotId>>,
+    /// Whether files could not be copied out of a shadow copy.
+    pub copy_failed: bool,
     /// How often an instruction that counts was passed.
     pub passed: BTreeMap<(ScriptRef, u16), u16>,
 }
@@ -153,6 +155,8 @@ pub struct Surroundings<'a> {
     pub instances: &'a [WriterInstanceId],
     /// The volumes of the set that the task is about, in order.
     pub volumes: &'a [u16],
+    /// Whether the volume that the task is about has as many shadow copies as it may have.
+    pub full: bool,
 }
 
 impl Process {
@@ -236,6 +240,10 @@ impl Turn<'_> {
         {
             self.task.failure.get_or_insert(*code);
         }
+        if let (Input::Returned(Answer::Kernel(code)), ActorId::Requester(_)) = (&input, self.id) {
+            // It asks the kernel for the files of its components, and for nothing else.
+            self.memory.copy_failed = code.is_failure();
+        }
         match (input, self.task.frames.last().cloned()) {
             (Input::Go, _) => {}
             (Input::Woken, Some(Frame::Commit { .. })) => {
@@ -269,7 +277,10 @@ impl Turn<'_> {
             (Op::Backup { keep: Some(place), .. }, Out::Async(operation)) => {
                 self.memory.kept.insert(*place, operation);
             }
-            (Op::Backup { .. }, Out::Object(number)) => self.memory.object = Unhashed(number),
+            (Op::Backup { .. }, Out::Object(number)) => {
+                self.memory.object = Unhashed(number);
+                self.memory.copy_failed = false;
+            }
             (
                 Op::Backup { call: Template::Call(BackupComponentsCall::AddToSnapshotSet { volume, .. }), .. },
                 Out::Snapshot(id),
@@ -365,7 +376,7 @@ impl Turn<'_> {
                 return Some(self.done(answer));
             }
             Op::Answer(code) => {
-                let failure = self.task.failure.or_else(|| self.not_supported());
+                let failure = self.task.failure.or_else(|| self.not_supported()).or_else(|| self.at_limit());
                 let code = if code.is_success() { failure.unwrap_or(code) } else { code };
                 return Some(self.done(Answer::Provider(code)));
             }
@@ -393,6 +404,13 @@ impl Turn<'_> {
         let plan = self.around.plan.providers.get(usize::from(index))?;
         let asked = matches!(self.task.frames.last(), Some(Frame::Script(script, _)) if *script == asked);
         (asked && !plan.supports.contains(&volume)).then_some(HResult::VSS_E_VOLUME_NOT_SUPPORTED_BY_PROVIDER)
+    }
+
+    /// What BeginPrepareSnapshot says of a volume that has as many shadow copies as it may have (LIM-005).
+    fn at_limit(&self) -> Option<HResult> {
+        let asked = ScriptRef::Callback(ProviderCallback::BeginPrepareSnapshot);
+        let asked = matches!(self.task.frames.last(), Some(Frame::Script(script, _)) if *script == asked);
+        (asked && self.around.full).then_some(HResult::VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED)
     }
 
     fn branch(&mut self, condition: bool, target: u16) {
@@ -478,6 +496,10 @@ impl Turn<'_> {
             Template::Call(call) => call,
             Template::AddComponent(of) => BackupComponentsCall::AddComponent(self.named(&of)),
             Template::SetBackupSucceeded(of, succeeded) => {
+                BackupComponentsCall::SetBackupSucceeded { component: self.named(&of), succeeded }
+            }
+            Template::ReportBackup(of) => {
+                let succeeded = !self.memory.copy_failed;
                 BackupComponentsCall::SetBackupSucceeded { component: self.named(&of), succeeded }
             }
             Template::SetBackupOptions(of, options) => {

@@ -45,6 +45,15 @@ pub enum SetUpError {
     Database(BadDatabase),
     /// A volume, or a file on it.
     Storage(StorageError),
+    /// The image of a volume.
+    Image {
+        /// The volume's name.
+        volume: String,
+        /// The image's file.
+        file: String,
+        /// What is wrong.
+        why: String,
+    },
 }
 
 impl std::fmt::Display for SetUpError {
@@ -52,6 +61,7 @@ impl std::fmt::Display for SetUpError {
         match self {
             SetUpError::Database(error) => error.fmt(f),
             SetUpError::Storage(error) => error.fmt(f),
+            SetUpError::Image { volume, file, why } => write!(f, "volume {volume}, image {file}: {why}"),
         }
     }
 }

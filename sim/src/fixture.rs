@@ -20,8 +20,8 @@ use vssim_model::time::Ticks;
 use crate::actor::system_provider;
 use crate::application::small_database;
 use crate::plan::{
-    ApplicationPlan, ComponentOf, ComponentPlan, DiskPlan, FileSet, KernelPlan, MetadataPlan, Op, OpenChoices, Plan,
-    ProviderPlan, RequesterPlan, Script, Span, Template, VolumePlan, WriterPlan,
+    ApplicationPlan, ComponentOf, ComponentPlan, DiskPlan, FileSet, KernelPlan, MAX_SHADOW_COPIES, MetadataPlan, Op,
+    OpenChoices, Plan, ProviderPlan, RequesterPlan, Script, Span, Template, VolumePlan, WriterPlan,
 };
 
 /// 1 January 2024, 00:00 UTC, as a FILETIME.
@@ -85,7 +85,10 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
             thaw_transactions: Span::default(),
             broken_hold: BTreeSet::new(),
             lost_blocks: BTreeSet::new(),
+            slow_growth: BTreeSet::new(),
         },
+        max_shadow_copies: MAX_SHADOW_COPIES,
+        incidents: Vec::new(),
         defects: BTreeSet::new(),
         open: what.open,
         tables: Arc::new(Tables::documented()),
@@ -99,8 +102,10 @@ fn volume(index: u16) -> VolumePlan {
         id: VolumeId(Guid::from_random_bits(0x1000 + u128::from(index))),
         extents: vec![(0, SMALL_BYTES * u64::from(index), SMALL_BYTES)],
         diff_area_on: index,
-        diff_area_maximum: SMALL_BYTES / 2,
+        diff_area_maximum: Some(SMALL_BYTES / 2),
         diff_area_growth: (4 * 16 * 1024, 4 * 16 * 1024),
+        diff_area_given: true,
+        image: None,
         files: Arc::from([("data.txt".to_owned(), 20_000)]),
     }
 }

@@ -218,7 +218,7 @@ impl World {
     }
 
     fn commit_instants_differ(&self) -> Option<Broken> {
-        for (_, set) in self.service.sets.iter() {
+        for (_, set) in self.service.sets.iter().filter(|(_, set)| set.shadows.len() > 1) {
             let instants =
                 set.shadows.iter().filter_map(|shadow| self.watch.commits.get(&(shadow.volume, shadow.id.0)));
             let (Some(first), Some(last)) = (instants.clone().min(), instants.max()) else { continue };

@@ -18,7 +18,7 @@ use crate::choices::{Point, Purpose};
 use crate::message::{Answer, KernelRequest, Request, Slot};
 use crate::plan::{ActorId, KERNEL, ServiceDefect, Span};
 use crate::queue::Class;
-use crate::storage::{Commit, StorageError, WriteReport};
+use crate::storage::{AreaFault, StorageError, WriteReport};
 use crate::unhashed::Unhashed;
 use crate::world::{Event, Step, World};
 
@@ -202,7 +202,7 @@ impl World {
         match request {
             KernelRequest::PrepareStorage { set } => {
                 for (volume, snapshot) in self.shadows_of(*set, from, None) {
-                    self.storage.prepare_snapshot(self.volume_id(volume), snapshot)?;
+                    self.prepare(*set, volume, snapshot, step)?;
                 }
             }
             KernelRequest::Commit { set, volume } => {
@@ -218,9 +218,9 @@ impl World {
             KernelRequest::Drop { set, volume } => {
                 for (volume, snapshot) in self.shadows_of(*set, from, *volume) {
                     self.watch.dropped(volume, snapshot);
+                    // A shadow copy that was not committed has a diff area at most.
                     match self.storage.delete_snapshot(snapshot) {
-                        Ok(lost) => lost.into_iter().for_each(|lost| self.watch.dropped(volume, lost)),
-                        // A shadow copy that was not committed has a diff area at most.
+                        Ok(also) => self.lost_for_space(volume, &also, step),
                         Err(_) => drop(self.storage.abort_snapshot(snapshot)),
                     }
                 }
@@ -248,9 +248,7 @@ impl World {
     }
 
     fn commit(&mut self, volume: u16, snapshot: SnapshotId, step: &mut Step<'_>) -> Result<(), StorageError> {
-        let (set, context, attributes) = self.service.facts_of(snapshot).unwrap_or_default();
-        let created = self.plan.start + self.now.0;
-        self.storage.commit_snapshot(snapshot, Commit { created, set, context, attributes })?;
+        self.storage.commit_snapshot(snapshot, self.commit_of(snapshot))?;
         self.watch.committed(volume, snapshot, self.now);
         if let Some(plan) = self.plan.volumes.get(usize::from(volume)) {
             let name = plan.name.clone();
@@ -289,11 +287,7 @@ impl World {
                 self.record(step, ActorId::Kernel, || What::Io { volume, io });
             }
         }
-        for &lost in &report.lost {
-            let entry = event_log::volsnap_oldest_deleted_for_space(&name);
-            self.watch.dropped(volume, lost);
-            self.record(step, ActorId::Kernel, || What::EventLog(entry));
-        }
+        self.record_area_events(volume, report, step);
         report.clear();
     }
 }
@@ -301,7 +295,10 @@ impl World {
 /// What a provider sees of a failure of storage.
 fn code_of(error: &StorageError) -> HResult {
     match error {
-        StorageError::NoSpace => HResult::VSS_E_INSUFFICIENT_STORAGE,
+        StorageError::NoSpace | StorageError::AreaFull(AreaFault::Limit | AreaFault::NoSpace | AreaFault::TooSlow) => {
+            HResult::VSS_E_INSUFFICIENT_STORAGE
+        }
+        StorageError::TooManyCopies(_) => HResult::VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED,
         StorageError::NoSuchSnapshot(_) | StorageError::NoSuchVolume(_) => HResult::VSS_E_OBJECT_NOT_FOUND,
         _ => HResult::VSS_E_PROVIDER_VETO,
     }

@@ -20,6 +20,7 @@ pub mod fixture;
 pub mod image;
 pub mod invariant;
 pub mod kernel;
+mod losses;
 pub mod message;
 pub mod ntfs;
 pub mod plan;

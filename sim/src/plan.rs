@@ -44,6 +44,10 @@ pub struct Plan {
     pub requesters: Vec<RequesterPlan>,
     /// The kernel.
     pub kernel: KernelPlan,
+    /// How many shadow copies of a volume may be client accessible (the registry value MaxShadowCopies).
+    pub max_shadow_copies: u16,
+    /// What happens to the machine by itself.
+    pub incidents: Vec<IncidentPlan>,
     /// Defects planted in the VSS service, for the tests of the rules that bind it.
     pub defects: BTreeSet<ServiceDefect>,
     /// What a search may choose beside the order of events.
@@ -72,12 +76,25 @@ pub struct VolumePlan {
     pub extents: Vec<(u16, u64, u64)>,
     /// Which volume holds the diff area of its shadow copies.
     pub diff_area_on: u16,
-    /// The largest size of that diff area in bytes.
-    pub diff_area_maximum: u64,
+    /// The largest size of that diff area in bytes; none for no limit.
+    pub diff_area_maximum: Option<u64>,
     /// What each shadow copy's diff area gets at first and by how much it grows, in bytes.
     pub diff_area_growth: (u64, u64),
-    /// Files there at the start, with their sizes in bytes.
+    /// Whether the scenario says the three above; otherwise what its image says is kept.
+    pub diff_area_given: bool,
+    /// The image that it begins as; otherwise it begins empty.
+    pub image: Option<ImageSource>,
+    /// Files there at the start, beside those of the image, with their sizes in bytes.
     pub files: Arc<[(String, u64)]>,
+}
+
+/// An image of a volume, by name. Whoever starts the run opens it ([`crate::run::Images`]).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ImageSource {
+    /// The file, as the scenario names it.
+    pub file: String,
+    /// Which partition of the disk in it, counted from 1.
+    pub partition: Option<u32>,
 }
 
 /// A span of time: a fixed one where both ends are equal.
@@ -209,6 +226,45 @@ pub struct KernelPlan {
     pub broken_hold: BTreeSet<u16>,
     /// Volumes of which volsnap forgets to save the old blocks.
     pub lost_blocks: BTreeSet<u16>,
+    /// Volumes whose diff area does not grow in time.
+    pub slow_growth: BTreeSet<u16>,
+}
+
+/// The default of the registry value MaxShadowCopies.
+pub const MAX_SHADOW_COPIES: u16 = 64;
+
+/// Something that happens to the machine by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncidentPlan {
+    /// When.
+    pub at: Ticks,
+    /// What.
+    pub what: Incident,
+}
+
+/// What happens to the machine by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incident {
+    /// Every byte of a file is written over.
+    OverwriteFile {
+        /// The volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+    },
+    /// A file grows to this size, or as far as there is room; it is made if it is not there.
+    GrowFile {
+        /// The volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+        /// The size in bytes.
+        size: u64,
+    },
+    /// A volume is dismounted by force.
+    Dismount(u16),
+    /// From now on no write of volsnap to this volume succeeds.
+    IoError(u16),
 }
 
 /// Declares the defects: name in a scenario, what is wrong.
@@ -394,6 +450,8 @@ pub enum Template {
     AddComponent(ComponentOf),
     /// `SetBackupSucceeded`.
     SetBackupSucceeded(ComponentOf, bool),
+    /// `SetBackupSucceeded`, by whether the files could be copied.
+    ReportBackup(ComponentOf),
     /// `SetBackupOptions`.
     SetBackupOptions(ComponentOf, String),
     /// `SetPreviousBackupStamp`.

@@ -7,8 +7,10 @@ use vssim_model::trace::{Actor, FORMAT, Header, Role, Trace};
 
 use crate::application::{Application, SetUpError};
 use crate::choices::{Choices, Seeded};
+use crate::disk_format::ReadAt;
 use crate::invariant::Broken;
-use crate::plan::{ActorId, Plan};
+use crate::ntfs::find_ntfs;
+use crate::plan::{ActorId, ImageSource, Plan, VolumePlan};
 use crate::record::{Full, Off, Recorder};
 use crate::storage::{AreaSettings, DiskExtent, MountPoint, Storage, VolumeSpec};
 use crate::world::{Step, World};
@@ -35,11 +37,38 @@ pub struct Outcome {
     pub events: u64,
 }
 
+/// Where the images come from that a plan names.
+pub trait Images {
+    /// The volume in an image.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in words.
+    fn open(&self, source: &ImageSource) -> Result<Box<dyn ReadAt>, String>;
+}
+
+/// No images: for plans that name none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoImages;
+
+impl Images for NoImages {
+    fn open(&self, _: &ImageSource) -> Result<Box<dyn ReadAt>, String> {
+        Err("no images can be read here".to_owned())
+    }
+}
+
+/// Builds the world of a plan that names no images.
+///
+/// # Errors
+/// As [`build_with`]; and for a plan that names one.
+pub fn build(plan: &Arc<Plan>, choices: &mut dyn Choices) -> Result<World, SetUpError> {
+    build_with(plan, choices, &NoImages)
+}
+
 /// Builds the world of a plan.
 ///
 /// # Errors
-/// If a disk, a volume, a file or a database of the plan cannot be made.
-pub fn build(plan: &Arc<Plan>, choices: &mut dyn Choices) -> Result<World, SetUpError> {
+/// If a disk, a volume, a file or a database of the plan cannot be made, or an image cannot be read or does not fit.
+pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Images) -> Result<World, SetUpError> {
     let mut storage = Storage::new();
     storage.set_machine(&plan.computer);
     for disk in &plan.disks {
@@ -56,12 +85,18 @@ pub fn build(plan: &Arc<Plan>, choices: &mut dyn Choices) -> Result<World, SetUp
         let mount = mount_point(&volume.name);
         storage.add_volume(VolumeSpec { id: volume.id, mount, extents, blocks_a_page })?;
     }
+    let mut loaded = false;
     for volume in &plan.volumes {
-        if let Some(host) = plan.volumes.get(usize::from(volume.diff_area_on)) {
-            let (initial, step) = volume.diff_area_growth;
-            let maximum = Some(volume.diff_area_maximum);
-            storage.set_area(volume.id, AreaSettings { host: host.id, initial, step, maximum })?;
+        if let Some(source) = &volume.image {
+            load(&mut storage, volume, source, images)?;
+            loaded = true;
         }
+    }
+    if loaded {
+        storage.attach()?;
+    }
+    for volume in &plan.volumes {
+        set_area(&mut storage, plan, volume)?;
         for (path, bytes) in volume.files.iter() {
             storage.create_file(volume.id, path, *bytes)?;
         }
@@ -76,10 +111,42 @@ pub fn build(plan: &Arc<Plan>, choices: &mut dyn Choices) -> Result<World, SetUp
             storage.set_forgetful(volume.id, true)?;
         }
     }
+    for &volume in &plan.kernel.slow_growth {
+        if let Some(volume) = plan.volumes.get(usize::from(volume)) {
+            storage.set_slow_growth(volume.id, true)?;
+        }
+    }
     let id = |index: u16| plan.volumes.get(usize::from(index)).map(|volume| volume.id).unwrap_or_default();
     let applications: Result<Vec<Application>, SetUpError> =
         plan.applications.iter().map(|application| Application::set_up(application, &mut storage, id)).collect();
     Ok(World::assemble(Arc::clone(plan), storage, applications?, choices))
+}
+
+/// Puts an image's bytes into a volume, with the files and the free clusters of its file system, where it has one. The shadow
+/// copies on it are found when all volumes have their bytes.
+fn load(
+    storage: &mut Storage,
+    volume: &VolumePlan,
+    source: &ImageSource,
+    images: &dyn Images,
+) -> Result<(), SetUpError> {
+    let wrong = |why: String| SetUpError::Image { volume: volume.name.to_string(), file: source.file.clone(), why };
+    let device = images.open(source).map_err(wrong)?;
+    let file_system = find_ntfs(&*device).map_err(|error| wrong(error.to_string()))?;
+    storage.load(volume.id, &*device, file_system.as_ref()).map_err(|error| wrong(error.to_string()))
+}
+
+/// Says where a volume's diff area lies. An image may say it already, and is kept to unless the scenario says it itself.
+fn set_area(storage: &mut Storage, plan: &Plan, volume: &VolumePlan) -> Result<(), SetUpError> {
+    let (initial, step) = volume.diff_area_growth;
+    if volume.image.is_some() && !volume.diff_area_given {
+        let found = storage.area(volume.id)?;
+        storage.set_area(volume.id, AreaSettings { initial, step, ..found })?;
+    } else if let Some(host) = plan.volumes.get(usize::from(volume.diff_area_on)) {
+        let maximum = volume.diff_area_maximum;
+        storage.set_area(volume.id, AreaSettings { host: host.id, initial, step, maximum })?;
+    }
+    Ok(())
 }
 
 fn mount_point(name: &str) -> Option<MountPoint> {
@@ -117,8 +184,16 @@ pub fn drive(mut world: World, choices: &mut dyn Choices, recorder: &mut dyn Rec
 /// # Errors
 /// If the world cannot be built.
 pub fn run(plan: &Arc<Plan>, seed: u64) -> Result<(Outcome, Trace), SetUpError> {
+    run_with(plan, seed, &NoImages)
+}
+
+/// Runs a plan that may name images with a seed and keeps the trace.
+///
+/// # Errors
+/// If the world cannot be built.
+pub fn run_with(plan: &Arc<Plan>, seed: u64, images: &dyn Images) -> Result<(Outcome, Trace), SetUpError> {
     let mut choices = Seeded::new(seed);
-    let world = build(plan, &mut choices)?;
+    let world = build_with(plan, &mut choices, images)?;
     let header = header(&world, seed);
     let mut recorder = Full::default();
     let outcome = drive(world, &mut choices, &mut recorder);

@@ -56,6 +56,8 @@ pub enum Event {
     HoldLimit,
     /// An application writes.
     Load(u16),
+    /// Something happens to the machine by itself.
+    Incident(u16),
 }
 
 /// Everything that a run changes.
@@ -177,6 +179,9 @@ impl World {
         for index in 0..count(applications.len()) {
             queue.push(Ticks::ZERO, Class::Load, 0, Event::Load(index));
         }
+        for (number, incident) in (0_u16..).zip(&plan.incidents) {
+            queue.push(incident.at, Class::Kernel, 0, Event::Incident(number));
+        }
         World {
             names: Arc::new(Names::of(&plan)),
             kernel: Kernel::default(),
@@ -265,6 +270,7 @@ impl World {
             Event::KernelDone(slot) => self.kernel_done(slot, step),
             Event::HoldLimit => self.hold_limit(step),
             Event::Load(application) => self.load(application, step),
+            Event::Incident(number) => self.incident(number, step),
         }
     }
 
@@ -382,7 +388,8 @@ impl World {
         let volumes = self.volumes_about(actor, index, task);
         let plan = Arc::clone(&self.plan);
         let instances = Arc::clone(&self.instances);
-        let around = Surroundings { plan: &plan, instances: &instances, volumes: &volumes };
+        let full = self.full_about(actor, index, task);
+        let around = Surroundings { plan: &plan, instances: &instances, volumes: &volumes, full };
         let Some(process) = self.processes.get_mut(index) else { return };
         if !process.alive {
             return;
@@ -469,6 +476,13 @@ impl World {
         let about = self.processes.get(index).and_then(|process| process.tasks.get(task)?.about);
         let Some(set) = about.and_then(|(set, _)| self.service.sets.get(set)) else { return Vec::new() };
         set.shadows.iter().filter(|shadow| shadow.provider == provider).map(|shadow| shadow.volume).collect()
+    }
+
+    /// Whether the volume that a provider's callback is about has as many shadow copies as it may have.
+    fn full_about(&self, actor: ActorId, index: usize, task: u32) -> bool {
+        let ActorId::Provider(_) = actor else { return false };
+        let about = self.processes.get(index).and_then(|process| process.tasks.get(task)?.about);
+        about.is_some_and(|(set, volume)| volume.is_some_and(|volume| self.is_full_of_copies(set, volume)))
     }
 
     fn actor_calls(&mut self, actor: ActorId, task: u32, to: ActorId, request: Request, step: &mut Step<'_>) {

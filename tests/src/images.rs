@@ -63,7 +63,21 @@ impl ReadAt for Image {
         if offset.checked_add(length).is_none_or(|end| end > self.size) {
             return Err(ReadError::outside(offset, length, self.size));
         }
-        self.file.read_exact_at(into, offset).map_err(|error| ReadError { offset, length, why: error.to_string() })
+        // Holes need no system call.
+        let (mut at, end) = (offset, offset + length);
+        while at < end {
+            let (start, stop) = self.next_data(at).map_or((end, end), |(start, stop)| (start.min(end), stop.min(end)));
+            let within = |place: u64| (place - offset) as usize;
+            into[within(at)..within(start)].fill(0);
+            let data = &mut into[within(start)..within(stop)];
+            self.file.read_exact_at(data, start).map_err(|error| ReadError {
+                offset,
+                length,
+                why: error.to_string(),
+            })?;
+            at = stop;
+        }
+        Ok(())
     }
 
     fn next_data(&self, offset: u64) -> Option<(u64, u64)> {

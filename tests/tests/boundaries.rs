@@ -186,6 +186,7 @@ fn links_between_the_pages_lead_somewhere() {
         "docs/choices.md",
         "docs/determinism.md",
         "docs/glossary.md",
+        "docs/images.md",
         "docs/trace-format.md",
         "docs/rules.md",
         "docs/scenario-format.md",

@@ -3,12 +3,19 @@
 use vssim_model::ids::Guid;
 use vssim_sim::disk_format::device::Part;
 use vssim_sim::disk_format::{BLOCK, ReadAt, ReadError};
-use vssim_sim::image::{Copies, NeverCopied};
+use vssim_sim::image::{Copies, Findings, NeverCopied, Partition, PartitionType, Scheme, read_partitions, verify};
 use vssim_tests::corpus::corpus;
 use vssim_tests::images::{Image, sha256};
 
-/// Where the volume of a partitioned image lies, and its size.
-const VOLUME: (u64, u64) = (34_603_008, 5_333_057_536);
+/// The volume of a partitioned image.
+fn volume_of(image: &Image) -> Part<&Image> {
+    let found = read_partitions(image).expect("the image has a GPT");
+    assert_eq!((found.scheme, found.findings.len(), found.list.len()), (Scheme::Gpt, 0, 2));
+    let Partition { number, offset, size, kind, is_ntfs, .. } = found.list[1];
+    assert_eq!((number, offset, size, is_ntfs), (2, 34_603_008, 5_333_057_536, true));
+    assert_eq!(kind, PartitionType::Gpt(guid("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7")));
+    Part::new(image, offset, size)
+}
 
 /// What is known of a copy.
 struct Known {
@@ -68,7 +75,7 @@ const PROTECTED: [Known; 2] = [
 ];
 
 fn guid(text: &str) -> Guid {
-    text.parse().unwrap()
+    text.parse().expect("a GUID")
 }
 
 fn check(copies: &Copies<'_>, known: &[Known]) {
@@ -83,7 +90,7 @@ fn check(copies: &Copies<'_>, known: &[Known]) {
 }
 
 fn hash(copies: &Copies<'_>, copy: usize, rule: NeverCopied) -> String {
-    sha256(&copies.view(copy, rule).unwrap())
+    sha256(&copies.view(copy, rule).expect("the copy can be read"))
 }
 
 #[test]
@@ -91,6 +98,8 @@ fn copies_on_their_own_volume_are_read_by_both_rules() {
     let Some(image) = corpus().and_then(|corpus| Image::open(&corpus, "plaso_vsstest")) else {
         return;
     };
+    assert_eq!(read_partitions(&image).unwrap().scheme, Scheme::Bare);
+    assert_eq!(verify(&image, None), Findings::default());
     let copies = Copies::open(&image, None).unwrap();
     check(&copies, &PLASO);
     let oldest = "c8ada35c641a68447640b250f35e623b7f619aaae26bd55a06b8d4c34ebed1da";
@@ -107,7 +116,8 @@ fn a_volume_with_stores_of_another_one_reads_its_own() {
     let Some(image) = corpus().and_then(|corpus| Image::open(&corpus, "dfir_ntfs_vss_2_stor")) else {
         return;
     };
-    let volume = Part::new(&image, VOLUME.0, VOLUME.1);
+    let volume = volume_of(&image);
+    assert_eq!(verify(&volume, None), Findings::default());
     let copies = Copies::open(&volume, None).unwrap();
     check(&copies, &HOST);
     let view = copies.view(0, NeverCopied::Live).unwrap();
@@ -152,7 +162,7 @@ fn libvshadow_takes_the_store_of_another_volume_for_that_of_this_one() {
     let Some(image) = corpus().and_then(|corpus| Image::open(&corpus, "dfir_ntfs_vss_2_stor")) else {
         return;
     };
-    let volume = Part::new(&image, VOLUME.0, VOLUME.1);
+    let volume = volume_of(&image);
     // What it makes of the catalog: the last entry of type 3 belongs to the only copy. The others are made unused here.
     let first = 0x73_0000 + 128;
     let mut own = vec![0; 16];
@@ -175,14 +185,15 @@ fn a_diff_area_on_another_volume_is_read_with_both() {
     else {
         return;
     };
-    let volume = Part::new(&protected, VOLUME.0, VOLUME.1);
-    let area = Part::new(&host, VOLUME.0, VOLUME.1);
+    let volume = volume_of(&protected);
+    let area = volume_of(&host);
 
     let alone = Copies::open(&volume, None).unwrap();
     assert_eq!(alone.missing(), Some(guid("bbaa763c-8204-11eb-90f4-080027768df7")));
     let error = alone.view(0, NeverCopied::Live).err().unwrap();
     assert!(error.why.contains("bbaa763c-8204-11eb-90f4-080027768df7"), "{error}");
 
+    assert_eq!(verify(&volume, Some(&area)), Findings::default());
     let copies = Copies::open(&volume, Some(&area)).unwrap();
     check(&copies, &PROTECTED);
     let hashes = [

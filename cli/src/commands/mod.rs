@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod graph;
+pub(crate) mod image;
 pub(crate) mod list;
 pub(crate) mod rules;
 pub(crate) mod run;

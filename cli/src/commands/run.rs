@@ -9,15 +9,20 @@ use vssim_scenarios::expectations;
 use vssim_scenarios::stage::{Staged, stage};
 use vssim_scenarios::{Scenario, library};
 
-use crate::arguments::Run;
+use vssim_sim::world::World;
+
+use crate::arguments::{Format, Run};
 use crate::files::{self, Beside};
-use crate::{BadInput, Ended};
+use crate::{BadInput, Ended, images, terminal};
 
 /// Runs a scenario.
 pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
-    let staged = find(&arguments.scenario)?;
+    let (staged, beside) = find(&arguments.scenario)?;
     let plan = Arc::new(staged.plan);
-    let (outcome, trace) = vssim_sim::run::run(&plan, arguments.seed)
+    let volumes = plan.volumes.iter().map(|volume| &*volume.name);
+    let images = arguments.image.as_ref().map(|out| images::paths(out, volumes)).unwrap_or_default();
+    images::check_free(&images, arguments.force)?;
+    let (outcome, trace) = vssim_sim::run::run_with(&plan, arguments.seed, &beside)
         .map_err(|error| BadInput(format!("error: {}: {error}", arguments.scenario)))?;
     if let Some(path) = &arguments.trace {
         files::write(path, &trace.to_json_lines())?;
@@ -39,13 +44,34 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
         files::write(path, &vssim_reports::junit(&trace, &report, &expectations))?;
     }
     super::show(&trace, &report, &expectations, &arguments.output, true);
+    leave(&images, &outcome.world, arguments)?;
     let well = outcome.broken.is_none() && expectations.iter().all(|one| one.met);
     Ok(if well { Ended::Well } else { Ended::Failed })
 }
 
-/// A ready scenario, or a file.
-fn find(name: &str) -> Result<Staged, BadInput> {
-    let (file, bytes) = match library::find(name) {
+/// Writes the volumes as images, and says so: beside a result for programs on standard error.
+fn leave(images: &[PathBuf], world: &World, arguments: &Run) -> Result<(), BadInput> {
+    let mut lines = Vec::new();
+    for ((path, volume), plan) in images.iter().zip(world.storage.volumes()).zip(&world.plan.volumes) {
+        images::write(path, volume, arguments.force)?;
+        let copies = match volume.snapshot_count() {
+            1 => "1 shadow copy".to_owned(),
+            count => format!("{count} shadow copies"),
+        };
+        lines.push(format!("{}: volume {}, {} bytes, {copies}", path.display(), plan.name, volume.size()));
+    }
+    match arguments.output.format {
+        _ if lines.is_empty() => {}
+        Format::Text => terminal::print(&format!("\n{}", lines.join("\n"))),
+        Format::Json | Format::Sequence => terminal::complain(&lines.join("\n")),
+    }
+    Ok(())
+}
+
+/// A ready scenario, or a file; and what lies beside it.
+fn find(name: &str) -> Result<(Staged, Beside), BadInput> {
+    let ready = library::find(name);
+    let (file, bytes) = match ready {
         Some(entry) => (PathBuf::from(format!("{}.yaml", entry.name)), entry.text.as_bytes().to_vec()),
         None if Path::new(name).exists() => (PathBuf::from(name), files::read(Path::new(name))?),
         None => {
@@ -55,8 +81,9 @@ fn find(name: &str) -> Result<Staged, BadInput> {
             )));
         }
     };
-    let beside = Beside::of(&file);
+    let beside = if ready.is_some() { Beside::nothing() } else { Beside::of(&file) };
     let shown = file.display().to_string();
     let scenario = Scenario::parse_bytes(&shown, &bytes).map_err(|errors| BadInput(errors.to_string()))?;
-    stage(&scenario, &beside).map_err(|errors| BadInput(errors.to_string()))
+    let staged = stage(&scenario, &beside).map_err(|errors| BadInput(errors.to_string()))?;
+    Ok((staged, beside))
 }

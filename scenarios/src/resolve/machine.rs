@@ -32,7 +32,8 @@ impl Resolver<'_> {
             self.volume_name(&volume.name);
             let size = layout.get(at).map_or(0, |extents| extents.iter().map(|extent| extent.length).sum());
             self.files(at, volume, size, &mut filled);
-            self.diff_area(volume);
+            self.diff_area(at, volume, layout);
+            self.image(volume);
         }
         for application in &machine.applications {
             self.application_files(application, layout, &mut filled);
@@ -46,8 +47,12 @@ impl Resolver<'_> {
             self.problem(Problem::new(ErrorKind::Contradiction, what).expected("`kind: software`"), second.kind.pos);
         }
         let faults = &machine.kernel.faults;
-        for volume in faults.broken_hold.iter().chain(&faults.lost_blocks) {
+        for volume in faults.broken_hold.iter().chain(&faults.lost_blocks).chain(&faults.slow_growth) {
             self.a_volume(volume);
+        }
+        self.registry();
+        for incident in &machine.incidents {
+            self.incident(&incident.value);
         }
     }
 
@@ -119,13 +124,16 @@ impl Resolver<'_> {
         }
     }
 
-    fn diff_area(&mut self, volume: &Volume) {
-        let Some(area) = &volume.diff_area else { return };
-        self.a_volume(&area.volume);
-        if let Some(maximum) = area.maximum.as_ref().filter(|maximum| maximum.0 == 0) {
-            let problem = Problem::new(ErrorKind::ImpossibleSize, "a diff area without bytes saves nothing")
-                .expected("at least 16 KiB");
-            self.problem(problem, maximum.pos);
+    fn image(&mut self, volume: &Volume) {
+        let Some(image) = &volume.image else { return };
+        if image.file.0.trim().is_empty() {
+            let problem =
+                Problem::new(ErrorKind::OutOfRange, "the image has no file name").expected("the path of a file");
+            self.problem(problem, image.file.pos);
+        }
+        if let Some(partition) = image.partition.as_ref().filter(|partition| partition.0 == 0) {
+            let problem = Problem::new(ErrorKind::OutOfRange, "partitions are counted from 1").expected("1 or more");
+            self.problem(problem, partition.pos);
         }
     }
 

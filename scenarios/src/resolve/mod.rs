@@ -10,13 +10,14 @@
 
 mod machine;
 mod requesters;
+mod shortage;
 mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{ErrorKind, Errors, Problem, one_of, shortened};
 use crate::expand::{Unit, expand};
-use crate::layout::{Placed, lay_out};
+use crate::layout::{Placed, is_open, lay_out};
 use crate::syntax::{Document, FORMAT};
 use crate::yaml::{self, At, MAX_PROBLEMS, Pos};
 
@@ -29,7 +30,7 @@ pub struct Scenario {
     pub text: String,
     /// The document. Every name in it exists, unless a failure is expected of the call that uses it.
     pub document: Document,
-    /// The extents of each volume, in the order of the document.
+    /// The extents of each volume, in the order of the document; only staging knows them where a volume is as large as its image.
     pub layout: Vec<Vec<Placed>>,
     /// The script of each requester, without macros.
     pub scripts: Vec<Vec<Unit>>,
@@ -72,7 +73,12 @@ impl Scenario {
     fn resolve(file: &str, text: &str, document: Document) -> Result<Scenario, Vec<Problem>> {
         let mut resolver = Resolver::new(&document);
         resolver.head();
-        let layout = lay_out(&document.machine, &mut resolver.problems);
+        let mut unplaced = Vec::new();
+        let layout = lay_out(&document.machine, &|_| None, &mut unplaced);
+        // Where a volume is as large as its image, staging lays the volumes out anew and tells the mistakes.
+        if !document.machine.volumes.iter().any(is_open) {
+            resolver.problems.append(&mut unplaced);
+        }
         resolver.machine(&layout);
         resolver.writers();
         resolver.requesters();

@@ -44,6 +44,9 @@ const METHODS: &[&str] = &[
     "Cancel",
 ];
 
+/// How often a script may be repeated.
+const MOST_REPEATS: u32 = 1000;
+
 /// Whether a failure is expected, so that an argument may name what does not exist.
 fn expects_failure(expect: Option<&At<Code>>) -> bool {
     expect.is_some_and(|code| code.0.is_failure())
@@ -54,6 +57,10 @@ impl Resolver<'_> {
         let document = self.document;
         for requester in &document.requesters {
             self.script(requester);
+            if let Some(repeat) = requester.repeat.as_ref().filter(|repeat| !(1..=MOST_REPEATS).contains(&repeat.0)) {
+                let problem = Problem::new(ErrorKind::OutOfRange, format!("a script cannot run {} times", repeat.0));
+                self.problem(problem.expected(format!("1 to {MOST_REPEATS}")), repeat.pos);
+            }
             let mut seen = BTreeSet::new();
             for sin in &requester.misbehaviours {
                 if !seen.insert(sin.value) {

@@ -5,22 +5,25 @@ use std::collections::BTreeSet;
 use vssim_model::ids::VolumeId;
 use vssim_model::time::Ticks;
 use vssim_sim::database::{DatabaseSpec, MAX_PAGES, RECORD};
-use vssim_sim::plan::{ApplicationPlan, DiskPlan, KernelPlan, Span, VolumePlan};
+use vssim_sim::plan::{
+    ApplicationPlan, DiskPlan, Incident, IncidentPlan, KernelPlan, MAX_SHADOW_COPIES, Span, VolumePlan,
+};
 use vssim_sim::storage::CLUSTER;
 
 use super::writers::StagedWriter;
-use super::{Stager, beyond, derived_id, index};
+use super::{Stager, beyond, derived_id, images, index};
+use crate::area::{Least, least};
 use crate::error::{ErrorKind, Problem, shortened};
 use crate::layout::BLOCK;
 use crate::scalars::{DurationRange, Name};
-use crate::syntax::machine::{FileEntry, Volume};
+use crate::syntax::machine::{self as syntax, FileEntry, Volume};
 use crate::yaml::{At, Pos};
 
 /// The most updates of one transaction of an application.
 const UPDATES: u32 = 2;
 /// The writes of such a transaction: begin, updates, commit, pages.
 const WRITES: u64 = 2 + 2 * UPDATES as u64;
-/// A diff area begins with so much and grows by as much, where its limit allows it.
+/// On a volume too small for Windows' rule a diff area begins with so much and grows by as much, where its limit allows it.
 const GROWTH: u64 = 64 * BLOCK;
 /// The most files of one volume.
 const MOST_FILES: usize = 200_000;
@@ -40,15 +43,22 @@ impl Stager<'_> {
     pub(super) fn volumes(&mut self, writers: &[StagedWriter]) -> Vec<VolumePlan> {
         let scenario = self.scenario;
         let machine = &scenario.document.machine;
-        let size = |at: usize| -> u64 { scenario.layout.get(at).into_iter().flatten().map(|part| part.length).sum() };
+        let layout = self.layout.clone();
+        let size = |at: usize| -> u64 { layout.get(at).into_iter().flatten().map(|part| part.length).sum() };
         let mut plans = Vec::new();
         for (at, volume) in machine.volumes.iter().enumerate() {
-            let extents = scenario.layout.get(at).into_iter().flatten();
+            let extents = layout.get(at).into_iter().flatten();
             let extents = extents.map(|part| (index(part.disk), part.offset, part.length)).collect();
             let area = volume.diff_area.as_ref();
             let host = area.and_then(|area| scenario.names.volume(area.volume.as_str())).unwrap_or(at);
-            let maximum = area.and_then(|area| area.maximum.as_ref()).map_or(size(host), |maximum| maximum.0);
-            let growth = (maximum / 4 / BLOCK * BLOCK).clamp(BLOCK, GROWTH);
+            let maximum = area.and_then(|area| area.maximum.as_ref()).map(|maximum| maximum.0);
+            let initial = area.and_then(|area| area.initial.as_ref()).map(|initial| initial.0);
+            let growth = match least(&scenario.document, &scenario.layout, at, host) {
+                Least::Windows(bytes) => bytes,
+                Least::Structures(_) => {
+                    initial.unwrap_or_else(|| (maximum.unwrap_or(size(host)) / 4 / BLOCK * BLOCK).clamp(BLOCK, GROWTH))
+                }
+            };
             let id = volume.id.as_ref().map_or_else(|| derived_id(&[&machine.name.0, &volume.name.0]), |id| id.0);
             plans.push(VolumePlan {
                 name: volume.name.0.as_str().into(),
@@ -57,6 +67,8 @@ impl Stager<'_> {
                 diff_area_on: index(host),
                 diff_area_maximum: maximum,
                 diff_area_growth: (growth, growth),
+                diff_area_given: area.is_some(),
+                image: volume.image.as_ref().map(images::source),
                 files: self.files(at, volume, size(at), writers).into(),
             });
         }
@@ -156,7 +168,34 @@ impl Stager<'_> {
             thaw_transactions: span(*kernel.transactions_thaw),
             broken_hold: volumes(&kernel.faults.broken_hold),
             lost_blocks: volumes(&kernel.faults.lost_blocks),
+            slow_growth: volumes(&kernel.faults.slow_growth),
         }
+    }
+
+    /// MaxShadowCopies, or its default.
+    pub(super) fn max_shadow_copies(&self) -> u16 {
+        let set = self.scenario.document.machine.registry.max_shadow_copies.as_ref();
+        set.and_then(|most| u16::try_from(most.0).ok()).unwrap_or(MAX_SHADOW_COPIES)
+    }
+
+    pub(super) fn incidents(&self) -> Vec<IncidentPlan> {
+        let names = &self.scenario.names;
+        let volume_of = |path: &str| index(names.volume_of_path(path).unwrap_or_default());
+        let volume = |name: &At<Name>| index(names.volume(name.as_str()).unwrap_or_default());
+        let planned = |incident: &syntax::Incident| match incident {
+            syntax::Incident::OverwriteFile(file) => {
+                let path = within_volume(&file.path.0).to_owned();
+                (file.at.0, Incident::OverwriteFile { volume: volume_of(&file.path.0), path })
+            }
+            syntax::Incident::GrowFile(file) => {
+                let (volume, path) = (volume_of(&file.path.0), within_volume(&file.path.0).to_owned());
+                (file.at.0, Incident::GrowFile { volume, path, size: file.size.0 })
+            }
+            syntax::Incident::Dismount(what) => (what.at.0, Incident::Dismount(volume(&what.volume))),
+            syntax::Incident::IoError(what) => (what.at.0, Incident::IoError(volume(&what.volume))),
+        };
+        let incidents = &self.scenario.document.machine.incidents;
+        incidents.iter().map(|incident| planned(&incident.value)).map(|(at, what)| IncidentPlan { at, what }).collect()
     }
 }
 
@@ -182,7 +221,8 @@ impl Filling {
         }
         self.used = self.used.saturating_add(bytes.div_ceil(CLUSTER) * CLUSTER);
         self.files.push((path, bytes));
-        self.used <= self.size && self.files.len() <= MOST_FILES
+        // A volume without a size has a mistake of its own.
+        (self.size == 0 || self.used <= self.size) && self.files.len() <= MOST_FILES
     }
 }
 

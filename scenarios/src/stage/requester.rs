@@ -41,6 +41,8 @@ impl Stager<'_> {
             let starts = *requester.starts_at;
             // A start that is chosen is a pause at the beginning.
             compiler.pause(Span { min: Ticks::ZERO, max: starts.max - starts.min });
+            let begin = compiler.asm.label();
+            compiler.asm.place(begin);
             for unit in units {
                 match unit {
                     Unit::Step(step) => compiler.step(&step.value, Some(compiler.end)),
@@ -54,6 +56,11 @@ impl Stager<'_> {
                         compiler.backup(expanded, &lines);
                     }
                 }
+            }
+            if let Some(repeat) = &requester.repeat {
+                let end = compiler.end;
+                compiler.asm.times(u16::try_from(repeat.0.saturating_sub(1)).unwrap_or(u16::MAX), end);
+                compiler.asm.jump(begin);
             }
             let Some((script, expected)) = compiler.finish() else {
                 let what = format!("the script of `{}` is too long", requester.name.0);
@@ -174,7 +181,7 @@ impl<'a> Compiler<'a> {
             }
             Step::ReportComponents(_) => {
                 for component in self.added.clone() {
-                    self.asm.template(Template::SetBackupSucceeded(component, true));
+                    self.asm.template(Template::ReportBackup(component));
                     self.judge("SetBackupSucceeded", None, failed);
                 }
             }

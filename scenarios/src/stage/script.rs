@@ -52,6 +52,11 @@ impl Assembler {
         self.ops.push(Op::Jump(to.0));
     }
 
+    /// Goes on only so many times, then elsewhere.
+    pub(super) fn times(&mut self, count: u16, to: Label) {
+        self.ops.push(Op::Times(count, to.0));
+    }
+
     pub(super) fn if_failed(&mut self, to: Label) {
         self.ops.push(Op::IfFailed(to.0));
     }
@@ -111,7 +116,12 @@ impl Assembler {
         };
         for op in &mut self.ops {
             match op {
-                Op::Jump(to) | Op::IfFailed(to) | Op::IfCode(_, to) | Op::IfWriterFailed(to) | Op::IfNotKept(_, to) => {
+                Op::Jump(to)
+                | Op::IfFailed(to)
+                | Op::IfCode(_, to)
+                | Op::IfWriterFailed(to)
+                | Op::IfNotKept(_, to)
+                | Op::Times(_, to) => {
                     *to = place(*to);
                 }
                 _ => {}

@@ -1,13 +1,15 @@
 //! The machine: storage, providers, applications, the kernel's times, the service's planted defects.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
 
 use super::sins::{ProviderSin, ServiceDefect};
 use super::writer::Writer;
-use crate::scalars::{Code, Count, DurationRange, FilePath, Flag, Id, Name, Size};
+use crate::scalars::{Code, Count, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
 use crate::words::words;
-use crate::yaml::{At, Node};
+use crate::yaml::{At, Node, ScalarOr};
 
 /// A machine.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -34,6 +36,68 @@ pub struct Machine {
     /// What is wrong with the VSS service itself.
     #[serde(default)]
     pub service: Service,
+    /// Values of the registry that bear on shadow copies.
+    #[serde(default)]
+    pub registry: Registry,
+    /// What happens to the machine by itself.
+    #[serde(default)]
+    pub incidents: Vec<Node<Incident>>,
+}
+
+/// Values of the registry that bear on shadow copies, by their documented names.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "PascalCase")]
+pub struct Registry {
+    /// How many client-accessible shadow copies a volume keeps, 1 to 512. Absent: 64.
+    pub max_shadow_copies: Option<At<Count>>,
+    /// The least size of a diff area in megabytes. Absent: 32 for a volume below 500 MB, else 320; 300 or 100 on older releases.
+    pub min_diff_area_file_size: Option<At<Count>>,
+}
+
+/// Something that happens to the machine by itself.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Incident {
+    /// Every byte of a file is written over.
+    OverwriteFile(OverwriteFile),
+    /// A file grows, or is made, as far as its volume has room.
+    GrowFile(GrowFile),
+    /// A volume is dismounted by force; it is mounted again at its next use.
+    Dismount(HappensTo),
+    /// From now on no write of volsnap to the volume succeeds.
+    IoError(HappensTo),
+}
+
+/// A file is written over.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OverwriteFile {
+    /// When.
+    pub at: At<Duration>,
+    /// The file's full path.
+    pub path: At<FilePath>,
+}
+
+/// A file grows.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrowFile {
+    /// When.
+    pub at: At<Duration>,
+    /// The file's full path.
+    pub path: At<FilePath>,
+    /// The size that it grows to, as far as there is room.
+    pub size: At<Size>,
+}
+
+/// Something happens to a volume.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HappensTo {
+    /// When.
+    pub at: At<Duration>,
+    /// The volume.
+    pub volume: At<Name>,
 }
 
 /// A disk.
@@ -46,7 +110,7 @@ pub struct Disk {
     pub size: At<Size>,
 }
 
-/// A volume. It has a size, taken from a disk's next free bytes, or extents.
+/// A volume. It has a size, taken from a disk's next free bytes, or extents, or the size of its image.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Volume {
@@ -64,12 +128,55 @@ pub struct Volume {
     /// The parts of disks that make it up, in order.
     #[serde(default)]
     pub extents: Vec<Extent>,
-    /// What is on it. Files of applications need not be listed.
+    /// An image of a volume that is its content at the start: file system, files, shadow copies.
+    #[serde(default)]
+    pub image: Option<Image>,
+    /// What is on it, beside what its image has. Files of applications need not be listed.
     #[serde(default)]
     pub files: Vec<Node<FileEntry>>,
-    /// Where the system provider saves old blocks of this volume. Absent: on the volume itself, without a limit.
+    /// Where the system provider saves old blocks of this volume. Absent: as its image says; without an image on the volume
+    /// itself, without a limit.
     #[serde(default)]
     pub diff_area: Option<DiffArea>,
+}
+
+/// An image of a volume, or of a disk that has the volume as a partition: the file alone, or with more.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// The file, relative to the scenario.
+    pub file: At<Text>,
+    /// Which partition of the disk.
+    pub partition: Option<At<Count>>,
+}
+
+impl<'de> Deserialize<'de> for Image {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Image, D::Error> {
+        Ok(match ScalarOr::<Text, ImageOfDisk>::deserialize(deserializer)? {
+            ScalarOr::Scalar(file) => Image { file, partition: None },
+            ScalarOr::Mapping(ImageOfDisk { file, partition }) => Image { file, partition },
+        })
+    }
+}
+
+impl JsonSchema for Image {
+    fn schema_name() -> Cow<'static, str> {
+        "Image".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (file, more) = (generator.subschema_for::<Text>(), generator.subschema_for::<ImageOfDisk>());
+        json_schema!({ "description": "A file with an image of the volume, or the file and more.", "anyOf": [file, more] })
+    }
+}
+
+/// An image, by its file and what is meant in it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ImageOfDisk {
+    /// The file, relative to the scenario.
+    file: At<Text>,
+    /// Which partition of the disk in the image, counted from 1. Absent: the image is a volume, or a disk with one volume of NTFS.
+    #[serde(default)]
+    partition: Option<At<Count>>,
 }
 
 /// A part of a disk.
@@ -122,9 +229,12 @@ pub struct Tree {
 pub struct DiffArea {
     /// The volume that holds it.
     pub volume: At<Name>,
-    /// How large it may grow. Absent: as large as there is room.
+    /// How large it may grow, all shadow copies of the volume together. Absent: as large as there is room.
     #[serde(default)]
     pub maximum: Option<At<Size>>,
+    /// What each shadow copy gets at first and by how much it grows; only where the volume is too small for what Windows gives.
+    #[serde(default)]
+    pub initial: Option<At<Size>>,
 }
 
 words! {
@@ -258,6 +368,8 @@ pub struct Faults {
     pub broken_hold: Vec<At<Name>>,
     /// Volumes whose old blocks are not saved before they are written over.
     pub lost_blocks: Vec<At<Name>>,
+    /// Volumes whose diff area does not grow as fast as they are written to.
+    pub slow_growth: Vec<At<Name>>,
 }
 
 /// The VSS service.

@@ -61,7 +61,7 @@ words! {
     Outcome, "an outcome" {
         /// Every requester's last backup was created, copied and completed.
         Succeeded = "succeeded",
-        /// A shadow copy set could not be created.
+        /// A shadow copy set could not be created, or files could not be copied out of it.
         Failed = "failed",
         /// A requester ended its backup with AbortBackup.
         Aborted = "aborted",

@@ -27,6 +27,9 @@ pub struct Requester {
     pub starts_at: At<DurationRange>,
     /// What it does, in order.
     pub script: Vec<Node<Step>>,
+    /// How often it does all of that, unless a failure ends it before. Absent: once.
+    #[serde(default)]
+    pub repeat: Option<At<Count>>,
     /// What it does wrong that a script cannot say.
     #[serde(default)]
     pub misbehaviours: Vec<At<RequesterSin>>,

@@ -170,6 +170,26 @@ pub fn read_ntfs(device: &dyn ReadAt) -> Result<NtfsVolume, NtfsError> {
     })
 }
 
+/// Reads the NTFS file system of a volume, where there is one. A volume that vssim made has a boot sector of NTFS and nothing behind it:
+/// where the boot sector has the first record, there is no record.
+///
+/// # Errors
+/// As [`read_ntfs`].
+pub fn find_ntfs(device: &dyn ReadAt) -> Result<Option<NtfsVolume>, NtfsError> {
+    let mut name = [0; 8];
+    if device.size() < SECTOR {
+        return Ok(None);
+    }
+    device.read_at(3, &mut name)?;
+    if &name != BootSector::NAME {
+        return Ok(None);
+    }
+    let geometry = Geometry::read(device)?;
+    let mut signature = [0; 4];
+    device.read_at(geometry.mft, &mut signature)?;
+    if &signature != b"FILE" && &signature != b"BAAD" { Ok(None) } else { read_ntfs(device).map(Some) }
+}
+
 /// The sizes that the boot sector gives, checked.
 #[derive(Clone, Copy, Debug)]
 struct Geometry {

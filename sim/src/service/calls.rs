@@ -303,8 +303,9 @@ impl Service {
     /// StartSnapshotSet makes the set's id and takes the system-wide lock; providers are not asked (BKP-ORD-025).
     fn start_set(&mut self, index: u32) -> Out {
         let id = SnapshotSetId(self.new_guid());
-        let set =
-            Set { id: Unhashed(id), object: index, shadows: Vec::new(), providers: std::collections::BTreeMap::new() };
+        let context = self.objects.get(index).map_or(0, |object| object.context);
+        let (shadows, providers) = (Vec::new(), std::collections::BTreeMap::new());
+        let set = Set { id: Unhashed(id), object: index, context, shadows, providers };
         let set = self.sets.insert(set);
         self.lock = Some(set);
         if let Some(object) = self.objects.get_mut(index) {
@@ -414,7 +415,7 @@ impl Service {
             .sets
             .iter()
             .find_map(|(_, set)| Some((set, set.shadows.iter().find(|shadow| shadow.id.0 == snapshot)?)))?;
-        let context = self.objects.get(set.object).map_or(0, |object| object.context);
+        let context = set.context;
         let mut attributes = context;
         if self.plan.providers.get(usize::from(shadow.provider)).is_some_and(|provider| provider.system) {
             attributes |= Attributes::DIFFERENTIAL.0;

@@ -2,6 +2,7 @@
 
 use vssim_model::api::{Call, Out, SoftwareProviderCall};
 use vssim_model::hresult::HResult;
+use vssim_model::ids::SnapshotId;
 use vssim_model::states::{SnapshotState, WriterEvent};
 use vssim_model::tables::{ProviderCallback, SnapshotInput};
 use vssim_model::time::Ticks;
@@ -131,10 +132,11 @@ impl Service {
         }
     }
 
-    /// Auto-release shadow copies go with the object (CTX-009).
+    /// Auto-release shadow copies go with the object (CTX-009). Those that stay are compared with their commit instant for the last time.
     fn delete_auto_release(&mut self, operation: u32, object: u32) {
         let Some(set) = self.objects.get(object).and_then(|object| object.set) else { return };
         let Some(found) = self.sets.get(set) else { return };
+        let goes = found.is_auto_release();
         let shadows: Vec<_> = found
             .shadows
             .iter()
@@ -145,7 +147,7 @@ impl Service {
             return;
         }
         self.effect(Effect::Compare(set));
-        for (snapshot, provider, volume) in shadows {
+        for (snapshot, provider, volume) in shadows.into_iter().filter(|_| goes) {
             let step = ProviderCallback::DeleteSnapshots;
             let delivery = self.deliver(Some(operation), Target::Provider(provider, step));
             let call = Call::SoftwareProvider(SoftwareProviderCall::DeleteSnapshots { snapshot });
@@ -153,10 +155,13 @@ impl Service {
         }
     }
 
-    /// The set of a released object is gone; if it held the creation lock, the lock is free (S-05).
+    /// The set of a released object is gone, unless its shadow copies stay (CTX-010, CTX-011); if it held the creation lock, the lock
+    /// is free (S-05).
     fn forget_set(&mut self, object: u32) {
         let Some(set) = self.objects.get_mut(object).and_then(|object| object.set.take()) else { return };
-        self.move_shadows(set, SnapshotInput::Deleted);
+        if self.sets.get(set).is_some_and(super::Set::is_auto_release) {
+            self.move_shadows(set, SnapshotInput::Deleted);
+        }
         if let Some(found) = self.objects.get_mut(object) {
             // Kept for BackupShutdown, which names the set.
             found.set = Some(set);
@@ -174,7 +179,8 @@ impl Service {
         }
         let Some(found) = self.objects.get(object) else { return };
         let set = found.set.and_then(|set| self.sets.get(set));
-        let made = set.filter(|set| set.shadows.iter().any(|shadow| shadow.state == SnapshotState::Deleted));
+        let made = |shadow: &super::Shadow| matches!(shadow.state, SnapshotState::Created | SnapshotState::Deleted);
+        let made = set.filter(|set| set.shadows.iter().any(made));
         let id = made.map(|set| set.id.0);
         for writer in found.participants.clone() {
             self.raise(Some(operation), writer, WriterEvent::BackupShutdown, id);
@@ -186,7 +192,27 @@ impl Service {
             writer.session = None;
         }
         if let Some(set) = self.objects.get(object).and_then(|object| object.set) {
-            self.sets.remove(set);
+            let stays = |found: &super::Set| {
+                !found.is_auto_release() && found.shadows.iter().any(|shadow| shadow.state == SnapshotState::Created)
+            };
+            if !self.sets.get(set).is_some_and(stays) {
+                self.sets.remove(set);
+            }
+        }
+    }
+
+    /// Shadow copies are gone although nobody had them deleted: those that were created are no longer to be found (API-039). One that
+    /// was still being created fails its provider at the next call.
+    pub fn snapshots_lost(&mut self, lost: &[SnapshotId]) {
+        let found: Vec<(u32, usize)> = self
+            .sets
+            .iter()
+            .flat_map(|(set, found)| found.shadows.iter().enumerate().map(move |(index, shadow)| (set, index, shadow)))
+            .filter(|(_, _, shadow)| shadow.state == SnapshotState::Created && lost.contains(&shadow.id.0))
+            .map(|(set, index, _)| (set, index))
+            .collect();
+        for (set, index) in found {
+            self.move_shadow(set, index, SnapshotInput::Deleted);
         }
     }
 

@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vssim_model::api::{AsyncId, Call, Out, WriterStatus};
+use vssim_model::context::Context;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, WriterInstanceId};
 use vssim_model::states::{SnapshotState, WriterEvent, WriterState};
@@ -173,10 +174,20 @@ pub struct Set {
     pub id: Unhashed<SnapshotSetId>,
     /// The object that made it.
     pub object: u32,
+    /// The context in which it is made.
+    pub context: u32,
     /// Its shadow copies, in the order in which their volumes were added.
     pub shadows: Vec<Shadow>,
     /// Where its providers stand.
     pub providers: BTreeMap<u16, ProviderState>,
+}
+
+impl Set {
+    /// Whether its shadow copies go with the object that made them.
+    #[must_use]
+    pub fn is_auto_release(&self) -> bool {
+        Context::from_bits(self.context).is_ok_and(Context::is_auto_release)
+    }
 }
 
 /// One shadow copy.

@@ -28,7 +28,7 @@ use super::diff_area::DiffArea;
 use super::file_table::FileTable;
 use super::host::Host;
 use super::snapshot::{Commit, Entries, UNFINISHED};
-use super::store_area::{Chain, Spot, StoreArea};
+use super::store_area::{Chain, FIRST_BLOCKS, Spot, StoreArea};
 use super::words::{Bitmap, Words};
 use super::{Snapshot, Storage, StorageError, Volume};
 
@@ -402,7 +402,8 @@ struct Parts {
 
 impl Parts {
     fn of(store: &StoreStructures, blocks: u64) -> Result<Parts, ImageError> {
-        let mut parts = Parts { spots: Vec::new(), entries: 0, last: Range::default(), length: 3, torn: Vec::new() };
+        let mut parts =
+            Parts { spots: Vec::new(), entries: 0, last: Range::default(), length: FIRST_BLOCKS, torn: Vec::new() };
         for slot in &store.ranges.slots {
             let Range { start, relative, size } = slot.value;
             if start == 0 || size == 0 {
@@ -412,8 +413,9 @@ impl Parts {
             let (first, count) = (start / BLOCK, size / BLOCK);
             let aligned = [start, relative, size].iter().all(|number| number.is_multiple_of(BLOCK));
             let inside = first.checked_add(count).is_some_and(|end| end <= blocks);
-            if !aligned || !inside || relative.checked_add(size).is_none() || parts.spots.len() as u64 + count > blocks
-            {
+            // A store is a file of the volume: it is no longer than that, give or take what stands in no range.
+            let end = relative.checked_add(size).is_some_and(|end| end / BLOCK <= blocks + FIRST_BLOCKS);
+            if !aligned || !inside || !end || parts.spots.len() as u64 + count > blocks {
                 let why = format!("{size:#x} bytes at {start:#x} are no blocks of the volume that no other range has");
                 return Err(ImageError::new(slot.offset, "range", why));
             }

@@ -92,7 +92,7 @@ impl Catalog {
 
     /// Counts one more copy and gives its number.
     pub(super) fn next_sequence(&mut self) -> u64 {
-        self.sequence += 1;
+        self.sequence = self.sequence.wrapping_add(1);
         self.sequence
     }
 

@@ -9,6 +9,7 @@ use crate::image::ImageError;
 
 use super::block_store::OutOfRange;
 use super::path::BadPath;
+use super::shortage::AreaFault;
 
 /// Why a verb of the storage was refused. Nothing was changed then, unless the verb says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +57,9 @@ pub enum StorageError {
     /// The volume's writes are not held.
     NotHeld,
     /// The diff area has no room and cannot grow.
-    AreaFull,
+    AreaFull(AreaFault),
+    /// The volume has as many shadow copies as it may have.
+    TooManyCopies(usize),
     /// The volume has shadow copies, so its diff area stays where it is.
     AreaInUse,
     /// The shadow copy was not committed yet, or is already.
@@ -115,7 +118,8 @@ impl fmt::Display for StorageError {
             StorageError::VssOwned(block) => write!(f, "block {block} is VSS's own"),
             StorageError::Held => write!(f, "the volume's writes are held"),
             StorageError::NotHeld => write!(f, "the volume's writes are not held"),
-            StorageError::AreaFull => write!(f, "the diff area is full and cannot grow"),
+            StorageError::AreaFull(why) => write!(f, "the diff area cannot grow: {why}"),
+            StorageError::TooManyCopies(count) => write!(f, "the volume has {count} shadow copies already"),
             StorageError::AreaInUse => write!(f, "the volume has shadow copies"),
             StorageError::NotPrepared(id) => write!(f, "shadow copy {id} is not prepared"),
             StorageError::ImageSize { image, volume } => {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::block_store::{BLOCK_BYTES, BLOCK_SIZE, ZEROS};
 use super::diff_area::AreaHost;
 use super::journal::{DiskEvent, Journal, Mark};
+use super::shortage::AreaFault;
 use super::volume::{Area, Volume};
 
 /// Where a block lies: the volume, and the block on it.
@@ -102,13 +103,23 @@ pub(super) struct Host<'a, 'b> {
     /// What is being written into the copy: where in the block, and what.
     filling: (usize, &'b [u8]),
     pub(super) area: Area,
+    /// Whether growth comes too late.
+    slow: bool,
+    /// Why the last wish for places was not met.
+    pub(super) short: Option<AreaFault>,
 }
 
 impl<'a, 'b> Host<'a, 'b> {
     /// For the diff area of the volume at `original`; `source` is what [`AreaHost::copy_in`] copies.
     pub(super) fn new(devices: &'b mut Devices<'a>, original: usize, source: Option<Place>) -> Host<'a, 'b> {
         let area = devices.volumes[original].area;
-        Host { devices, source, filling: (0, &[]), area }
+        Host { devices, source, filling: (0, &[]), area, slow: false, short: None }
+    }
+
+    /// The same host, for an area that exists and may have to grow.
+    pub(super) fn growing(mut self, original: usize) -> Host<'a, 'b> {
+        self.slow = self.devices.volumes[original].slow;
+        self
     }
 
     /// The same host, which fills places with `bytes`, from the byte `at` of a block.
@@ -147,11 +158,17 @@ impl AreaHost for Host<'_, '_> {
     }
 
     fn reserve(&mut self, want: u64, into: &mut Vec<u64>) -> u64 {
+        if self.slow {
+            self.short = Some(AreaFault::TooSlow);
+            return 0;
+        }
         let host = &mut self.devices.volumes[self.area.host];
-        let want = want.min(self.area.maximum.saturating_sub(self.area.allocated));
+        let allowed = want.min(self.area.maximum.saturating_sub(self.area.allocated));
         // A block that a copy of the host itself still needs unsaved must not be written over, and VSS saves nothing for its own writes.
-        let got = host.files.reserve_blocks(want, Some(&host.pending), into);
+        let got = host.files.reserve_blocks(allowed, Some(&host.pending), into);
         self.area.allocated += got;
+        self.short = Host::shortage(want, allowed, got);
+        self.area.at_risk &= self.short.is_some();
         got
     }
 

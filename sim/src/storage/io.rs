@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A block is saved once after a commit, and only when a file owned it at the commit. When the area is full the oldest copy of
-//! the volume is lost, then the next, until there is room or no copy is left; the write lands in any case.
+//! the volume is lost, then the next, until there is room or no copy is left; the write lands in any case. [`super::shortage`]
+//! says which copies go.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use super::block_store::{BLOCK_BYTES, ZEROS, pieces};
 use super::file_table::{File, FileId};
 use super::gate::{FileWrite, Passage};
 use super::host::{Devices, Host, Place};
+use super::shortage::{AreaEvent, AreaFault};
 use super::{Storage, StorageError};
 
 /// A block whose old content was saved.
@@ -35,6 +37,8 @@ pub struct WriteReport {
     pub first_copies: Vec<FirstCopy>,
     /// Shadow copies lost because their diff area could not grow, oldest first.
     pub lost: Vec<SnapshotId>,
+    /// What became of diff areas that could not grow, in order: why each of those copies was lost.
+    pub events: Vec<AreaEvent>,
     /// Whether a write landed on a volume whose writes were held, which only a broken gate lets happen.
     pub leaked: bool,
 }
@@ -44,6 +48,7 @@ impl WriteReport {
     pub fn clear(&mut self) {
         self.first_copies.clear();
         self.lost.clear();
+        self.events.clear();
         self.leaked = false;
     }
 }
@@ -263,10 +268,15 @@ impl Storage {
             self.volumes[at].pending.put(block, false);
         }
         while self.volumes[at].pending.get(block) {
+            if let Some(fault) = self.area_broken(at) {
+                self.make_way(at, fault, report);
+                continue;
+            }
             let Some(mut newest) = self.volumes[at].snapshots.pop() else { return };
             let mut devices = Devices::new(&mut self.volumes, &mut self.journal.0);
-            let mut host = Host::new(&mut devices, at, Some(Place { volume: at, block }));
+            let mut host = Host::new(&mut devices, at, Some(Place { volume: at, block })).growing(at);
             let saved = Arc::make_mut(&mut newest).area.save(block, &mut host);
+            let fault = host.short.unwrap_or(AreaFault::NoSpace);
             host.done(at);
             let id = newest.id();
             let volume = &mut self.volumes[at];
@@ -275,8 +285,7 @@ impl Storage {
                 volume.pending.put(block, false);
                 report.first_copies.push(FirstCopy { snapshot: id, block });
             } else {
-                report.lost.push(volume.snapshots[0].id());
-                self.remove_snapshot(at, 0, &mut report.lost);
+                self.make_way(at, fault, report);
             }
         }
     }

@@ -13,7 +13,7 @@
 //! [`Storage::prepare_snapshot`], [`Storage::hold`], [`Storage::commit_snapshot`], [`Storage::release`];
 //! [`Storage::view`] reads the copy and [`Storage::compare`] holds it against the full copy taken at the same instant.
 //! Failures are [`StorageError`]s and change nothing. A diff area that cannot grow costs the volume its oldest copies
-//! first; the write itself always lands ([`WriteReport::lost`] names the copies).
+//! first; the write itself always lands ([`WriteReport`] says which copies were lost and why).
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -31,6 +31,7 @@
 //! | [`snapshot`] | prepare, commit, write to, delete and read shadow copies |
 //! | [`load`] | the bytes of an image come in |
 //! | [`attach`] | shadow copies that lie on the volumes are found, and what a power cut interrupted is ended |
+//! | [`shortage`] | full diff areas, lost volumes: which copies go, and why |
 //! | [`mod@reference`] | the naive full copy and the comparison |
 
 pub mod attach;
@@ -46,11 +47,14 @@ pub mod journal;
 pub mod load;
 pub mod path;
 pub mod reference;
+pub mod shortage;
 pub mod snapshot;
 pub mod store_area;
 pub mod volume;
 pub mod words;
 
+#[cfg(test)]
+mod shortage_tests;
 #[cfg(test)]
 mod tests;
 
@@ -62,6 +66,7 @@ pub use gate::{FileWrite, Gate, Passage};
 pub use io::{FirstCopy, WriteReport};
 pub use journal::{DiskEvent, Journal, Mark};
 pub use reference::{BlockVerdict, Comparison};
+pub use shortage::{AreaEvent, AreaFault, Dismounted};
 pub use snapshot::{Commit, Snapshot, SnapshotView};
 pub use store_area::StoreArea;
 pub use volume::{AreaSettings, Disk, DiskExtent, MountPoint, Volume, VolumeSpec};

@@ -30,6 +30,7 @@ use super::file_table::{FileId, FileTable};
 use super::host::{Devices, Host, Place};
 use super::io::read_runs;
 use super::journal::Mark;
+use super::shortage::AreaFault;
 use super::store_area::StoreArea;
 use super::volume::Area;
 use super::words::Bitmap;
@@ -249,9 +250,12 @@ impl Storage {
             return Err(StorageError::Duplicate(format!("the shadow copy {id}")));
         }
         let (blocks, layout) = (self.volumes[at].blocks(), self.layout);
+        if let Some(fault) = self.area_broken(at) {
+            return Err(StorageError::AreaFull(fault));
+        }
         let mut devices = self.devices();
         if layout == Layout::Windows {
-            devices.make_catalog_room(at).map_err(|_| StorageError::AreaFull)?;
+            devices.make_catalog_room(at).map_err(|_| StorageError::AreaFull(AreaFault::NoSpace))?;
         }
         let mut host = Host::new(&mut devices, at, None);
         let Area { initial, step, .. } = host.area;
@@ -259,8 +263,9 @@ impl Storage {
             Layout::Windows => StoreArea::new(blocks, initial, step, &mut host).map(|area| Box::new(area) as _),
             Layout::Plain => PlainDiffArea::new(blocks, initial, step, &mut host).map(|area| Box::new(area) as _),
         };
+        let fault = host.short.unwrap_or(AreaFault::NoSpace);
         host.done(at);
-        let area = made.map_err(|_| StorageError::AreaFull)?;
+        let area = made.map_err(|_| StorageError::AreaFull(fault))?;
         self.volumes[at].prepared.push((id, area));
         Ok(())
     }
@@ -541,6 +546,9 @@ impl Storage {
 
     /// Writes a part of a block into the copy itself.
     fn overlay(&mut self, at: usize, copy: usize, block: u64, start: usize, bytes: &[u8]) -> Result<(), StorageError> {
+        if let Some(fault) = self.area_broken(at) {
+            return Err(StorageError::AreaFull(fault));
+        }
         let source = SnapshotView { volumes: &self.volumes, volume: at, at: copy }.place(block);
         let mut snapshot = self.volumes[at].snapshots.remove(copy);
         let composed = Arc::make_mut(&mut Arc::make_mut(&mut snapshot).composed).remove(&block);
@@ -549,13 +557,14 @@ impl Storage {
             // The sectors that did not count get what the copy shows there; then the place has the whole block.
             devices.write_content(Place { volume: devices.volumes[at].area.host, block: place }, 0, &whole[..]);
         }
-        let mut host = Host::new(&mut devices, at, Some(source)).filling(start, bytes);
+        let mut host = Host::new(&mut devices, at, Some(source)).growing(at).filling(start, bytes);
         let (first, end) = (start / SECTOR_SIZE, (start + bytes.len()).div_ceil(SECTOR_SIZE));
         let sectors = (first..end).fold(0, |sectors, sector| sectors | 1 << sector);
         let saved = Arc::make_mut(&mut snapshot).area.save_overlay(block, sectors, &mut host);
+        let fault = host.short.unwrap_or(AreaFault::NoSpace);
         host.done(at);
         self.volumes[at].snapshots.insert(copy, snapshot);
-        saved.map_err(|_| StorageError::AreaFull)
+        saved.map_err(|_| StorageError::AreaFull(fault))
     }
 
     fn writable(&self, id: SnapshotId) -> Result<(usize, usize), StorageError> {

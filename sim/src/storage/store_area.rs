@@ -27,7 +27,7 @@ use super::diff_area::{AreaFull, AreaHost, Commitment, DiffArea};
 use super::words::{Bitmap, Words};
 
 /// Header, descriptors, ranges: what stands in no range.
-const FIRST_BLOCKS: u64 = 3;
+pub(super) const FIRST_BLOCKS: u64 = 3;
 
 /// A block of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, VolumeId};
 use super::*;
 use crate::image::{Copies, Severity, verify};
 
-const C: VolumeId = VolumeId(Guid(0xc));
-const D: VolumeId = VolumeId(Guid(0xd));
+pub(super) const C: VolumeId = VolumeId(Guid(0xc));
+pub(super) const D: VolumeId = VolumeId(Guid(0xd));
 
-fn snapshot(number: u128) -> SnapshotId {
+pub(super) fn snapshot(number: u128) -> SnapshotId {
     SnapshotId(Guid(number))
 }
 
@@ -19,10 +19,10 @@ fn snapshot(number: u128) -> SnapshotId {
 const SYSTEM: u64 = 2;
 const CATALOG: u64 = 1;
 /// What a store takes before it saves a block: header, two lists, two bitmaps; the oldest copy saves in place of the second bitmap.
-const STORE: u64 = 5;
+pub(super) const STORE: u64 = 5;
 
 /// Two volumes on one disk: C of `blocks` blocks, D of 64.
-fn machine(blocks: u64) -> Storage {
+pub(super) fn machine(blocks: u64) -> Storage {
     let mut storage = Storage::new();
     let disk = storage.add_disk("disk0", (blocks + 64) * BLOCK_BYTES).unwrap();
     let volume = |id, letter, offset, blocks: u64| VolumeSpec {
@@ -36,25 +36,25 @@ fn machine(blocks: u64) -> Storage {
     storage
 }
 
-fn area(storage: &mut Storage, host: VolumeId, initial: u64, step: u64, maximum: Option<u64>) {
+pub(super) fn area(storage: &mut Storage, host: VolumeId, initial: u64, step: u64, maximum: Option<u64>) {
     let bytes = |blocks: u64| blocks * BLOCK_BYTES;
     let settings = AreaSettings { host, initial: bytes(initial), step: bytes(step), maximum: maximum.map(bytes) };
     storage.set_area(C, settings).unwrap();
 }
 
-fn take(storage: &mut Storage, number: u128) -> SnapshotId {
+pub(super) fn take(storage: &mut Storage, number: u128) -> SnapshotId {
     storage.prepare_snapshot(C, snapshot(number)).unwrap();
     storage.commit_snapshot(snapshot(number), 0).unwrap();
     snapshot(number)
 }
 
-fn file(storage: &mut Storage, path: &str, bytes: &[u8]) -> FileId {
+pub(super) fn file(storage: &mut Storage, path: &str, bytes: &[u8]) -> FileId {
     let file = storage.create_file(C, path, 0).unwrap();
     storage.write_file(C, file, 0, bytes, &mut WriteReport::default()).unwrap();
     file
 }
 
-fn content(view: SnapshotView<'_>, path: &str) -> Vec<u8> {
+pub(super) fn content(view: SnapshotView<'_>, path: &str) -> Vec<u8> {
     let id = view.files().find(path).unwrap();
     let mut bytes = vec![0; view.files().file(id).unwrap().size() as usize];
     view.read_file(id, 0, &mut bytes).unwrap();
@@ -239,7 +239,7 @@ fn a_full_diff_area_costs_the_oldest_copy_first_and_the_write_lands() {
 fn a_copy_whose_area_finds_no_room_is_not_prepared() {
     let mut storage = machine(32);
     area(&mut storage, D, 3, 1, Some(2));
-    assert_eq!(storage.prepare_snapshot(C, snapshot(1)), Err(StorageError::AreaFull));
+    assert_eq!(storage.prepare_snapshot(C, snapshot(1)), Err(StorageError::AreaFull(AreaFault::Limit)));
     assert_eq!(storage.volume(D).unwrap().files().vss_blocks().ones(), SYSTEM + 2 * CATALOG);
     assert_eq!(storage.commit_snapshot(snapshot(1), 0), Err(StorageError::NotPrepared(snapshot(1))));
 }
@@ -555,7 +555,7 @@ impl History {
         match self.storage.write_snapshot_file(id, found, u64::from(offset), &bytes) {
             Ok(()) => put(files[file as usize].as_mut().unwrap(), offset, &bytes),
             // The part that found room is written; the copy still equals its reference, but the naive file does not know it.
-            Err(StorageError::AreaFull) => {
+            Err(StorageError::AreaFull(_)) => {
                 let lost = self.storage.delete_snapshot(id).unwrap();
                 self.copies.retain(|(other, _)| *other != id && !lost.contains(other));
             }
@@ -610,9 +610,12 @@ proptest! {
     fn every_copy_of_a_random_history_equals_its_full_copy(
         steps in proptest::collection::vec(step(), 1..50),
         on_itself in any::<bool>(),
+        plain in any::<bool>(),
         maximum in proptest::option::of(STORE..60),
     ) {
         let mut history = History::new(if on_itself { C } else { D }, maximum);
+        // The naive diff area has to give the same copies.
+        history.storage.set_layout(if plain { Layout::Plain } else { Layout::Windows });
         let mut touched = Vec::new();
         for step in steps {
             let before = history.storage.clone();
@@ -700,5 +703,60 @@ proptest! {
             }
         }
         prop_assert_eq!(found.volume(C).unwrap().area_allocated(), 0);
+    }
+}
+
+/// The bytes of a volume.
+fn bytes_of(volume: &Volume) -> Vec<u8> {
+    let mut bytes = vec![0; volume.size() as usize];
+    volume.store().read(0, &mut bytes).unwrap();
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn structures_from_strangers_are_refused_or_lived_with(
+        steps in proptest::collection::vec(step(), 5..40),
+        damage in proptest::collection::vec((any::<u16>(), 0..40_u64, 0..BLOCK_SIZE as u64, any::<u8>(), any::<bool>()), 1..6),
+        on_itself in any::<bool>(),
+    ) {
+        let host = if on_itself { C } else { D };
+        let mut history = History::new(host, None);
+        for step in steps {
+            history.apply(&step);
+        }
+        let mut found = machine(40);
+        area(&mut found, host, 1, 2, None);
+        for volume in history.storage.volumes() {
+            let mut bytes = bytes_of(volume);
+            // Mostly into the structures: a number replaced by another one that stands there, or a byte changed.
+            let vss: Vec<u64> = volume.files().vss_blocks().iter().collect();
+            for &(pick, block, at, byte, copy) in &damage {
+                let block = vss.get(usize::from(pick) % vss.len().max(1)).copied().unwrap_or(block);
+                let at = (block * BLOCK_BYTES + if copy { at % 1024 / 8 * 8 } else { at }) as usize;
+                if copy && at + 16 <= bytes.len() {
+                    bytes.copy_within(at + 8..at + 16, at);
+                } else {
+                    bytes[at] ^= byte;
+                }
+            }
+            found.load(volume.id(), &&bytes[..], None).unwrap();
+        }
+        if found.attach().is_ok() {
+            let mut report = WriteReport::default();
+            for block in 0..40 {
+                let _ = found.write_raw(C, block * BLOCK_BYTES + 100, &[7; 20_000], &mut report);
+            }
+            let ids: Vec<SnapshotId> = found.volumes().iter().flat_map(|volume| volume.snapshots.iter().map(|copy| copy.id())).collect();
+            for id in ids {
+                let mut into = [0; 100];
+                if let Ok(view) = found.view(id) {
+                    view.read(0, &mut into).unwrap();
+                    found.delete_snapshot(id).unwrap();
+                }
+            }
+            let _ = found.prepare_snapshot(C, snapshot(1_000));
+        }
     }
 }

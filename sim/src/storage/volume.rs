@@ -85,6 +85,8 @@ pub(super) struct Area {
     pub(super) maximum: u64,
     /// What the copies of the volume have together.
     pub(super) allocated: u64,
+    /// Whether it was told that the copies are at risk, since the area last grew as it should.
+    pub(super) at_risk: bool,
 }
 
 /// The blocks that were written since somebody last asked.
@@ -133,6 +135,10 @@ pub struct Volume {
     pub(super) touched: Touched,
     /// A planted fault: old blocks are not saved.
     pub(super) forgetful: bool,
+    /// A planted fault: VSS cannot write to the volume.
+    pub(super) failing: bool,
+    /// A planted fault: the diff area of the volume does not grow in time.
+    pub(super) slow: bool,
 }
 
 /// Without ids, which are random, and without the list of touched blocks, which nobody observes.
@@ -150,6 +156,7 @@ impl Hash for Volume {
             state.write_u64(area.digest());
         }
         self.snapshots.hash(state);
+        state.write_u8(u8::from(self.failing) | u8::from(self.slow) << 1);
     }
 }
 
@@ -301,13 +308,22 @@ impl Storage {
             store,
             files: FileTable::new(blocks),
             gate: Gate::default(),
-            area: Area { host: self.volumes.len(), initial: step, step, maximum: u64::MAX, allocated: 0 },
+            area: Area {
+                host: self.volumes.len(),
+                initial: step,
+                step,
+                maximum: u64::MAX,
+                allocated: 0,
+                at_risk: false,
+            },
             pending: Bitmap::new(blocks),
             prepared: Vec::new(),
             snapshots: Vec::new(),
             catalog: Catalog::default(),
             touched: Touched { seen: Bitmap::new(blocks), list: Vec::new() },
             forgetful: false,
+            failing: false,
+            slow: false,
         });
         self.format(self.volumes.len() - 1);
         Ok(())
@@ -344,6 +360,7 @@ impl Storage {
             step: settings.step.div_ceil(BLOCK_BYTES).max(1),
             maximum: settings.maximum.map_or(u64::MAX, |bytes| bytes / BLOCK_BYTES),
             allocated: volume.area.allocated,
+            at_risk: false,
         };
         if volume.catalog.exists() {
             let mut devices = self.devices();

@@ -26,6 +26,7 @@ pub(crate) mod samples;
 mod tests;
 mod vhd;
 mod vhdx;
+mod vhdx_log;
 
 use std::fmt;
 

@@ -29,6 +29,9 @@ const PACKED: u64 = 1 << 62;
 /// An entry whose cluster reads as zeros (version 3).
 const ZERO: u64 = 1;
 
+/// The largest L1 table, which is also QEMU's limit: it is walked through when the image is opened.
+const L1_MAXIMUM: u64 = 32 << 20;
+
 /// How much memory unpacked clusters take at most.
 const UNPACKED: u64 = 16 << 20;
 
@@ -121,6 +124,10 @@ impl<D: ReadAt> Qcow2<D> {
         let needed = self.size.div_ceil(self.l2_covers());
         if entries < needed {
             let why = format!("the L1 table has {entries} entries; a disk of {} bytes takes {needed}", self.size);
+            return Err(ContainerError::new(36, why));
+        }
+        if needed > L1_MAXIMUM / 8 {
+            let why = format!("the L1 table has {needed} entries; {} are read at most, as by QEMU", L1_MAXIMUM / 8);
             return Err(ContainerError::new(36, why));
         }
         if !self.l1.is_multiple_of(8) || self.l1.checked_add(needed * 8).is_none_or(|end| end > size) {

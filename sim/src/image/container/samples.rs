@@ -136,6 +136,54 @@ pub(crate) fn vhdx() -> Vec<u8> {
     file
 }
 
+/// An entry of a VHDX's log that writes a sector of the table: block 0 lies at `block` MiB.
+fn log_entry(sequence: u64, tail: u32, block: u64) -> Vec<u8> {
+    let mut entry = vec![0; 3 * 4096];
+    let descriptor = |entry: &mut Vec<u8>, at: usize, sign: &[u8], middle: &[u8], offset: u64| {
+        put(entry, at, sign);
+        put(entry, at + 8, middle);
+        put(entry, at + 16, &offset.to_le_bytes());
+        put(entry, at + 24, &sequence.to_le_bytes());
+    };
+    put(&mut entry, 0, b"loge");
+    put(&mut entry, 8, &(3_u32 * 4096).to_le_bytes());
+    put(&mut entry, 12, &tail.to_le_bytes());
+    put(&mut entry, 16, &sequence.to_le_bytes());
+    put(&mut entry, 24, &[2]);
+    put(&mut entry, 32, &guid_to_bytes(Guid(9)));
+    // First zeros over two sectors of the table, then the first of them.
+    descriptor(&mut entry, 64, b"zero", &8192_u64.to_le_bytes(), 2 << 20);
+    descriptor(&mut entry, 96, b"desc", &(block << 20 | 6).to_le_bytes(), 2 << 20);
+    put(&mut entry, 4096, b"data");
+    let low = u32::try_from(sequence & 0xffff_ffff).unwrap_or(0);
+    put(&mut entry, 2 * 4096 - 4, &low.to_le_bytes());
+    crc(&mut entry);
+    entry
+}
+
+/// A VHDX with a log at 4 MiB, whose entries 7 and 8 say that block 0 lies at 2 and at 3 MiB; entry 8 begins a sector before the end of the ring
+/// when `wrapped`. The table itself says that there is no block.
+pub(crate) fn vhdx_with_log(wrapped: bool) -> Vec<u8> {
+    let mut file = vhdx();
+    file.resize(5 << 20, 0);
+    put(&mut file, 2 << 20, &[0; 8]);
+    let ring = 1 << 20;
+    let first: usize = if wrapped { ring - 4 * 4096 } else { 8192 };
+    let tail = u32::try_from(first).unwrap_or(0);
+    for (number, entry) in [log_entry(7, tail, 2), log_entry(8, tail, 3)].iter().enumerate() {
+        for (at, byte) in entry.iter().enumerate() {
+            file[(4 << 20) + (first + number * entry.len() + at) % ring] = *byte;
+        }
+    }
+    let mut header = file[128 << 10..(128 << 10) + 4096].to_vec();
+    put(&mut header, 48, &guid_to_bytes(Guid(9)));
+    put(&mut header, 68, &(1_u32 << 20).to_le_bytes());
+    put(&mut header, 72, &(4_u64 << 20).to_le_bytes());
+    crc(&mut header);
+    put(&mut file, 128 << 10, &header);
+    file
+}
+
 /// Puts a VHDX's checksum.
 pub(crate) fn crc(bytes: &mut [u8]) {
     let sum = super::vhdx::checksum(bytes);

@@ -111,12 +111,6 @@ fn what_lies_elsewhere_is_refused_in_words() {
     backed = changed(backed, 200, b"base.raw");
     let parent = 0x1_0000_u64 + (1 << 20);
     let parent = usize::try_from(parent).unwrap() + 4;
-    let logged = {
-        let mut header = samples::vhdx()[128 << 10..(128 << 10) + 4096].to_vec();
-        header[48] = 1;
-        samples::crc(&mut header);
-        changed(samples::vhdx(), 128 << 10, &header)
-    };
     for (file, offset, word) in [
         (backed, 8, "backing file `base.raw`"),
         (changed(samples::qcow2(), 35, &[2]), 32, "encrypted"),
@@ -127,7 +121,6 @@ fn what_lies_elsewhere_is_refused_in_words() {
         (changed(samples::qcow2(), 23, &[8]), 20, "2^9 to 2^21"),
         (samples::vhd_dynamic(4), 0, "parent"),
         (changed(samples::vhdx(), parent, &[2]), parent as u64, "parent"),
-        (logged, (128 << 10) + 48, "log of the VHDX is not empty"),
         (b"KDMV and so on".to_vec(), 0, "VMware"),
     ] {
         let error = refusal(&file);
@@ -142,6 +135,7 @@ fn tables_that_do_not_fit_the_file_are_refused() {
     for (file, word) in [
         (changed(samples::qcow2(), 24, &(1_u64 << 40).to_be_bytes()), "L1 table has 1 entries"),
         (changed(samples::qcow2(), 24, &u64::MAX.to_be_bytes()), "larger than any"),
+        (changed(changed(samples::qcow2(), 24, &(1_u64 << 40).to_be_bytes()), 36, &[0xff; 4]), "are read at most"),
         (changed(samples::qcow2(), 40, &(1_u64 << 40).to_be_bytes()), "does not lie in the file"),
         (changed(samples::vhd_fixed(), end + 70, &[9]), "checksum"),
         (changed(samples::vhdx(), 2 << 20 | 7, &[9]), ""),
@@ -181,12 +175,64 @@ fn one_whole_footer_is_enough_for_a_dynamic_vhd() {
     }
 }
 
+#[test]
+fn the_log_of_a_vhdx_is_carried_out_in_memory() {
+    for wrapped in [false, true] {
+        let file = samples::vhdx_with_log(wrapped);
+        let disk = Container::open(&file[..]).unwrap();
+        let mut whole = vec![1; 40 * 512];
+        disk.read_at(0, &mut whole).unwrap();
+        assert_eq!(whole, samples::disk());
+    }
+}
+
+#[test]
+fn an_entry_of_the_log_that_is_not_whole_ends_it() {
+    // Entry 8 is damaged: block 0 lies where entry 7 says, at 2 MiB, where the table itself begins.
+    let file = changed(samples::vhdx_with_log(false), (4 << 20) + 8192 + 3 * 4096 + 5000, &[1]);
+    let mut start = [0; 8];
+    Container::open(&file[..]).unwrap().read_at(0, &mut start).unwrap();
+    assert_eq!(u64::from_le_bytes(start), 2 << 20 | 6);
+    // Both are: then there is no log, and the table says that there is no block.
+    let file = changed(file, (4 << 20) + 8192 + 5000, &[1]);
+    assert_eq!(data_of(&Container::open(&file[..]).unwrap()), []);
+}
+
+#[test]
+fn a_log_that_leads_outside_is_refused() {
+    let outside = |at: usize, value: &[u8]| {
+        let mut header = changed(samples::vhdx_with_log(false), (128 << 10) + at, value)[128 << 10..][..4096].to_vec();
+        samples::crc(&mut header);
+        refusal(&changed(samples::vhdx_with_log(false), 128 << 10, &header))
+    };
+    assert!(outside(72, &u64::MAX.to_le_bytes()).why.contains("does not lie in the file"));
+    assert!(outside(68, &[1]).why.contains("does not lie in the file"));
+    assert!(outside(64, &[1]).why.contains("version 1"));
+    let entry = |at: usize, value: &[u8]| {
+        let start = (4 << 20) + 8192 + 3 * 4096;
+        let mut bytes = changed(samples::vhdx_with_log(false), start + at, value)[start..][..3 * 4096].to_vec();
+        samples::crc(&mut bytes);
+        refusal(&changed(samples::vhdx_with_log(false), start, &bytes))
+    };
+    assert!(entry(48, &u64::MAX.to_le_bytes()).why.contains("was flushed"));
+    assert!(entry(56, &u64::MAX.to_le_bytes()).why.contains("ends at"));
+    assert!(entry(24, &u32::MAX.to_le_bytes()).why.contains("more descriptors"));
+    assert!(entry(64 + 8, &u64::MAX.to_le_bytes()).why.contains("not in the file"));
+    assert!(entry(96 + 16, &u64::MAX.to_le_bytes()).why.contains("not in the file"));
+    assert!(entry(96, b"what").why.contains("neither"));
+    assert!(entry(96 + 24, &[1]).why.contains("another entry"));
+    assert!(entry(4096, b"what").why.contains("data sector of another entry"));
+}
+
 /// Every byte of the tables in turn gets other values; whatever comes, it is an answer.
 #[test]
 fn damage_anywhere_is_answered() {
-    for (format, file) in every_kind().into_iter().filter(|(format, _)| *format != Format::Raw) {
+    let with_log = (Format::Vhdx, samples::vhdx_with_log(false));
+    let samples = every_kind().into_iter().filter(|(format, _)| !matches!(format, Format::Raw | Format::Vhdx));
+    for (format, file) in samples.chain([with_log]) {
         let tables: Vec<usize> = match format {
-            Format::Vhdx => [128 << 10, 192 << 10, 1 << 20, (1 << 20) + (64 << 10), 2 << 20]
+            // The log of one sample is as good a place for damage as any.
+            Format::Vhdx => [(4 << 20) + 8192, 128 << 10, 192 << 10, 1 << 20, (1 << 20) + (64 << 10), 2 << 20]
                 .into_iter()
                 .flat_map(|at| at..at + 128)
                 .collect(),

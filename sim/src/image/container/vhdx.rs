@@ -6,8 +6,8 @@
 //!  192 KiB region table, 256 KiB its copy ──► where block table and metadata lie
 //! ```
 //!
-//! Numbers are little endian. A log that is not empty holds changes that belong into the tables: such an image is refused, with
-//! what to do. So is a differencing disk.
+//! Numbers are little endian. A log that is not empty holds changes that belong into the tables; they are carried out in memory
+//! (`vhdx_log`). A differencing disk needs its parent and is refused.
 
 use crc::{CRC_32_ISCSI, Crc};
 use vssim_model::ids::Guid;
@@ -15,6 +15,7 @@ use vssim_model::ids::Guid;
 use super::ContainerError;
 use super::cache::Tables;
 use super::map::{Map, Piece, Place};
+use super::vhdx_log::{Log, Replayed};
 use crate::disk_format::{ReadAt, ReadError, guid_at, u16_at, u32_at, u64_at};
 
 /// What the file begins with.
@@ -46,7 +47,7 @@ const MOST_ENTRIES: usize = 2047;
 static CRC_32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
 /// Whether the checksum at offset 4 is that of `bytes`.
-fn checksum_is_right(bytes: &[u8]) -> bool {
+pub(super) fn checksum_is_right(bytes: &[u8]) -> bool {
     checksum(bytes) == u32_at(bytes, 4)
 }
 
@@ -61,7 +62,7 @@ pub(super) fn checksum(bytes: &[u8]) -> u32 {
 
 /// A disk in a VHDX file.
 pub(super) struct Vhdx<D> {
-    tables: Tables<D>,
+    tables: Tables<Replayed<D>>,
     size: u64,
     /// Where the block table lies.
     table: u64,
@@ -84,8 +85,11 @@ struct Metadata {
 impl<D: ReadAt> Vhdx<D> {
     /// Opens the file.
     pub(super) fn open(file: D) -> Result<Vhdx<D>, ContainerError> {
+        let file = match log_of(&file)? {
+            None => Replayed::unchanged(file),
+            Some(log) => Replayed::with(file, &log)?,
+        };
         let tables = Tables::new(file);
-        check_header(&tables)?;
         let (table, metadata) = regions(&tables)?;
         let found = read_metadata(&tables, metadata)?;
         let missing = |what: &str| ContainerError::new(metadata.0, format!("the metadata do not tell {what}"));
@@ -144,33 +148,35 @@ impl<D: ReadAt> Vhdx<D> {
     }
 }
 
-/// Finds the current header, and refuses the file when its log has to be replayed first.
-fn check_header<D: ReadAt>(tables: &Tables<D>) -> Result<(), ContainerError> {
+/// Finds the current header, and in it the log, when that is not empty.
+fn log_of<D: ReadAt>(file: &D) -> Result<Option<Log>, ContainerError> {
     let mut current: Option<(u64, u64, [u8; 4096])> = None;
     for at in HEADERS {
-        let Ok(header) = tables.array::<4096>(at) else { continue };
+        let mut header = [0; 4096];
+        let read = file.read_at(at, &mut header);
         let sequence = u64_at(&header, 8);
-        let good = header.starts_with(b"head") && checksum_is_right(&header);
+        let good = read.is_ok() && header.starts_with(b"head") && checksum_is_right(&header);
         if good && current.as_ref().is_none_or(|(_, known, _)| sequence > *known) {
             current = Some((at, sequence, header));
         }
     }
     let Some((at, _, header)) = current else {
-        return Err(ContainerError::new(
-            HEADERS[0],
-            "neither of the two headers of the VHDX is whole (sign `head`, checksum)",
-        ));
+        let why = "neither of the two headers of the VHDX is whole (sign `head`, checksum)";
+        return Err(ContainerError::new(HEADERS[0], why));
     };
-    let version = u16_at(&header, 66);
+    let (version, log_version) = (u16_at(&header, 66), u16_at(&header, 64));
     if version != 1 {
         return Err(ContainerError::new(at + 66, format!("this is VHDX of version {version}; version 1 is read")));
     }
-    if guid_at(&header, 48) != Guid(0) {
-        let why = "the log of the VHDX is not empty: the machine that used it did not close it. Mount it once in Windows, or run `qemu-img \
-                   check -r all` on a copy, and try again";
-        return Err(ContainerError::new(at + 48, why));
+    let id = guid_at(&header, 48);
+    if id == Guid(0) {
+        return Ok(None);
     }
-    Ok(())
+    if log_version != 0 {
+        let why = format!("the log of the VHDX is of version {log_version}, and not empty; version 0 is read");
+        return Err(ContainerError::new(at + 64, why));
+    }
+    Ok(Some(Log { offset: u64_at(&header, 72), length: u64::from(u32_at(&header, 68)), id }))
 }
 
 /// Where block table and metadata lie.
