@@ -146,7 +146,7 @@ impl World {
         for event in &report.events {
             match event {
                 AreaEvent::AtRisk(AreaFault::Limit) => {
-                    self.volsnap(event_log::volsnap_storage_limit_near(&of, &on), step)
+                    self.volsnap(event_log::volsnap_storage_limit_near(&of, &on), step);
                 }
                 AreaEvent::AtRisk(_) => self.volsnap(event_log::volsnap_no_space_to_grow(&of, &on), step),
                 AreaEvent::OldestDeleted(copy) => self.lost_for_space(volume, &[*copy], step),
