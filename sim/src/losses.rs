@@ -20,7 +20,7 @@ use vssim_model::trace::{EventLogEntry, What};
 
 use crate::plan::{ActorId, Incident};
 use crate::queue::Class;
-use crate::storage::{AreaEvent, AreaFault, Commit, FileWrite, StorageError, Volume, WriteReport};
+use crate::storage::{AreaEvent, AreaFault, Attached, Commit, FileWrite, StorageError, Volume, WriteReport};
 use crate::unhashed::Unhashed;
 use crate::world::{Event, Step, World};
 
@@ -221,6 +221,22 @@ impl World {
         };
         if grown == Err(StorageError::Held) {
             self.queue.push(self.now + HELD_PAUSE, Class::Kernel, 0, Event::Incident(number));
+        }
+    }
+
+    /// The event log will say at the start which copies were not finished when the power failed.
+    pub(crate) fn tell_unfinished(&mut self, attached: &Attached) {
+        for &id in &attached.unfinished {
+            if let Some(volume) = self.plan.volumes.iter().position(|volume| volume.id == id) {
+                let volume = u16::try_from(volume).unwrap_or(u16::MAX);
+                self.queue.push(Ticks::ZERO, Class::Kernel, 0, Event::Unfinished(volume));
+            }
+        }
+    }
+
+    pub(crate) fn unfinished(&mut self, volume: u16, step: &mut Step<'_>) {
+        if let Some(name) = self.volume_name(volume) {
+            self.volsnap(event_log::volsnap_unfinished_deleted(&name), step);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::invariant::Broken;
 use crate::ntfs::find_ntfs;
 use crate::plan::{ActorId, ImageSource, Plan, VolumePlan};
 use crate::record::{Full, Off, Recorder};
-use crate::storage::{AreaSettings, DiskExtent, MountPoint, Storage, VolumeSpec};
+use crate::storage::{AreaSettings, Attached, DiskExtent, MountPoint, Storage, VolumeSpec};
 use crate::world::{Step, World};
 
 /// The most events of a run. A run that is longer is stuck in a loop.
@@ -92,9 +92,7 @@ pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Imag
             loaded = true;
         }
     }
-    if loaded {
-        storage.attach()?;
-    }
+    let attached = if loaded { storage.attach()? } else { Attached::default() };
     for volume in &plan.volumes {
         set_area(&mut storage, plan, volume)?;
         for (path, bytes) in volume.files.iter() {
@@ -119,7 +117,9 @@ pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Imag
     let id = |index: u16| plan.volumes.get(usize::from(index)).map(|volume| volume.id).unwrap_or_default();
     let applications: Result<Vec<Application>, SetUpError> =
         plan.applications.iter().map(|application| Application::set_up(application, &mut storage, id)).collect();
-    Ok(World::assemble(Arc::clone(plan), storage, applications?, choices))
+    let mut world = World::assemble(Arc::clone(plan), storage, applications?, choices);
+    world.tell_unfinished(&attached);
+    Ok(world)
 }
 
 /// Puts an image's bytes into a volume, with the files and the free clusters of its file system, where it has one. The shadow

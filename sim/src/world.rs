@@ -58,6 +58,8 @@ pub enum Event {
     Load(u16),
     /// Something happens to the machine by itself.
     Incident(u16),
+    /// A shadow copy of the volume that was never finished was deleted when the machine started.
+    Unfinished(u16),
 }
 
 /// Everything that a run changes.
@@ -275,6 +277,7 @@ impl World {
             Event::HoldLimit => self.hold_limit(step),
             Event::Load(application) => self.load(application, step),
             Event::Incident(number) => self.incident(number, step),
+            Event::Unfinished(volume) => self.unfinished(volume, step),
         }
     }
 

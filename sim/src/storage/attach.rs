@@ -16,7 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId};
+use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, VolumeId};
 
 use crate::disk_format::{BLOCK, CatalogEntry, CopyEntry, Range, SECTOR, StoreEntry};
 use crate::image::table::{Base, Saved, Sizes};
@@ -39,6 +39,8 @@ pub struct Attached {
     pub copies: Vec<SnapshotId>,
     /// Those that were given up because something was interrupted.
     pub given_up: Vec<(SnapshotId, Interrupted)>,
+    /// For each copy that was given up because writers were changing it, its volume (volsnap 30).
+    pub unfinished: Vec<VolumeId>,
 }
 
 /// What had been going on with a shadow copy that is given up.
@@ -373,6 +375,9 @@ impl Storage {
                 self.remove_snapshot(at, copy, &mut lost);
                 copy -= lost.len();
                 attached.given_up.push((id, reason));
+                if reason == Interrupted::AutoRecovery {
+                    attached.unfinished.push(self.volumes[at].id());
+                }
                 attached.given_up.extend(lost.into_iter().map(|id| (id, Interrupted::Dependent)));
             }
             attached.copies.extend(self.volumes[at].snapshots.iter().map(|copy| copy.id));
