@@ -291,7 +291,12 @@ impl Cuts {
             self.afterwards(point, digest, (open, choice), crashed, storage, &attached)
         });
         if let Err(fault) = judged {
-            self.wrong(point, open, choice, fault);
+            let mut lost = lost(open, choice);
+            if matches!(fault, Fault::Block { .. }) {
+                // The other sectors had no part in it.
+                lost.retain(|(volume, offset)| has(&blocks[*volume], offset / super::BLOCK_BYTES));
+            }
+            self.wrong(point, lost, fault);
         }
         blocks
     }
@@ -304,8 +309,7 @@ impl Cuts {
         }
     }
 
-    fn wrong(&mut self, point: usize, open: &[Open], choice: &[usize], fault: Fault) {
-        let lost: Vec<(usize, u64)> = lost(open, choice);
+    fn wrong(&mut self, point: usize, lost: Vec<(usize, u64)>, fault: Fault) {
         let wrong = match &self.within {
             None => Wrong { point, recovery_point: None, lost, fault },
             Some((first, before)) => {
