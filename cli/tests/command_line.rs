@@ -165,7 +165,7 @@ fn no_power_cut_in_the_ready_scenarios_makes_a_shadow_copy_wrong() {
     assert_eq!(out.status.code(), Some(0), "{shown}\n{}", text(&out.stderr));
     assert_eq!(shown.lines().filter(|line| line.trim() == "wrong: 0").count(), 6, "{shown}");
     // Every rule by which a copy may be gone has its occasion, but for the last: there is room enough.
-    for word in ["intact", "not yet created", "being deleted", "open for its writers"] {
+    for word in ["intact", "not yet created", "deleted", "open for its writers"] {
         assert!(shown.contains(word), "{word} is missing in\n{shown}");
     }
     assert_eq!(text(&out.stderr), "", "progress is for terminals");

@@ -67,7 +67,7 @@ fn text(name: &str, report: &Report) -> String {
     let (sampled, most) = (report.sampled, report.most_unflushed);
     let _ = writeln!(text, "  at most {most} sectors unflushed; sampled at {sampled} of {points} points");
     if *points < *events {
-        let _ = writeln!(text, "  points were left out: --points says how many there are");
+        let _ = writeln!(text, "  only {points} of {} points, spread evenly: --points takes more", events + 1);
     }
     if report.cut_short {
         let _ = writeln!(text, "  the journal grew too long, and its end was left out");

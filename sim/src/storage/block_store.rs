@@ -36,7 +36,7 @@ const MAX_BLOCKS_A_PAGE: u32 = 64;
 const ZERO_HASH: u128 = 0;
 
 /// What stands in place of a hash for a block of VSS's own structures. It adds nothing to the digest.
-const STRUCTURE_HASH: u128 = 1;
+pub(super) const STRUCTURE_HASH: u128 = 1;
 
 pub(super) static ZEROS: Block = [0; BLOCK_SIZE];
 

@@ -31,7 +31,7 @@ impl Cuts {
             let (before, after) = (&crashed.volumes[at].store, &recovered.volumes[at].store);
             !same_bytes(before, after)
         });
-        let goes_on = wrote || self.dice.below(self.settings.goes_on.max(1) as usize) == 0;
+        let goes_on = wrote && self.within.is_none() || self.dice.below(self.settings.goes_on.max(1) as usize) == 0;
         if goes_on && self.settings.goes_on > 0 {
             self.report.went_on += 1;
             read_as_images(&recovered, &self.promises)?;

@@ -77,9 +77,15 @@ pub(super) fn every(open: &[Open], samples: u32, dice: &mut Dice) -> Vec<Choice>
         choice[at] += 1;
     }
     if !whole {
-        choices.extend((0..samples).map(|_| any(open, dice)));
+        choices.extend(any_of(open, samples, dice));
     }
     choices
+}
+
+/// Everything landed, and `samples` choices drawn from all versions of all sectors.
+pub(super) fn any_of(open: &[Open], samples: u32, dice: &mut Dice) -> Vec<Choice> {
+    let all = latest(open, &vec![1; open.len()]);
+    std::iter::once(all).chain((0..samples).map(|_| any(open, dice))).collect()
 }
 
 /// All lost, all landed, one sector alone lost or landed (of many sectors only some), and `samples` others.
@@ -143,7 +149,7 @@ mod tests {
     fn where_versions_are_many_every_subset_of_the_latest_ones_stays() {
         let sectors = open(&[9; 8]);
         let choices = every(&sectors, 5, &mut Dice::new(1));
-        assert_eq!(choices.len(), 256 + 5);
+        assert_eq!(choices.len(), 256 + 1 + 5);
         assert!(choices[..256].iter().all(|choice| choice.iter().all(|&version| version == 0 || version == 9)));
     }
 

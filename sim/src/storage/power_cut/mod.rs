@@ -214,18 +214,18 @@ impl Cuts {
         self.report.points += 1;
         let open: Vec<Open> = self.disks.iter().enumerate().flat_map(|(volume, disk)| Open::of(volume, disk)).collect();
         self.report.most_unflushed = self.report.most_unflushed.max(open.len());
-        let few = open.len() <= self.settings.sectors;
-        if few {
-            for choice in choose::every(&open, self.settings.samples, &mut self.dice) {
-                self.cut(point, &open, &choice);
-            }
-        } else if !self.follow(point, &open) {
+        let samples = self.settings.samples;
+        let choices = if open.len() <= self.settings.sectors {
+            choose::every(&open, samples, &mut self.dice)
+        } else if self.follow(point, &open) {
+            // Nothing is left to find; a few choices over all sectors are tried in spite of that.
+            choose::any_of(&open, samples.div_ceil(4), &mut self.dice)
+        } else {
             self.report.sampled += 1;
-        }
-        if !few {
-            for choice in choose::drawn(&open, self.settings.samples, &mut self.dice) {
-                self.cut(point, &open, &choice);
-            }
+            choose::drawn(&open, samples, &mut self.dice)
+        };
+        for choice in choices {
+            self.cut(point, &open, &choice);
         }
     }
 
@@ -291,7 +291,12 @@ impl Cuts {
             self.afterwards(point, digest, (open, choice), crashed, storage, &attached)
         });
         if let Err(fault) = judged {
-            self.wrong(point, open, choice, fault);
+            let mut lost = lost(open, choice);
+            if matches!(fault, Fault::Block { .. }) {
+                // The other sectors had no part in it.
+                lost.retain(|(volume, offset)| has(&blocks[*volume], offset / super::BLOCK_BYTES));
+            }
+            self.wrong(point, lost, fault);
         }
         blocks
     }
@@ -304,8 +309,7 @@ impl Cuts {
         }
     }
 
-    fn wrong(&mut self, point: usize, open: &[Open], choice: &[usize], fault: Fault) {
-        let lost: Vec<(usize, u64)> = lost(open, choice);
+    fn wrong(&mut self, point: usize, lost: Vec<(usize, u64)>, fault: Fault) {
         let wrong = match &self.within {
             None => Wrong { point, recovery_point: None, lost, fault },
             Some((first, before)) => {

@@ -31,7 +31,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Rule::Creation => "not yet created",
-            Rule::Deletion => "being deleted",
+            Rule::Deletion => "deleted",
             Rule::AutoRecovery => "open for its writers",
             Rule::Dependent => "no room without a newer copy",
         })

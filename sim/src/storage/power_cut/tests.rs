@@ -148,6 +148,8 @@ fn much(redirected: bool) -> (Storage, fn(&mut Storage)) {
 enum Kind {
     /// A whole block: an old block that is saved, or a fresh structure.
     Block,
+    /// What an application writes, several blocks at once.
+    Live,
     Descriptor,
     /// Two entries of a catalog.
     Pair,
@@ -163,6 +165,7 @@ fn kind(event: &DiskEvent) -> Kind {
         DiskEvent::Flush { .. } => Kind::Flush,
         DiskEvent::Write { bytes, .. } => match bytes.len() {
             BLOCK_SIZE => Kind::Block,
+            length if length > BLOCK_SIZE => Kind::Live,
             32 => Kind::Descriptor,
             256 => Kind::Pair,
             128 => Kind::Entry,
@@ -209,19 +212,15 @@ const PLANTS: &[(&str, Plant)] = &[
         // The application's write follows the flush of the descriptor: it goes before it.
         let mut events = events.to_vec();
         let mut count = 0;
-        for at in 1..events.len() - 3 {
-            let kinds: Vec<Kind> = events[at..at + 3].iter().map(kind).collect();
-            let live = matches!(&events[at + 2], DiskEvent::Write { bytes, .. } if bytes.len() >= 2 * BLOCK_SIZE);
-            if kinds[0] == Kind::Descriptor && kinds[1] == Kind::Flush && live {
+        for at in 0..events.len() - 2 {
+            if events[at..at + 3].iter().map(kind).eq([Kind::Descriptor, Kind::Flush, Kind::Live]) {
                 events[at..at + 3].rotate_right(1);
                 count += 1;
             }
         }
         (events, count)
     }),
-    ("no flush between the descriptor and the next block", |events| {
-        without_flush(events, Kind::Descriptor, Kind::Block)
-    }),
+    ("no flush between the descriptor and the new block", |events| without_flush(events, Kind::Descriptor, Kind::Live)),
     ("the entry before the header of the store", |events| moved_forward(events, Kind::Block, Kind::Pair)),
     ("no flush between the header of the store and the entry", |events| without_flush(events, Kind::Block, Kind::Pair)),
     ("no flush after the entry", |events| {
@@ -316,7 +315,7 @@ fn lists_that_grow_by_a_block() {
     area(&mut storage, C, 7, 1, None);
     take(&mut storage, 1);
     write_over(&mut storage, 0..502);
-    let settings = Settings { recoveries: 4, samples: 4, goes_on: 40, ..Settings::default() };
+    let settings = Settings { recoveries: 1, samples: 4, goes_on: 100, ..Settings::default() };
     let (report, journal, _) = cut(storage.clone(), settings, |storage| write_over(storage, 502..512));
     assert_eq!(report.wrong, [], "{}", told(&report));
     let links = |journal: &Journal| {
@@ -338,7 +337,7 @@ fn lists_that_grow_while_a_copy_in_the_middle_is_deleted() {
     take(&mut storage, 2);
     write_over(&mut storage, 500..520);
     take(&mut storage, 3);
-    let settings = Settings { recoveries: 10, samples: 4, goes_on: 20, ..Settings::default() };
+    let settings = Settings { recoveries: 1, samples: 4, goes_on: 100, ..Settings::default() };
     let (report, _, _) = cut(storage, settings, |storage| drop(storage.delete_snapshot(snapshot(2)).unwrap()));
     assert_eq!(report.wrong, [], "{}", told(&report));
     assert!(report.gone[&Rule::Deletion] > 0 && report.recovery_images > 0);
