@@ -11,6 +11,7 @@
 //! type is an [`ImageError`] with the offset from the start of the volume. Values that a reader need not trust are handed on as they are.
 //! Nothing is allocated for a count that was not read from the device block by block, and no block is read for two lists.
 
+pub mod container;
 mod partition;
 #[cfg(test)]
 pub(crate) mod sample;
