@@ -26,7 +26,8 @@ use crate::disk_format::{BadStructure, ReadAt, ReadError};
 
 pub use partition::{Partition, PartitionType, Partitions, Scheme, read_partitions};
 pub use structures::{
-    Bitmap, List, ListBlock, ListEntry, Reader, Slot, StoreStructures, VolumeStructures, read_store, read_volume,
+    Bitmap, List, ListBlock, ListEntry, Places, Reader, Slot, StoreStructures, VolumeStructures, read_store,
+    read_volume,
 };
 pub use verify::{Finding, Findings, MOST_FINDINGS, Severity, verify};
 pub use view::{Copies, NeverCopied, ShadowCopy, View};

@@ -233,15 +233,34 @@ pub struct StoreStructures {
 
 impl StoreStructures {
     /// Where the block at `relative` of the store lies on the volume, by the ranges; `None` when no range has it. Windows leaves the
-    /// first three blocks (header, descriptor list, range list) out of the ranges.
+    /// first three blocks (header, descriptor list, range list) out of the ranges. For many questions ask [`places`](Self::places).
     #[must_use]
     pub fn place_of(&self, relative: u64) -> Option<u64> {
+        self.places().of(relative)
+    }
+
+    /// The ranges, sorted for look-ups.
+    #[must_use]
+    pub fn places(&self) -> Places {
+        let mut ranges: Vec<Range> = self.ranges.values().copied().collect();
+        ranges.sort_by_key(|range| range.relative);
+        Places(ranges)
+    }
+}
+
+/// Where the parts of a store lie.
+#[derive(Clone, Debug, Default)]
+pub struct Places(Vec<Range>);
+
+impl Places {
+    /// Where the block at `relative` of the store lies on the volume; `None` when no range has it.
+    #[must_use]
+    pub fn of(&self, relative: u64) -> Option<u64> {
         let end = relative.checked_add(BLOCK)?;
-        let holds = |range: &&Range| {
-            range.relative <= relative && range.relative.checked_add(range.size).is_some_and(|last| end <= last)
-        };
-        let range = self.ranges.values().find(holds)?;
-        range.start.checked_add(relative - range.relative)
+        let behind = self.0.partition_point(|range| range.relative <= relative);
+        let range = self.0.get(behind.checked_sub(1)?)?;
+        let holds = range.relative.checked_add(range.size).is_some_and(|last| end <= last);
+        range.start.checked_add(relative - range.relative).filter(|_| holds)
     }
 }
 

@@ -143,7 +143,8 @@ pub(super) fn stores<'a>(
         let size = copy.map(|(copy, _)| copy.volume_size).filter(|size| *size != 0);
         match reader.store(&entry, size) {
             Ok(structures) => {
-                let whole = Whole { structures, protected: size, is_own: copy.is_some_and(|(_, here)| here) };
+                let (places, is_own) = (structures.places(), copy.is_some_and(|(_, here)| here));
+                let whole = Whole { structures, places, protected: size, is_own };
                 store(device, &whole, notes, space);
                 read.insert(entry.store, whole);
             }
@@ -151,12 +152,11 @@ pub(super) fn stores<'a>(
         }
     }
     together(&read, known, notes);
-    for (id, (copy, here)) in &known.copies {
-        if !stores.contains_key(id) {
-            let place = structures.copies().find(|(_, entry)| entry.store == *id).filter(|_| *here);
-            let offset = place.map_or(structures.header.map_or(0, |header| header.catalog), |(slot, _)| slot.offset);
-            notes.wrong((offset, COPY, "store"), "an entry of type 3 for it", format!("none for {}", copy.store));
-        }
+    let own: BTreeMap<Guid, u64> = structures.copies().map(|(slot, copy)| (copy.store, slot.offset)).collect();
+    let catalog = structures.header.map_or(0, |header| header.catalog);
+    for (id, (_, here)) in known.copies.iter().filter(|(id, _)| !stores.contains_key(id)) {
+        let offset = own.get(id).copied().filter(|_| *here).unwrap_or(catalog);
+        notes.wrong((offset, COPY, "store"), "an entry of type 3 for it", format!("none for {id}"));
     }
 }
 

@@ -8,7 +8,7 @@ use super::catalog::gaps;
 use super::space::Space;
 use super::{Notes, Severity, raw};
 use crate::disk_format::{BLOCK, BlockHeader, Descriptor, ReadAt, RecordType};
-use crate::image::{Bitmap, ListBlock, Slot, StoreStructures};
+use crate::image::{Bitmap, ListBlock, Places, Slot, StoreStructures};
 
 const INFORMATION: &str = "store information";
 const DESCRIPTOR: &str = "descriptor";
@@ -21,6 +21,7 @@ const OUTSIDE: u64 = 3 * BLOCK;
 #[derive(Debug)]
 pub(super) struct Whole {
     pub(super) structures: StoreStructures,
+    pub(super) places: Places,
     /// The size of the volume whose blocks are saved.
     pub(super) protected: Option<u64>,
     /// Whether that is the volume that the store lies on.
@@ -31,7 +32,7 @@ impl Whole {
     /// Where `relative` of the store lies, the first three blocks included.
     fn place_of(&self, relative: u64) -> Option<u64> {
         let outside = || self.structures.entry.header.checked_add(relative).filter(|_| relative < OUTSIDE);
-        self.structures.place_of(relative).or_else(outside)
+        self.places.of(relative).or_else(outside)
     }
 }
 
@@ -189,7 +190,7 @@ fn saved(slot: &Slot<Descriptor>, size: u64, whole: &Whole, notes: &mut Notes, s
         notes.wrong((at + 16, DESCRIPTOR, "place"), "one inside the volume", &place);
         return;
     }
-    match whole.structures.place_of(value.relative) {
+    match whole.places.of(value.relative) {
         Some(expected) if expected == value.place => {}
         Some(expected) => {
             let expected = format!("{expected:#x}, where {:#x} of the store lies", value.relative);
@@ -262,14 +263,24 @@ fn current_bitmap(bitmap: &Bitmap, whole: &Whole, notes: &mut Notes) {
     let Some(first) = bitmap.blocks.first().filter(|_| whole.is_own) else {
         return;
     };
-    for range in structures.ranges.values() {
-        let end = range.start.saturating_add(range.size) / BLOCK;
-        let clear = Bitmap::next(bitmap.bytes(), range.start / BLOCK, false).filter(|block| *block < end);
+    let mut ranges: Vec<(u64, u64)> = structures
+        .ranges
+        .values()
+        .map(|range| (range.start / BLOCK, range.start.saturating_add(range.size) / BLOCK))
+        .collect();
+    ranges.sort_unstable();
+    // No block is looked at twice, however the ranges overlap.
+    let mut at = 0;
+    for (start, end) in ranges {
+        let from = start.max(at);
+        let bytes = usize::try_from(end.div_ceil(8)).unwrap_or(usize::MAX).min(bitmap.bytes().len());
+        let clear = Bitmap::next(&bitmap.bytes()[..bytes], from, false).filter(|block| *block < end);
         if let Some(block) = clear {
             let found = format!("block {block} of the store is in use");
             notes.unusual((first.offset, BITMAP, "the store's own blocks"), "not in use", found);
             return;
         }
+        at = at.max(end);
     }
 }
 
