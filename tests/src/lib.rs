@@ -2,6 +2,8 @@
 
 pub mod corpus;
 pub mod files;
+pub mod image_cases;
+pub mod image_reader;
 pub mod images;
 pub mod readers;
 pub mod samples;

@@ -3,11 +3,12 @@
 
 use std::fs;
 
-use vssim_tests::{files, readers};
+use vssim_tests::{files, image_reader, readers};
 
 /// Each target: its name, its reader, the folder of its seeds.
 const TARGETS: &[(&str, fn(&[u8]) -> bool, &str)] = &[
     ("backup_components", readers::backup_components, "backup_components"),
+    ("image", image_reader::image, "image"),
     ("judged_trace", readers::judged_trace, "trace"),
     ("scenario", readers::scenario, "scenario"),
     ("trace", readers::trace, "trace"),
