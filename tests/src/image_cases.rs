@@ -380,10 +380,10 @@ fn in_qcow2(disk: &[u8]) -> Vec<u8> {
     write(&mut file, 36, &1_u32.to_be_bytes());
     write(&mut file, 40, &BLOCK.to_be_bytes());
     write(&mut file, 100, &112_u32.to_be_bytes());
-    write(&mut file, BLOCK, &(2 * BLOCK | 1 << 63).to_be_bytes());
+    write(&mut file, BLOCK, &((2 * BLOCK) | (1 << 63)).to_be_bytes());
     for (number, cluster) in (0..).zip(disk.chunks(BLOCK as usize)) {
         let at = file.len() as u64;
-        write(&mut file, 2 * BLOCK + number * 8, &(at | 1 << 63).to_be_bytes());
+        write(&mut file, 2 * BLOCK + number * 8, &(at | (1 << 63)).to_be_bytes());
         file.extend(cluster);
     }
     file
