@@ -3,6 +3,14 @@
 /// The most characters of a name in a message.
 const NAME: usize = 80;
 
+/// The most characters of a path in a message: the longest that most of Windows takes.
+const PATH: usize = 260;
+
+/// A foreign path, or the name of a component, for a message.
+pub(crate) fn path(text: &str) -> String {
+    shortened(text, PATH)
+}
+
 /// A foreign name or value for a message.
 pub(crate) fn quoted(text: &str) -> String {
     shortened(text, NAME)

@@ -3,6 +3,8 @@
 pub mod corpus;
 pub mod files;
 pub mod histories;
+pub mod image_cases;
+pub mod image_reader;
 pub mod images;
 pub mod libvshadow;
 pub mod ntfs_image;

@@ -22,7 +22,7 @@ fn check_shown(text: &str) {
 }
 
 /// An error that people can read.
-fn check_error(shown: &str, limit: usize) {
+pub(crate) fn check_error(shown: &str, limit: usize) {
     assert!(
         shown.len() <= limit,
         "an error of {} bytes: {:?}…",

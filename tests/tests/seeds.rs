@@ -3,11 +3,15 @@
 
 use std::fs;
 
-use vssim_tests::{files, readers};
+use vssim_tests::{files, image_reader, readers};
+
+/// Reads, and says whether it accepts.
+type Reader = fn(&[u8]) -> bool;
 
 /// Each target: its name, its reader, the folder of its seeds.
-const TARGETS: &[(&str, fn(&[u8]) -> bool, &str)] = &[
+const TARGETS: &[(&str, Reader, &str)] = &[
     ("backup_components", readers::backup_components, "backup_components"),
+    ("image", image_reader::image, "image"),
     ("judged_trace", readers::judged_trace, "trace"),
     ("scenario", readers::scenario, "scenario"),
     ("trace", readers::trace, "trace"),

@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::builder::has_wildcard;
 use super::values::{BackupSchema, ComponentType, RestoreMethodKind, SourceType, UsageType, WriterRestore};
 use super::writer_metadata::{Component, FileSet, FileSetKind, WriterMetadata};
+use crate::text::path;
 
 /// How binding a broken rule is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,13 +22,16 @@ pub enum Level {
     Should,
 }
 
+/// Logical path and name of a component. Shared: a document may have a long name and many findings about it.
+pub type FullName = Arc<(String, String)>;
+
 /// A broken rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What is broken.
     pub kind: FindingKind,
-    /// Logical path and name of the component, if it is about one.
-    pub component: Option<(String, String)>,
+    /// The component, if it is about one.
+    pub component: Option<FullName>,
 }
 
 /// What is broken.
@@ -82,8 +87,8 @@ pub enum FindingKind {
     FilesOfAnotherComponent {
         /// Path and file specification.
         files: String,
-        /// Logical path and name of the other component.
-        other: (String, String),
+        /// The other component.
+        other: FullName,
     },
     /// A file set that stands in its component twice.
     RepeatedFiles {
@@ -172,7 +177,7 @@ impl WriterMetadata {
 
 struct Findings {
     found: Vec<Finding>,
-    component: Option<(String, String)>,
+    component: Option<FullName>,
 }
 
 impl Findings {
@@ -200,8 +205,8 @@ fn shown(files: FileSet<'_>) -> String {
     format!("{}\\{}", files.path().strip_suffix('\\').unwrap_or(files.path()), files.filespec())
 }
 
-fn full_name(component: Component<'_>) -> (String, String) {
-    (component.logical_path().to_owned(), component.name().to_owned())
+fn full_name(component: Component<'_>) -> FullName {
+    Arc::new((component.logical_path().to_owned(), component.name().to_owned()))
 }
 
 fn check_writer(document: &WriterMetadata, findings: &mut Findings) {
@@ -238,9 +243,9 @@ fn check_schema(document: &WriterMetadata, findings: &mut Findings) {
 }
 
 /// Checks each component; answers who owns which file set.
-fn check_components(document: &WriterMetadata, findings: &mut Findings) -> BTreeMap<FilesKey, (String, String)> {
+fn check_components(document: &WriterMetadata, findings: &mut Findings) -> BTreeMap<FilesKey, FullName> {
     let mut names = BTreeMap::new();
-    let mut owners: BTreeMap<FilesKey, (usize, (String, String))> = BTreeMap::new();
+    let mut owners: BTreeMap<FilesKey, (usize, FullName)> = BTreeMap::new();
     let writer = document.identification().writer();
     for (number, component) in document.components().enumerate() {
         let name = full_name(component);
@@ -288,11 +293,7 @@ fn check_files(files: FileSet<'_>, findings: &mut Findings) {
     findings.unknown_bits("filespecBackupType", files.backup_type().unknown_bits());
 }
 
-fn check_restore_method(
-    document: &WriterMetadata,
-    owners: &BTreeMap<FilesKey, (String, String)>,
-    findings: &mut Findings,
-) {
+fn check_restore_method(document: &WriterMetadata, owners: &BTreeMap<FilesKey, FullName>, findings: &mut Findings) {
     let Some(restore) = document.restore_method() else {
         let has_components = document.components().next().is_some();
         findings.add(FindingKind::NoRestoreMethod { has_components });
@@ -325,9 +326,9 @@ fn check_restore_method(
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some((path, name)) = &self.component {
-            let backslash = if path.is_empty() { "" } else { "\\" };
-            write!(f, "component `{path}{backslash}{name}`: ")?;
+        if let Some((logical_path, name)) = self.component.as_deref() {
+            let backslash = if logical_path.is_empty() { "" } else { "\\" };
+            write!(f, "component `{}{backslash}{}`: ", path(logical_path), path(name))?;
         }
         let (rule, _) = self.kind.rule();
         write!(f, "{} ({rule})", self.kind)
@@ -349,21 +350,23 @@ impl fmt::Display for FindingKind {
                 f.write_str("the restore method needs an alternate location mapping, and there is none")
             }
             FindingKind::MappingWithoutFiles { files } => {
-                write!(f, "the alternate location mapping of `{files}` matches no file set of a component")
+                write!(f, "the alternate location mapping of `{}` matches no file set of a component", path(files))
             }
             FindingKind::DuplicateComponent => f.write_str("a second component of this logical path and name"),
             FindingKind::BackslashInName => f.write_str("the component name holds a backslash"),
-            FindingKind::WildcardInPath { path } => write!(f, "path `{path}` holds a wildcard"),
+            FindingKind::WildcardInPath { path: wrong } => write!(f, "path `{}` holds a wildcard", path(wrong)),
             FindingKind::BackslashInFilespec { filespec } => {
-                write!(f, "file specification `{filespec}` holds a backslash")
+                write!(f, "file specification `{}` holds a backslash", path(filespec))
             }
             FindingKind::RecursiveDatabaseFiles { files } => {
-                write!(f, "database files `{files}` are recursive or have an alternate path")
+                write!(f, "database files `{}` are recursive or have an alternate path", path(files))
             }
-            FindingKind::FilesOfAnotherComponent { files, other: (path, name) } => {
-                write!(f, "`{files}` belongs to component `{name}` at logical path `{path}` too")
+            FindingKind::FilesOfAnotherComponent { files, other } => {
+                let (logical_path, name) = &**other;
+                let (files, name, logical_path) = (path(files), path(name), path(logical_path));
+                write!(f, "`{files}` belongs to component `{name}` at logical path `{logical_path}` too")
             }
-            FindingKind::RepeatedFiles { files } => write!(f, "`{files}` stands there twice"),
+            FindingKind::RepeatedFiles { files } => write!(f, "`{}` stands there twice", path(files)),
             FindingKind::DependencyOnItself => f.write_str("the component depends on one of the same writer"),
             FindingKind::SchemaWithout { schema, needs } => write!(f, "{schema} needs {needs}"),
             FindingKind::LogSchemaWithoutLogFiles => {
@@ -372,6 +375,43 @@ impl fmt::Display for FindingKind {
             FindingKind::UnknownBits { attribute, bits } => {
                 write!(f, "`{attribute}` has bits without a name: 0x{bits:x}")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A document with these file lists in its only component.
+    fn document(name: &str, lists: &str) -> WriterMetadata {
+        let text = format!(
+            "<WRITER_METADATA xmlns=\"x-schema:#VssWriterMetadataInfo\" version=\"1.2\">\
+             <IDENTIFICATION writerId=\"6f2a1b3c-0d4e-4f5a-9b6c-7d8e9f0a1b2c\" \
+             instanceId=\"1bddd48e-5052-49db-9b07-b96f96727e6b\" friendlyName=\"W\" usage=\"USER_DATA\" \
+             dataSource=\"OTHER\"/><RESTORE_METHOD method=\"RESTORE_IF_NOT_THERE\" writerRestore=\"never\" \
+             rebootRequired=\"no\"/><BACKUP_LOCATIONS><FILE_GROUP componentName=\"{name}\" restoreMetadata=\"no\" \
+             notifyOnBackupComplete=\"no\" selectable=\"no\">{lists}</FILE_GROUP></BACKUP_LOCATIONS></WRITER_METADATA>"
+        );
+        WriterMetadata::read(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn many_findings_about_a_long_name_hold_it_once() {
+        let lists = "<FILE_LIST path=\"C:\\*\" filespec=\"a\"/>".repeat(20_000);
+        // A copy of the name in each finding would take 40 GB.
+        let findings = document(&"n".repeat(1 << 20), &lists).check();
+        assert_eq!(findings.len(), 2 * 20_000 - 1);
+    }
+
+    #[test]
+    fn a_finding_holds_nothing_that_a_terminal_obeys() {
+        let lists = "<FILE_LIST path=\"C:\\*&#9;&#10;\u{9b}2J\" filespec=\"\\\u{202e}\"/>";
+        let findings = document("a&#13;\u{85}b\\", &lists.repeat(2)).check();
+        assert_eq!(findings.len(), 6);
+        for finding in findings {
+            let shown = finding.to_string();
+            assert!(!shown.contains(|c: char| c.is_control() || c == '\u{202e}'), "{shown:?}");
         }
     }
 }

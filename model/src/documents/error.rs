@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::hresult::HResult;
-use crate::text::printable;
+use crate::text::{path, printable};
 
 /// A document that cannot be read, or a change that a document refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -427,7 +427,7 @@ impl DocumentErrorKind {
             Kind::IllegalCharacter { code } => write!(f, "character U+{code:04X} is not allowed in XML"),
             Kind::NoRoot => f.write_str("the document has no element"),
             Kind::DocumentType => f.write_str("a document type declaration is refused"),
-            Kind::Malformed { what } => write!(f, "not well-formed XML: {what}"),
+            Kind::Malformed { what } => write!(f, "not well-formed XML: {}", path(what)),
             Kind::WrongEndTag { found, open: Some(open) } => {
                 write!(f, "end tag `{found}` does not fit; expected `</{open}>`")
             }
@@ -494,24 +494,27 @@ impl DocumentErrorKind {
         use DocumentErrorKind as Kind;
         match self {
             Kind::DuplicateComponent { logical_path, name } => {
+                let (name, logical_path) = (path(name), path(logical_path));
                 write!(f, "component `{name}` at logical path `{logical_path}` is there already (CMP-DEF-004)")
             }
             Kind::NoSuchComponent { logical_path, name } => {
-                write!(f, "no component `{name}` at logical path `{logical_path}`")
+                write!(f, "no component `{}` at logical path `{}`", path(name), path(logical_path))
             }
             Kind::WrongComponentType { element, name } => {
-                write!(f, "component `{name}` is not of a type that has {element} (CMP-DEF-018)")
+                write!(f, "component `{}` is not of a type that has {element} (CMP-DEF-018)", path(name))
             }
             Kind::UndefinedValue { value } => write!(f, "{value} is an error of the application"),
-            Kind::BackslashInName { name } => write!(f, "component name `{name}` holds a backslash"),
+            Kind::BackslashInName { name } => write!(f, "component name `{}` holds a backslash", path(name)),
             Kind::BackslashInFilespec { filespec } => {
                 write!(
                     f,
-                    "file specification `{filespec}` holds a backslash; the directory goes into the path (CMP-DEF-013)"
+                    "file specification `{}` holds a backslash; the directory goes into the path (CMP-DEF-013)",
+                    path(filespec)
                 )
             }
-            Kind::WildcardInPath { path } => {
-                write!(f, "path `{path}` holds a wildcard; wildcards go into the file specification (CMP-DEF-012)")
+            Kind::WildcardInPath { path: wrong } => {
+                let wrong = path(wrong);
+                write!(f, "path `{wrong}` holds a wildcard; wildcards go into the file specification (CMP-DEF-012)")
             }
             Kind::PlainDatabaseFiles { attribute } => {
                 write!(f, "database and log files have no `{attribute}` (CMP-DEF-009)")

@@ -28,7 +28,7 @@ mod xml;
 
 pub use backup_components::{BackupComponents, BackupState, ComponentView, WriterComponents};
 pub use builder::{ComponentSpec, FileSpec, WriterMetadataBuilder};
-pub use check::{Finding, FindingKind, Level};
+pub use check::{Finding, FindingKind, FullName, Level};
 pub use encoding::MAX_BYTES;
 pub use error::{DocumentError, DocumentErrorKind};
 pub use same::{Difference, same_document};

@@ -206,7 +206,7 @@ impl Table {
         let mut at = from;
         while at < to {
             let free = zeros.is_free(at);
-            let end = zeros.end_of(at, free).min(to);
+            let end = zeros.end_of(at, to, free);
             self.push(at, if free { Source::Zeros } else { Source::Live(at) });
             at = end;
         }
@@ -264,8 +264,44 @@ impl FreeBlocks {
         byte.is_some_and(|byte| byte >> (block % 8) & 1 == 1)
     }
 
-    /// Where the stretch of blocks ends that are as free as that at `offset`.
-    fn end_of(&self, offset: u64, free: bool) -> u64 {
-        Bitmap::next(&self.bits, offset / BLOCK, !free).map_or(u64::MAX, |block| block * BLOCK)
+    /// Where the stretch of blocks ends that are as free as that at `offset`, at most at `to`. Nothing behind that is looked at: with
+    /// many stretches it would be looked at many times.
+    fn end_of(&self, offset: u64, to: u64, free: bool) -> u64 {
+        let bytes = usize::try_from(to.div_ceil(BLOCK).div_ceil(8)).unwrap_or(usize::MAX).min(self.bits.len());
+        let next = Bitmap::next(&self.bits[..bytes], offset / BLOCK, !free);
+        // Behind the end of the bits nothing is free.
+        let next = next.or_else(|| free.then_some(bytes as u64 * 8));
+        next.map_or(to, |block| block.saturating_mul(BLOCK).min(to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs(table: &Table) -> Vec<(u64, u64, Source)> {
+        table.runs_from(0).map(|run| (run.start / BLOCK, run.end / BLOCK, run.source)).collect()
+    }
+
+    #[test]
+    fn behind_the_end_of_a_bitmap_no_block_is_free() {
+        let table = Table::build(&[], 20 * BLOCK, &FreeBlocks { bits: vec![0xf0, 0xff] });
+        let live = |block: u64| Source::Live(block * BLOCK);
+        assert_eq!(runs(&table), [(0, 4, live(0)), (4, 16, Source::Zeros), (16, 20, live(16))]);
+    }
+
+    #[test]
+    fn a_large_bitmap_is_not_looked_at_again_for_each_saved_block() {
+        let blocks = (0..200_000_u64).map(|block| {
+            let kept = Kept { base: Some(Base::Place(0)), overlay: None };
+            (2 * block * BLOCK, kept)
+        });
+        let saved = Saved { blocks: blocks.collect(), reverse: BTreeMap::new() };
+        // 200,000 looks at 32 MiB would take an hour.
+        for byte in [0, 0xff] {
+            let zeros = FreeBlocks { bits: vec![byte; 32 << 20] };
+            let table = Table::build(&[&saved], (8 * BLOCK) << 25, &zeros);
+            assert_eq!(table.len(), 400_000);
+        }
     }
 }

@@ -18,7 +18,8 @@ use vssim_scenarios::library::LIBRARY;
 use vssim_scenarios::schema::json_schema;
 use vssim_scenarios::{NoFiles, Scenario, stage};
 use vssim_sim::run::run;
-use vssim_tests::{readers, samples};
+use vssim_tests::image_cases::{SAMPLES, patch_bytes};
+use vssim_tests::{image_reader, readers, samples};
 
 /// The longest seed. Long ones make a fuzzer slow.
 const LONGEST: usize = 16 << 10;
@@ -41,7 +42,48 @@ fn main() -> io::Result<()> {
     write("trace", readers::trace, trace_seeds(&traces))?;
     write("writer_metadata", readers::writer_metadata, document_seeds(&traces, DocumentKind::WriterMetadata))?;
     write("backup_components", readers::backup_components, document_seeds(&traces, DocumentKind::BackupComponents))?;
-    write("scenario", readers::scenario, scenario_seeds())
+    write("scenario", readers::scenario, scenario_seeds())?;
+    write("image", image_reader::image, image_seeds())
+}
+
+/// Every sample as it is; damages of each kind of structure; the beginnings of containers; bytes that are nothing.
+fn image_seeds() -> Seeds {
+    let mut seeds = Seeds::new();
+    for (number, sample) in (1_u8..).zip(SAMPLES.iter()) {
+        seeds.push((format!("sample-{}", sample.name.replace(' ', "-")), vec![number]));
+    }
+    let damages: [(&str, u8, u64, &[u8]); 12] = [
+        ("loop-in-the-catalog", 2, 0x20028, &[0, 0, 2]),
+        ("catalog-outside", 2, 0x1e30, &[0xff; 8]),
+        ("store-outside", 2, 0x20100 + 32, &[0, 0, 0, 0xff]),
+        ("place-outside", 3, 0x44080 + 16, &[0, 0, 0, 0x10]),
+        ("forwarder-and-overlay", 3, 0x6c080 + 24, &[3]),
+        ("range-outside", 3, 0x4c080 + 16, &[0xff; 8]),
+        ("unknown-type", 3, 0x20080, &[9]),
+        ("another-volume", 4, 0x1e50, &[7]),
+        ("loop-of-boot-records", 5, 0x7e00 + 462 + 8, &[0, 0, 0, 0]),
+        ("partition-outside", 6, 0x400 + 40, &[0xff; 4]),
+        ("cluster-outside", 7, 0x8000 + 8, &[0, 0xff]),
+        ("block-outside", 8, 0x600, &[0x7f]),
+    ];
+    for (name, sample, offset, value) in damages {
+        seeds.push((name.to_owned(), [vec![sample], patch_bytes(0, offset, value)].concat()));
+    }
+    let files = [
+        ("zeros", vec![0; 1024]),
+        ("empty", Vec::new()),
+        ("qcow2", b"QFI\xfb\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10".to_vec()),
+        ("vhd", [&[0; 512][..], b"conectix\0\0\0\x02\0\x01\0\0\xff\xff\xff\xff\xff\xff\xff\xff", &[0; 488]].concat()),
+        ("vhdx", [&b"vhdxfile"[..], &[0; 1016]].concat()),
+    ];
+    for (name, file) in files {
+        seeds.push((format!("file-{name}"), [vec![0], file].concat()));
+    }
+    let read = seeds.into_iter().map(|(name, seed)| match image_reader::image(&seed) {
+        true => (name, seed),
+        false => (format!("bad-{name}"), seed),
+    });
+    read.collect()
 }
 
 const JSON_SIGNS: &[&str] =
