@@ -358,31 +358,39 @@ impl Storage {
     fn end_what_was_interrupted(&mut self) -> Result<Attached, StorageError> {
         let mut attached = Attached::default();
         for at in 0..self.volumes.len() {
-            let mut copy = 0;
-            while let Some(snapshot) = self.volumes[at].snapshots.get(copy) {
-                let unfinished = snapshot.information.attributes & UNFINISHED != 0;
-                let reason = if copy > 0 && self.share_places(at, copy) {
-                    self.end_hand_over(at, copy);
-                    Interrupted::Deletion
-                } else if unfinished {
-                    Interrupted::AutoRecovery
-                } else {
-                    copy += 1;
-                    continue;
-                };
-                let id = self.volumes[at].snapshots[copy].id;
-                let mut lost = Vec::new();
-                self.remove_snapshot(at, copy, &mut lost);
-                copy -= lost.len();
-                attached.given_up.push((id, reason));
-                if reason == Interrupted::AutoRecovery {
-                    attached.unfinished.push(self.volumes[at].id());
-                }
-                attached.given_up.extend(lost.into_iter().map(|id| (id, Interrupted::Dependent)));
+            // Deletions first: while two stores share places, neither of them may give one back.
+            for reason in [Interrupted::Deletion, Interrupted::AutoRecovery] {
+                self.end_interrupted(at, reason, &mut attached);
             }
             attached.copies.extend(self.volumes[at].snapshots.iter().map(|copy| copy.id));
         }
         Ok(attached)
+    }
+
+    fn end_interrupted(&mut self, at: usize, reason: Interrupted, attached: &mut Attached) {
+        let mut copy = 0;
+        while let Some(snapshot) = self.volumes[at].snapshots.get(copy) {
+            let id = snapshot.id;
+            let interrupted = match reason {
+                Interrupted::Deletion => copy > 0 && self.share_places(at, copy),
+                _ => snapshot.information.attributes & UNFINISHED != 0,
+            };
+            if !interrupted {
+                copy += 1;
+                continue;
+            }
+            if reason == Interrupted::Deletion {
+                self.end_hand_over(at, copy);
+            }
+            let mut lost = Vec::new();
+            self.remove_snapshot(at, copy, &mut lost);
+            copy -= lost.len();
+            if reason == Interrupted::AutoRecovery {
+                attached.unfinished.push(self.volumes[at].id());
+            }
+            attached.given_up.push((id, reason));
+            attached.given_up.extend(lost.into_iter().map(|id| (id, Interrupted::Dependent)));
+        }
     }
 
     /// Whether a copy and the next older one both have some place.

@@ -120,6 +120,20 @@ fn a_full_area_that_loses_its_oldest_copies() {
     assert!(report.gone[&Rule::Deletion] > 0);
 }
 
+#[test]
+fn a_deletion_is_ended_before_a_copy_that_is_open_for_its_writers_is_given_up() {
+    let mut storage = machine(40);
+    take(&mut storage, 1);
+    file(&mut storage, "a", &numbered(2));
+    take(&mut storage, 2);
+    take(&mut storage, 3);
+    right(storage, |storage| {
+        storage.set_writable(snapshot(2), true).unwrap();
+        overwrite(storage, "a", 0, 9, 2);
+        storage.delete_snapshot(snapshot(3)).unwrap();
+    });
+}
+
 /// A machine on which every kind of write and flush comes up.
 fn much(redirected: bool) -> (Storage, fn(&mut Storage)) {
     let mut storage = machine(60);
@@ -344,7 +358,7 @@ fn lists_that_grow_while_a_copy_in_the_middle_is_deleted() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
     #[test]
     fn no_power_cut_in_a_random_history_makes_a_copy_wrong(
         before in proptest::collection::vec(step(), 0..12),
