@@ -192,13 +192,18 @@ fn check_aligned(offset: u64, cluster: u64, at: u64, what: &str, size: u64) -> R
     Ok(())
 }
 
+/// A foreign name for a message: not longer than a line or two, and without what a terminal would obey.
+fn shown(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).chars().take(200).flat_map(char::escape_debug).collect()
+}
+
 /// What needs another file or a secret is refused, and so are features that are not known.
 fn refuse_what_is_elsewhere<D: ReadAt>(tables: &Tables<D>, header: &Header) -> Result<(), ContainerError> {
     let backing = header.u64(8);
     if backing != 0 {
         let length = usize::try_from(header.u32(16)).unwrap_or_default().min(1023);
         let mut name = vec![0; length];
-        let name = tables.read(backing, &mut name).map(|()| String::from_utf8_lossy(&name).into_owned());
+        let name = tables.read(backing, &mut name).map(|()| shown(&name));
         let why = format!(
             "the image holds only what differs from its backing file `{}`; `qemu-img convert -O qcow2` makes one image of both",
             name.unwrap_or_default()

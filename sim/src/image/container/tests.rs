@@ -130,6 +130,16 @@ fn what_lies_elsewhere_is_refused_in_words() {
 }
 
 #[test]
+fn the_name_of_a_backing_file_is_short_and_holds_nothing_that_a_terminal_obeys() {
+    let mut backed = changed(samples::qcow2(), 8, &200_u64.to_be_bytes());
+    backed = changed(backed, 16, &1023_u32.to_be_bytes());
+    backed = changed(backed, 200, b"\x1b[2J\0\xe2\x80\xae");
+    let shown = refusal(&backed).to_string();
+    assert!(shown.len() < 2048, "{} bytes", shown.len());
+    assert!(!shown.contains(|c: char| c.is_control() || c == '\u{202e}'), "{shown:?}");
+}
+
+#[test]
 fn tables_that_do_not_fit_the_file_are_refused() {
     let end = samples::vhd_fixed().len() - 512;
     for (file, word) in [
