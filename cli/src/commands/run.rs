@@ -49,16 +49,24 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
     Ok(if well { Ended::Well } else { Ended::Failed })
 }
 
+/// Why there may be no shadow copies in the images.
+const NO_COPIES: &str = "Shadow copies of VSS_CTX_BACKUP are deleted when their requester releases them; those of a persistent context, such as VSS_CTX_APP_ROLLBACK, stay.";
+
 /// Writes the volumes as images, and says so: beside a result for programs on standard error.
 fn leave(images: &[PathBuf], world: &World, arguments: &Run) -> Result<(), BadInput> {
     let mut lines = Vec::new();
+    let mut copies_left = false;
     for ((path, volume), plan) in images.iter().zip(world.storage.volumes()).zip(&world.plan.volumes) {
         images::write(path, volume, arguments.force)?;
+        copies_left |= volume.snapshot_count() > 0;
         let copies = match volume.snapshot_count() {
             1 => "1 shadow copy".to_owned(),
             count => format!("{count} shadow copies"),
         };
         lines.push(format!("{}: volume {}, {} bytes, {copies}", path.display(), plan.name, volume.size()));
+    }
+    if !copies_left && !lines.is_empty() {
+        lines.push(NO_COPIES.to_owned());
     }
     match arguments.output.format {
         _ if lines.is_empty() => {}
