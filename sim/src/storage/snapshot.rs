@@ -300,12 +300,14 @@ impl Storage {
             commit.created = commit.created.max(newest.commit.created.saturating_add(1));
             Arc::make_mut(newest).pending = volume.pending.clone();
         }
-        let older = (!volume.snapshots.is_empty()).then(|| volume.pending.clone());
+        let mut older = (!volume.snapshots.is_empty()).then(|| volume.pending.clone());
         let owned = volume.files.owned_blocks();
         // The boot sector and its backup are the file system's, although VSS saves neither: a copy shows them.
         let mut in_use = owned.clone();
-        in_use.put(0, true);
-        in_use.put(owned.len() - 1, true);
+        for bitmap in [Some(&mut in_use), older.as_mut()].into_iter().flatten() {
+            bitmap.put(0, true);
+            bitmap.put(owned.len() - 1, true);
+        }
         let information = information(id, &commit, &self.machine);
         let mut devices = self.devices();
         devices.flush(at);
