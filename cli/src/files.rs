@@ -68,6 +68,11 @@ impl Beside {
         Beside { folder: None }
     }
 
+    /// Where a file of the scenario is, if it can be anywhere.
+    pub(crate) fn path_of(&self, path: &str) -> Option<PathBuf> {
+        self.find(path).ok()
+    }
+
     fn find(&self, path: &str) -> Result<PathBuf, String> {
         match (path.strip_prefix("corpus:"), &self.folder) {
             (Some(rest), _) => {

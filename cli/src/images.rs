@@ -2,49 +2,26 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use vssim_sim::disk_format::ReadAt;
 use vssim_sim::disk_format::device::Part;
-use vssim_sim::disk_format::{ReadAt, ReadError};
 use vssim_sim::image::container::Container;
 use vssim_sim::image::read_partitions;
 use vssim_sim::plan::ImageSource;
 
 use crate::BadInput;
+use crate::image_file::ImageFile;
 
 /// How much is copied at a time, and the size of a hole that is looked for in what is copied.
 const PIECE: usize = 1 << 20;
 const HOLE: usize = 4096;
 
-/// A file as a device.
-struct OnDisk {
-    file: File,
-    size: u64,
-}
-
-impl ReadAt for OnDisk {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
-        let length = into.len() as u64;
-        let told = |error: io::Error| ReadError { offset, length, why: error.to_string() };
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(into)).map_err(told)
-    }
-}
-
 /// The volume in an image file: raw, qcow2, VHD or VHDX, of a volume or of a disk.
 pub(crate) fn open(path: &Path, source: &ImageSource) -> Result<Box<dyn ReadAt>, String> {
-    let told = |error: io::Error| format!("cannot read {}: {error}", path.display());
-    let file = File::open(path).map_err(told)?;
-    let facts = file.metadata().map_err(told)?;
-    if !facts.is_file() {
-        return Err(format!("{} is not a file", path.display()));
-    }
-    let disk = Container::open(OnDisk { file, size: facts.len() }).map_err(|error| error.to_string())?;
+    let file = ImageFile::open(path).map_err(|BadInput(why)| why.trim_start_matches("error: ").to_owned())?;
+    let disk = Container::open(file).map_err(|error| error.to_string())?;
     let found = read_partitions(&disk).map_err(|error| error.to_string())?.list;
     let all = found.iter().map(|one| one.number.to_string()).collect::<Vec<_>>().join(", ");
     let mut volumes = found.iter().filter(|one| match source.partition {
@@ -84,6 +61,15 @@ pub(crate) fn paths<'a>(out: &Path, volumes: impl ExactSizeIterator<Item = &'a s
             out.with_file_name(format!("{stem}.{name}{extension}"))
         })
         .collect()
+}
+
+/// Refuses to write over an image that the run begins with.
+pub(crate) fn check_sources(paths: &[PathBuf], sources: &[PathBuf]) -> Result<(), BadInput> {
+    let real: BTreeSet<PathBuf> = sources.iter().filter_map(|source| source.canonicalize().ok()).collect();
+    match paths.iter().find(|path| path.canonicalize().is_ok_and(|path| real.contains(&path))) {
+        Some(path) => Err(BadInput(format!("error: the scenario begins with {}\n  name another file", path.display()))),
+        None => Ok(()),
+    }
 }
 
 /// Refuses to write over files.

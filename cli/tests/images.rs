@@ -112,7 +112,7 @@ fn an_image_that_cannot_be_read_is_shown_at_its_place() {
     shown(folder, &["run", "first.yaml", "--image", "first.raw"]);
     for (image, words) in [
         ("none.raw", &["none.raw", "No such file"][..]),
-        (".", &["is not a file"]),
+        (".", &["is a folder"]),
         ("noise.raw", &["neither with an NTFS volume nor with a partition table"]),
         ("cut.qcow2", &["offset"]),
         ("{file: first.raw, partition: 3}", &["there is no partition 3 among 1"]),

@@ -12,7 +12,7 @@ use crate::invariant::Broken;
 use crate::ntfs::find_ntfs;
 use crate::plan::{ActorId, ImageSource, Plan, VolumePlan};
 use crate::record::{Full, Off, Recorder};
-use crate::storage::{AreaSettings, Attached, DiskExtent, MountPoint, Storage, VolumeSpec};
+use crate::storage::{AreaSettings, Attached, DiskExtent, MountPoint, Storage, StorageError, VolumeSpec};
 use crate::world::{Step, World};
 
 /// The most events of a run. A run that is longer is stuck in a loop.
@@ -92,7 +92,8 @@ pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Imag
             loaded = true;
         }
     }
-    let attached = if loaded { storage.attach()? } else { Attached::default() };
+    let attached =
+        if loaded { storage.attach_foreign().map_err(|why| not_attached(plan, why))? } else { Attached::default() };
     for volume in &plan.volumes {
         set_area(&mut storage, plan, volume)?;
         for (path, bytes) in volume.files.iter() {
@@ -120,6 +121,23 @@ pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Imag
     let mut world = World::assemble(Arc::clone(plan), storage, applications?, choices);
     world.tell_unfinished(&attached);
     Ok(world)
+}
+
+/// Says of which volume and file something is that was found when the shadow copies were looked for.
+fn not_attached(plan: &Plan, error: StorageError) -> SetUpError {
+    let (id, why) = match &error {
+        StorageError::Image { volume, why } => (*volume, why.to_string()),
+        StorageError::AreaMissing { volume, host } => {
+            let advice = "give the scenario a volume that begins as the image of that one";
+            (*volume, format!("its shadow copies lie on the volume {host}, which is not there; {advice}"))
+        }
+        _ => return SetUpError::Storage(error),
+    };
+    let named = plan.volumes.iter().find(|plan| plan.id == id);
+    match named.and_then(|plan| Some((plan.name.to_string(), plan.image.as_ref()?.file.clone()))) {
+        Some((volume, file)) => SetUpError::Image { volume, file, why },
+        None => SetUpError::Storage(error),
+    }
 }
 
 /// Puts an image's bytes into a volume, with the files and the free clusters of its file system, where it has one. The shadow
@@ -215,9 +233,9 @@ pub fn run_unrecorded(plan: &Arc<Plan>, seed: u64) -> Result<Outcome, SetUpError
 ///
 /// # Errors
 /// If the world cannot be built.
-pub fn run_with_journal(plan: &Arc<Plan>, seed: u64) -> Result<(Storage, Outcome), SetUpError> {
+pub fn run_with_journal(plan: &Arc<Plan>, seed: u64, images: &dyn Images) -> Result<(Storage, Outcome), SetUpError> {
     let mut choices = Seeded::new(seed);
-    let mut world = build(plan, &mut choices)?;
+    let mut world = build_with(plan, &mut choices, images)?;
     let start = world.storage.clone();
     world.storage.keep_journal();
     Ok((start, drive(world, &mut choices, &mut Off)))

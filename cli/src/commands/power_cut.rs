@@ -31,9 +31,10 @@ pub(crate) fn power_cut(arguments: &PowerCut) -> Result<Ended, BadInput> {
 }
 
 fn one(name: &str, arguments: &PowerCut) -> Result<Report, BadInput> {
-    let plan = Arc::new(super::run::find(name)?.0.plan);
-    let (start, outcome) =
-        run_with_journal(&plan, arguments.seed).map_err(|error| BadInput(format!("error: {name}: {error}")))?;
+    let (staged, beside) = super::run::find(name)?;
+    let plan = Arc::new(staged.plan);
+    let (start, outcome) = run_with_journal(&plan, arguments.seed, &beside)
+        .map_err(|error| BadInput(format!("error: {name}: {error}")))?;
     let Some(journal) = outcome.world.storage.journal() else {
         return Err(BadInput(format!("error: {name}: the run kept no journal")));
     };

@@ -22,6 +22,8 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
     let volumes = plan.volumes.iter().map(|volume| &*volume.name);
     let images = arguments.image.as_ref().map(|out| images::paths(out, volumes)).unwrap_or_default();
     images::check_free(&images, arguments.force)?;
+    let sources = plan.volumes.iter().filter_map(|volume| beside.path_of(&volume.image.as_ref()?.file));
+    images::check_sources(&images, &sources.collect::<Vec<_>>())?;
     let (outcome, trace) = vssim_sim::run::run_with(&plan, arguments.seed, &beside)
         .map_err(|error| BadInput(format!("error: {}: {error}", arguments.scenario)))?;
     if let Some(path) = &arguments.trace {

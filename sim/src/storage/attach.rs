@@ -30,7 +30,10 @@ use super::host::{Host, Place};
 use super::snapshot::{Commit, Entries, SnapshotView, UNFINISHED};
 use super::store_area::{Chain, FIRST_BLOCKS, Spot, StoreArea};
 use super::words::{Bitmap, Words};
-use super::{Snapshot, Storage, StorageError, Volume};
+use super::{AreaFault, Snapshot, Storage, StorageError, Volume};
+
+/// The most blocks that are put together in memory, 1 GiB.
+const MOST_PUT_TOGETHER: u64 = 1 << 16;
 
 /// What was found on the volumes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,16 +66,26 @@ struct Found {
 }
 
 impl Storage {
-    /// Finds the shadow copies on all volumes that have a volume header and no copies yet, and ends what was interrupted.
+    /// Finds the shadow copies on all volumes of a machine that starts again, and ends what was interrupted: on volumes that have a
+    /// volume header and no copies yet. A store that no copy names was of an interrupted copy, and goes.
     ///
     /// # Errors
     /// When a structure cannot be read, or the volume of a diff area is not among the volumes.
     pub fn attach(&mut self) -> Result<Attached, StorageError> {
-        self.attach_reading(&mut Vec::new())
+        self.attach_reading(&mut Vec::new(), true)
     }
 
-    /// The same; adds to `places` every block whose content had a part in what was found.
-    pub(super) fn attach_reading(&mut self, places: &mut Vec<Place>) -> Result<Attached, StorageError> {
+    /// The same for volumes from somewhere else: a store that no copy names may be that of a volume that is not here, and stays.
+    ///
+    /// # Errors
+    /// As [`Storage::attach`].
+    pub fn attach_foreign(&mut self) -> Result<Attached, StorageError> {
+        self.attach_reading(&mut Vec::new(), false)
+    }
+
+    /// The same; adds to `places` every block whose content had a part in what was found. `all_here`: no volume is missing that could have
+    /// stores on these.
+    pub(super) fn attach_reading(&mut self, places: &mut Vec<Place>, all_here: bool) -> Result<Attached, StorageError> {
         let read = |volume: &Volume| {
             if volume.snapshots.is_empty() { image::read_volume(volume).map(Some) } else { Ok(None) }
         };
@@ -101,7 +114,11 @@ impl Storage {
                 self.attach_copies(at, &found)?;
             }
         }
-        self.drop_orphans(&structures, &named)?;
+        self.drop_orphans(&structures, &named, all_here)?;
+        // Only now is every block known that a store has: saving takes free ones.
+        for at in 0..self.volumes.len() {
+            self.keep_all_forwarded(at)?;
+        }
         self.end_what_was_interrupted()
     }
 
@@ -149,7 +166,7 @@ impl Storage {
         let on_host = &self.volumes[host];
         let mut stores: BTreeMap<Guid, (u64, StoreEntry)> = BTreeMap::new();
         for (slot, entry) in catalog.stores() {
-            stores.insert(entry.store, (slot.offset, entry));
+            stores.entry(entry.store).or_insert((slot.offset, entry));
         }
         let mut reader = Reader::new(on_host);
         let mut found = Vec::new();
@@ -177,8 +194,10 @@ impl Storage {
                 bits(blocks, |block| block != 0 && !bitmap.is_some_and(|bitmap| bitmap.is_set(block)))
             };
             let owned = in_use(found.store.bitmap.as_ref());
-            // Blocks of zeros may belong to a file as well.
-            owned.iter().for_each(|block| volume.files.keep_block(block));
+            if !volume.files_known {
+                // Blocks of zeros may belong to a file as well.
+                owned.iter().for_each(|block| volume.files.keep_block(block));
+            }
             let mut pending = owned.clone();
             if found.store.previous_bitmap.is_some() {
                 pending.add(&in_use(found.store.previous_bitmap.as_ref()));
@@ -219,6 +238,20 @@ impl Storage {
         self.put_together(at)
     }
 
+    /// What a store says lies at another block is saved: later writes to either block would otherwise be taken for the old content.
+    fn keep_all_forwarded(&mut self, at: usize) -> Result<(), StorageError> {
+        for copy in 0..self.volumes[at].snapshots.len() {
+            let area = &self.volumes[at].snapshots[copy].area;
+            let targets: BTreeSet<u64> = area.forwarded().map(|(_, target)| target).collect();
+            if let Some((block, _)) = area.forwarded().find(|(block, _)| targets.contains(block)) {
+                let why = "a forwarder leads to a block that is itself forwarded in the same store";
+                return Err(image_error(&self.volumes[at], ImageError::new(block * BLOCK, "forwarded block", why)));
+            }
+            self.keep_forwarded(at, copy).map_err(|_| StorageError::AreaFull(AreaFault::NoSpace))?;
+        }
+        Ok(())
+    }
+
     /// The diff area of a copy, from what its store says.
     fn attach_area(&mut self, at: usize, host: usize, found: &Found) -> Result<StoreArea, StorageError> {
         let (store, blocks) = (&found.store, self.volumes[at].store.blocks());
@@ -251,6 +284,10 @@ impl Storage {
         for (original, kept) in saved.blocks() {
             let block = original / BLOCK;
             match kept.base {
+                Some(Base::Place(place)) if !place.is_multiple_of(BLOCK) => {
+                    let why = ImageError::new(place, "saved block", "a block starts at a multiple of 0x4000");
+                    return Err(image_error(&self.volumes[host], why));
+                }
                 Some(Base::Place(place)) => drop(area.table.set(block, place / BLOCK + 1)),
                 Some(Base::Forward(to)) => drop(area.forwards.set(block, to / BLOCK + 1)),
                 None => {}
@@ -260,8 +297,13 @@ impl Storage {
                 area.sectors.set(block, u64::from(sectors));
             }
         }
-        for (_, place) in area.table.iter().chain(area.overlays.iter()) {
-            area.used += u64::from(busy.put(place - 1, true));
+        for place in area.table.iter().chain(area.overlays.iter()).map(|(_, place)| place - 1) {
+            if !busy.put(place, true) {
+                let why = "two descriptors lead there, or it is one of the store's own structures";
+                let why = ImageError::new(place * BLOCK, "saved block", why);
+                return Err(image_error(&self.volumes[host], why));
+            }
+            area.used += 1;
         }
         let spare: Vec<Spot> = parts.spots.iter().rev().filter(|spot| !busy.get(spot.place)).copied().collect();
         area.spare = Arc::new(spare);
@@ -279,7 +321,13 @@ impl Storage {
     fn put_together(&mut self, at: usize) -> Result<(), StorageError> {
         let volume = &self.volumes[at];
         let host = &self.volumes[volume.area.host].store;
-        let mut newer = self.references.then(|| volume.store.clone());
+        let overlaid: usize = volume.snapshots.iter().map(|copy| copy.area.overlaid().count()).sum();
+        if overlaid as u64 > MOST_PUT_TOGETHER {
+            return Err(StorageError::ImageTooFull { maximum: MOST_PUT_TOGETHER * BLOCK });
+        }
+        // A reference costs memory for every saved block; so many are not worth it.
+        let saved: u64 = volume.snapshots.iter().map(|copy| copy.area.used()).sum();
+        let mut newer = (self.references && saved <= MOST_PUT_TOGETHER).then(|| volume.store.clone());
         let mut made = Vec::new();
         for (index, copy) in volume.snapshots.iter().enumerate().rev() {
             let view = SnapshotView { volumes: &self.volumes, volume: at, at: index };
@@ -320,23 +368,22 @@ impl Storage {
         Ok(())
     }
 
-    /// Stores that no copy names: of a copy whose creation or deletion was interrupted, when the volumes that keep their stores here are
-    /// all there; otherwise of a volume that is not, and then they stay as they are and nothing is written over them.
+    /// Stores that no copy names: of a copy whose creation or deletion was interrupted, when all volumes are here; otherwise perhaps of
+    /// a volume that is not, and then they stay as they are and nothing is written over them.
     fn drop_orphans(
         &mut self,
         structures: &[Option<VolumeStructures>],
         named: &[(usize, u64)],
+        all_here: bool,
     ) -> Result<(), StorageError> {
         for (at, read) in structures.iter().enumerate() {
             let Some(read) = read else { continue };
             let orphans = read.stores().filter(|(slot, _)| !named.contains(&(at, slot.offset)));
-            let others = self.volumes.iter().enumerate();
-            let complete = others.clone().any(|(other, volume)| other != at && volume.area.host == at);
             let mut reader = Reader::new(&self.volumes[at]);
             let mut kept = Vec::new();
             let mut dropped = Vec::new();
             for (slot, entry) in orphans {
-                if complete {
+                if all_here {
                     dropped.push(slot.offset);
                     continue;
                 }
@@ -432,6 +479,7 @@ struct Parts {
 
 impl Parts {
     fn of(store: &StoreStructures, blocks: u64) -> Result<Parts, ImageError> {
+        let mut named = Bitmap::new(blocks);
         let mut parts =
             Parts { spots: Vec::new(), entries: 0, last: Range::default(), length: FIRST_BLOCKS, torn: Vec::new() };
         for slot in &store.ranges.slots {
@@ -447,6 +495,10 @@ impl Parts {
             let end = relative.checked_add(size).is_some_and(|end| end / BLOCK <= blocks + FIRST_BLOCKS);
             if !aligned || !inside || !end || parts.spots.len() as u64 + count > blocks {
                 let why = format!("{size:#x} bytes at {start:#x} are no blocks of the volume that no other range has");
+                return Err(ImageError::new(slot.offset, "range", why));
+            }
+            if let Some(twice) = (first..first + count).find(|&place| !named.put(place, true)) {
+                let why = format!("the block at {:#x} belongs to another range of the store as well", twice * BLOCK);
                 return Err(ImageError::new(slot.offset, "range", why));
             }
             parts.spots.extend((0..count).map(|at| Spot { place: first + at, relative: relative / BLOCK + at }));

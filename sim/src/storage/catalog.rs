@@ -277,11 +277,20 @@ impl Devices<'_> {
         }
         self.flush(host);
         self.volumes[volume].catalog.give_back(copy);
-        if volume != host {
-            // The second half of the pair stayed empty.
-            self.volumes[volume].catalog.give_back(copy + CatalogEntry::SIZE as u64);
+        let second = copy + CatalogEntry::SIZE as u64;
+        if volume != host && self.is_free(volume, second) {
+            // The second half of a pair that vssim made stayed empty; Windows puts the next copy there.
+            self.volumes[volume].catalog.give_back(second);
         }
         self.volumes[host].catalog.give_back(store);
+    }
+
+    /// Whether the slot on the disk holds nothing.
+    fn is_free(&self, volume: usize, slot: u64) -> bool {
+        let mut bytes = [0; CatalogEntry::SIZE];
+        let read = self.volumes[volume].store.read(slot, &mut bytes);
+        let entry = CatalogEntry::decode(&bytes);
+        read.is_ok() && matches!(entry, Ok(CatalogEntry::Empty | CatalogEntry::Unused))
     }
 
     /// Takes the entry of another volume's store out.

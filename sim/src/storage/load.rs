@@ -57,6 +57,7 @@ impl Storage {
         })?;
         volume.length = size;
         self.install(at, store, &used);
+        self.volumes[at].files_known = file_system.is_some();
         if let Some(file_system) = file_system {
             let files = &mut self.volumes[at].files;
             *files = FileTable::new(blocks);
@@ -85,7 +86,9 @@ fn take_files(file_system: &NtfsVolume, files: &mut FileTable) {
         let (first, end) = (run.offset / CLUSTER, (run.offset + run.length).div_ceil(CLUSTER));
         files.keep_clusters(first, end - first);
     }
-    for file in file_system.files.iter().filter(|file| !file.is_metadata()) {
+    // A file of ours owns whole clusters of 4 KiB; smaller ones would make it own its neighbours' bytes.
+    let named = file_system.cluster.is_multiple_of(CLUSTER);
+    for file in file_system.files.iter().filter(|file| named && !file.is_metadata()) {
         let lies = file_system.bytes_of(file).map(|run| {
             run.offset
                 .is_multiple_of(CLUSTER)

@@ -517,7 +517,7 @@ impl Storage {
     }
 
     /// Saves in a copy's own area what it says lies at another block of the next newer copy.
-    fn keep_forwarded(&mut self, at: usize, copy: usize) -> Result<(), AreaFull> {
+    pub(super) fn keep_forwarded(&mut self, at: usize, copy: usize) -> Result<(), AreaFull> {
         let moved: Vec<u64> = self.volumes[at].snapshots[copy].area.forwarded().map(|(block, _)| block).collect();
         for block in moved {
             let source = SnapshotView { volumes: &self.volumes, volume: at, at: copy }.place(block);
@@ -526,7 +526,13 @@ impl Storage {
             let mut host = Host::new(&mut devices, at, Some(source));
             let saved = Arc::make_mut(&mut snapshot).area.save(block, &mut host);
             host.done(at);
-            self.volumes[at].snapshots[copy] = snapshot;
+            let volume = &mut self.volumes[at];
+            if copy + 1 == volume.snapshots.len() {
+                volume.pending.put(block, false);
+            } else {
+                Arc::make_mut(&mut snapshot).pending.put(block, false);
+            }
+            volume.snapshots[copy] = snapshot;
             saved?;
         }
         Ok(())

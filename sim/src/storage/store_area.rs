@@ -13,7 +13,7 @@
 //! place is named by a durable range before anything lies in it, and a new list block is durable before it is linked. A descriptor never
 //! lies in two sectors; a range may, and then a half-written one has a zero where none may be, so a reader knows it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vssim_model::ids::Guid;
@@ -372,7 +372,7 @@ impl DiffArea for StoreArea {
 
     fn take(&mut self, block: u64) -> Option<u64> {
         let place = self.table.set(block, 0)?.checked_sub(1)?;
-        self.used -= 1;
+        self.used = self.used.saturating_sub(1);
         Some(place)
     }
 
@@ -423,16 +423,18 @@ impl DiffArea for StoreArea {
 
     fn resume_adoption(&mut self, newer: &mut dyn DiffArea, host: &mut dyn AreaHost) -> Vec<u64> {
         let saved: Vec<(u64, u64)> = newer.saved().collect();
+        let named: BTreeMap<u64, Spot> = self.spare.iter().map(|spot| (spot.place, *spot)).collect();
+        // Places whose ranges are durable and whose descriptors are not.
+        let taken: BTreeMap<u64, Spot> =
+            saved.iter().filter_map(|(_, place)| named.get(place).map(|spot| (*place, *spot))).collect();
+        Arc::make_mut(&mut self.spare).retain(|spot| !taken.contains_key(&spot.place));
         let mut adopted = Vec::new();
         for (block, place) in saved {
-            let named = self.spare.iter().position(|spot| spot.place == place);
-            if let Some(named) = named {
-                // Its range is durable, its descriptor is not.
-                let spot = Arc::make_mut(&mut self.spare).remove(named);
-                if self.make_ready(0, host).is_err() {
-                    continue;
-                }
-                self.describe(&saved_at(block, spot), host);
+            if let Some(spot) = taken.get(&place)
+                && self.lookup(block).is_none()
+                && self.make_ready(0, host).is_ok()
+            {
+                self.describe(&saved_at(block, *spot), host);
                 host.flush();
                 self.table.set(block, place + 1);
                 self.used += 1;

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, VolumeId};
 
 use super::*;
+use crate::disk_format::ReadAt;
 use crate::image::{Copies, Severity, verify};
 
 pub(super) const C: VolumeId = VolumeId(Guid(0xc));
@@ -759,4 +760,29 @@ proptest! {
             let _ = found.prepare_snapshot(C, snapshot(1_000));
         }
     }
+}
+
+#[test]
+fn a_block_that_lies_elsewhere_by_a_forwarder_outlives_writes_to_both() {
+    use crate::image::{Copies, NeverCopied, sample};
+    let (from, to) = (10, 40);
+    let bytes = sample::volume(&[sample::store_of(vec![sample::forwarder(from, to)])]);
+    let mut storage = Storage::new();
+    let disk = storage.add_disk("disk0", sample::SIZE).unwrap();
+    let extents = vec![DiskExtent { disk, offset: 0, length: sample::SIZE }];
+    storage.add_volume(VolumeSpec { id: C, mount: None, extents, blocks_a_page: 2 }).unwrap();
+    storage.load(C, &&bytes[..], None).unwrap();
+    let copy = storage.attach_foreign().unwrap().copies[0];
+    let expected = [sample::live(to); BLOCK_SIZE];
+    let shown = |storage: &Storage| storage.view(copy).unwrap().block(from).unwrap() == &expected;
+    assert!(shown(&storage));
+    for block in [from, to] {
+        storage.write_raw(C, block * BLOCK_BYTES, &[1; BLOCK_SIZE], &mut WriteReport::default()).unwrap();
+        assert!(shown(&storage), "after a write to block {block}");
+    }
+    let volume = storage.volume(C).unwrap();
+    let view = Copies::open(volume, None).unwrap().view(0, NeverCopied::Live).unwrap();
+    let mut read = vec![0; BLOCK_SIZE];
+    view.read_at(from * BLOCK_BYTES, &mut read).unwrap();
+    assert!(read == expected, "on the disk too");
 }

@@ -132,6 +132,8 @@ pub struct Volume {
     /// Oldest first.
     pub(super) snapshots: Vec<Arc<Snapshot>>,
     pub(super) catalog: Catalog,
+    /// Whether a file system said which clusters are used.
+    pub(super) files_known: bool,
     pub(super) touched: Touched,
     /// A planted fault: old blocks are not saved.
     pub(super) forgetful: bool,
@@ -178,6 +180,7 @@ impl Volume {
             prepared: Vec::new(),
             snapshots: Vec::new(),
             catalog: Catalog::default(),
+            files_known: false,
             touched: Touched { seen: Bitmap::new(blocks), list: Vec::new() },
             forgetful: false,
             failing: false,
@@ -344,6 +347,7 @@ impl Storage {
             prepared: Vec::new(),
             snapshots: Vec::new(),
             catalog: Catalog::default(),
+            files_known: false,
             touched: Touched { seen: Bitmap::new(blocks), list: Vec::new() },
             forgetful: false,
             failing: false,

@@ -279,7 +279,7 @@ impl Cuts {
         let mut storage = self.image(open, choice);
         let crashed = storage.clone();
         let mut places = Vec::new();
-        let found = storage.attach_reading(&mut places).map_err(Fault::Unreadable);
+        let found = storage.attach_reading(&mut places, true).map_err(Fault::Unreadable);
         let judged = found.and_then(|attached| {
             let tally = judge(&storage, &attached, &self.promises, &mut places)?;
             Ok((attached, tally))
