@@ -6,7 +6,7 @@
 use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, VolumeId};
 use vssim_sim::disk_format::device::Part;
 use vssim_sim::disk_format::{BLOCK, ReadAt};
-use vssim_sim::image::{Copies, NeverCopied, Severity, read_partitions, verify};
+use vssim_sim::image::{Copies, NeverCopied, Severity, read_partitions, read_volume, verify};
 use vssim_sim::ntfs::find_ntfs;
 use vssim_sim::storage::{AreaSettings, Commit, DiskExtent, Storage, VolumeSpec, WriteReport};
 use vssim_tests::corpus::corpus;
@@ -139,4 +139,27 @@ fn two_volumes_of_which_one_has_the_diff_area_of_the_other_go_on() {
     assert_eq!((found.len(), &found), (3, &expected));
     let findings = verify(storage.volume(host).unwrap(), None);
     assert_eq!(findings.count(Severity::Wrong), 0, "{findings:?}");
+}
+
+#[test]
+fn stores_of_a_volume_that_is_not_here_stay_as_they_are() {
+    let Some(image) = corpus().and_then(|corpus| Image::open(&corpus, "dfir_ntfs_vss_2_stor")) else { return };
+    let partition = read_partitions(&image).unwrap().list[1].clone();
+    let host = Part::new(&image, partition.offset, partition.size);
+    let mut storage = machine(&[&host]);
+    assert_eq!(storage.attach_foreign().unwrap().copies.len(), 1);
+    take(&mut storage, volume(0), NEW);
+    write_over(&mut storage, volume(0), 7);
+    let (now, then) = (read_volume(storage.volume(volume(0)).unwrap()).unwrap(), read_volume(&host).unwrap());
+    assert_eq!((then.stores().count(), now.stores().count()), (3, 4));
+    let mut bytes = (vec![0; BLOCK as usize], vec![0; BLOCK as usize]);
+    for (slot, entry) in then.stores() {
+        assert!(now.stores().any(|(other, same)| (other.offset, same) == (slot.offset, entry)));
+        for at in (0..64).map(|block| entry.header + block * BLOCK) {
+            host.read_at(at, &mut bytes.0).unwrap();
+            storage.volume(volume(0)).unwrap().read_at(at, &mut bytes.1).unwrap();
+            // Its own copy saves blocks in its own store; those of the other volume are as they were.
+            assert!(bytes.0 == bytes.1 || entry.store == then.copies().next().unwrap().1.store, "{at:#x}");
+        }
+    }
 }
