@@ -134,6 +134,7 @@ mod tests {
 
     use super::super::{DiskExtent, VolumeSpec};
     use super::*;
+    use crate::ntfs::{Clusters, NtfsFile};
 
     fn machine(size: u64) -> Storage {
         let mut storage = Storage::new();
@@ -164,6 +165,35 @@ mod tests {
         for size in [0, 9 * BLOCK_SIZE, 10 * BLOCK_SIZE - 100, 11 * BLOCK_SIZE] {
             let refused = storage.load(VolumeId(Guid(1)), &&vec![0_u8; size][..], None);
             assert_eq!(refused, Err(StorageError::ImageSize { image: size as u64, volume: 10 * BLOCK_BYTES }));
+        }
+    }
+
+    #[test]
+    fn a_file_is_named_only_where_it_owns_whole_clusters_of_ours() {
+        for (cluster, named) in [(1024, false), (4096, true), (8192, true)] {
+            let run = Clusters { first: 40, count: 2 };
+            let file = NtfsFile {
+                record: 30,
+                path: "a.txt".to_owned(),
+                size: cluster + 1,
+                valid: cluster + 1,
+                content: Content::Clusters(vec![run]),
+            };
+            let size = 40 * BLOCK_BYTES;
+            let file_system = NtfsVolume {
+                size,
+                cluster,
+                clusters: size / cluster,
+                used: vec![run],
+                lost: 0,
+                files: vec![file],
+                unreachable: 0,
+            };
+            let mut storage = machine(size);
+            storage.load(VolumeId(Guid(1)), &&vec![0_u8; size as usize][..], Some(&file_system)).unwrap();
+            let files = storage.volumes()[0].files();
+            assert_eq!(files.find("a.txt").is_some(), named, "clusters of {cluster} bytes");
+            assert!(files.is_used(40 * cluster / CLUSTER), "the clusters are used in any case");
         }
     }
 }
