@@ -17,7 +17,7 @@ use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, WriterInstanceId};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{CallId, EventLog, EventLogEntry, Name, ProcessEdge, TimerEdge, TimerName, What};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::actor::{Input, Output, Process, ScriptRef, Surroundings};
 use crate::application::Application;
@@ -186,7 +186,7 @@ impl World {
         for (number, incident) in (0_u16..).zip(&plan.incidents) {
             queue.push(incident.at, Class::Kernel, 0, Event::Incident(number));
         }
-        let salt = Unhashed(salt_of(&storage));
+        let salt = Unhashed(storage.digest_of_ids());
         World {
             names: Arc::new(Names::of(&plan)),
             kernel: Kernel::default(),
@@ -586,12 +586,6 @@ impl World {
         self.hash(&mut hasher);
         hasher.digest128()
     }
-}
-
-/// Zero when there are no shadow copies yet.
-fn salt_of(storage: &Storage) -> u64 {
-    let ids = storage.volumes().iter().filter_map(|volume| storage.snapshots(volume.id()).ok());
-    ids.flatten().fold(0, |salt, copy| xxh3_64_with_seed(&copy.id().0.0.to_le_bytes(), salt))
 }
 
 const fn id_point(actor: &str) -> Point<'_> {

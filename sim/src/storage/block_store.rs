@@ -180,17 +180,7 @@ impl BlockStore {
     /// # Errors
     /// When the bytes do not all lie inside; nothing is then written.
     pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), OutOfRange> {
-        self.check(offset, bytes.len())?;
-        let mut rest = bytes;
-        for piece in pieces(offset, bytes.len()) {
-            let Some((now, later)) = rest.split_at_checked(piece.length) else { break };
-            self.change(piece.block, |block| {
-                block[piece.start..piece.start + piece.length].copy_from_slice(now);
-                hash_of(block)
-            });
-            rest = later;
-        }
-        Ok(())
+        self.write_as(offset, bytes, hash_of)
     }
 
     /// Writes a part of a structure of VSS itself. The block then has no part in the digest: it holds ids and times, which do not tell
@@ -199,13 +189,17 @@ impl BlockStore {
     /// # Errors
     /// When the bytes do not all lie inside; nothing is then written.
     pub fn write_structure(&mut self, offset: u64, bytes: &[u8]) -> Result<(), OutOfRange> {
+        self.write_as(offset, bytes, |_| STRUCTURE_HASH)
+    }
+
+    fn write_as(&mut self, offset: u64, bytes: &[u8], hash: impl Fn(&Block) -> u128) -> Result<(), OutOfRange> {
         self.check(offset, bytes.len())?;
         let mut rest = bytes;
         for piece in pieces(offset, bytes.len()) {
             let Some((now, later)) = rest.split_at_checked(piece.length) else { break };
             self.change(piece.block, |block| {
                 block[piece.start..piece.start + piece.length].copy_from_slice(now);
-                STRUCTURE_HASH
+                hash(block)
             });
             rest = later;
         }

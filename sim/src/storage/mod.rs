@@ -28,7 +28,8 @@
 //! | [`journal`] | what was written, in order, for power cuts |
 //! | [`volume`] | disks, extents, volumes |
 //! | [`io`] | reading and writing files, with first copies |
-//! | [`snapshot`] | prepare, commit, write to, delete and read shadow copies |
+//! | [`snapshot`] | prepare, commit, write to and read shadow copies |
+//! | `deletion` | delete them, whichever of a volume's copies it is |
 //! | [`load`] | the bytes of an image come in |
 //! | [`attach`] | shadow copies that lie on the volumes are found, and what a power cut interrupted is ended |
 //! | [`shortage`] | full diff areas, lost volumes: which copies go, and why |
@@ -38,6 +39,7 @@
 pub mod attach;
 pub mod block_store;
 mod catalog;
+mod deletion;
 pub mod diff_area;
 pub mod error;
 pub mod file_table;
@@ -76,6 +78,7 @@ pub use volume::{AreaSettings, Disk, DiskExtent, MountPoint, Volume, VolumeSpec}
 use std::sync::Arc;
 
 use vssim_model::ids::{SnapshotId, VolumeId};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::unhashed::Unhashed;
 
@@ -187,6 +190,12 @@ impl Storage {
             machine: self.machine.clone(),
             journal: Unhashed(None),
         }
+    }
+
+    /// A number made of the ids of all shadow copies; zero when there are none.
+    pub(crate) fn digest_of_ids(&self) -> u64 {
+        let copies = self.volumes.iter().flat_map(|volume| &volume.snapshots);
+        copies.fold(0, |digest, copy| xxh3_64_with_seed(&copy.id.0.0.to_le_bytes(), digest))
     }
 
     fn devices(&mut self) -> Devices<'_> {

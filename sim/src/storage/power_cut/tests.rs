@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::tests::{C, D, History, STORE, area, file, machine, snapshot, step, take};
+use super::super::tests::histories::{History, step};
+use super::super::tests::{C, D, STORE, area, file, machine, snapshot, take};
 use super::super::{BLOCK_BYTES, BLOCK_SIZE, Storage, WriteReport};
 use super::*;
 
