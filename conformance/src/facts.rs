@@ -19,11 +19,11 @@ mod views;
 
 use std::collections::BTreeMap;
 
-use vssim_model::api::ApplicationCall;
+use vssim_model::api::{ApplicationCall, Call};
 use vssim_model::ids::{SnapshotId, SnapshotSetId};
 use vssim_model::states::WriterState;
 use vssim_model::time::Ticks;
-use vssim_model::trace::{EventLogEntry, Io, ProcessEdge, Role, TimerName, Trace};
+use vssim_model::trace::{EventLogEntry, Io, ProcessEdge, Record, Role, TimerName, Trace, What};
 
 use crate::metadata::Metadata;
 
@@ -36,6 +36,25 @@ pub struct Mark {
     pub n: u64,
     /// The record's time.
     pub t: Ticks,
+}
+
+/// The calls that a trace holds by the names of the headers, as typed ones, by record. One that was ordered to fail, or
+/// that its caller was not allowed, never happened and is left out.
+#[derive(Clone, Debug, Default)]
+pub struct Typed(BTreeMap<u64, Call>);
+
+impl Typed {
+    /// Reads a trace.
+    #[must_use]
+    pub fn of(trace: &Trace) -> Typed {
+        let typed = |record: &Record| match &record.what {
+            What::Call { call: Call::Method(call), .. } if call.injected.is_none() && !call.unprivileged => {
+                Some((record.n, call.typed()?))
+            }
+            _ => None,
+        };
+        Typed(trace.records.iter().filter_map(typed).collect())
+    }
 }
 
 /// A trace and what can be looked up in it.
@@ -84,8 +103,8 @@ pub struct Facts<'t> {
 impl<'t> Facts<'t> {
     /// Reads a trace.
     #[must_use]
-    pub fn of(trace: &'t Trace) -> Facts<'t> {
-        build::build(trace)
+    pub fn of(trace: &'t Trace, typed: &'t Typed) -> Facts<'t> {
+        build::build(trace, typed)
     }
 
     /// The events to one writer, in order.

@@ -30,7 +30,8 @@ pub use verdict::{BrokenInvariant, Counts, Finding, Findings, Judged, Report, Ve
 /// Judges a trace by every rule of the catalogue.
 #[must_use]
 pub fn judge(trace: &Trace) -> Report {
-    let facts = facts::Facts::of(trace);
+    let typed = facts::Typed::of(trace);
+    let facts = facts::Facts::of(trace, &typed);
     let verdicts = CATALOGUE
         .iter()
         .map(|rule| {

@@ -4,7 +4,14 @@
 //! meaning, not its C spelling: out-pointers are absent, a wide string is a string, an interface pointer is a number.
 //! Source of every method: its page nf-*.md in MicrosoftDocs/sdk-api.
 
+mod method;
+mod typed;
+
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+pub use method::{MethodCall, Value};
 
 use crate::hresult::HResult;
 use crate::ids::{ProviderId, SnapshotId, SnapshotSetId, WriterClassId, WriterInstanceId};
@@ -36,6 +43,9 @@ pub enum Call {
     /// An order a writer gives its own application; no interface of VSS.
     #[serde(rename = "Application")]
     Application(ApplicationCall),
+    /// Any documented method, by the names of the headers.
+    #[serde(rename = "Method")]
+    Method(MethodCall),
 }
 
 /// Numbers an IVssAsync within a run.
@@ -347,6 +357,7 @@ impl Call {
             Call::SoftwareProvider(call) => ("IVssSoftwareSnapshotProvider", call.method()),
             Call::CreateSnapshotSet(call) => ("IVssProviderCreateSnapshotSet", call.method()),
             Call::Application(call) => ("Application", call.method()),
+            Call::Method(call) => call.method.name(),
         }
     }
 }
@@ -440,6 +451,8 @@ pub enum Out {
     WriterStatus(WriterStatus),
     /// A shadow copy's properties.
     SnapshotProperties(SnapshotProperties),
+    /// What a call of the catalogue fills in, by out-parameter.
+    Values(BTreeMap<String, Value>),
 }
 
 impl Out {
@@ -447,6 +460,65 @@ impl Out {
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         *self == Out::Nothing
+    }
+
+    /// Out-parameters by name.
+    #[must_use]
+    pub fn values<const N: usize>(values: [(&str, Value); N]) -> Out {
+        Out::Values(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// What was handed back to a call of the catalogue, by out-parameter.
+    #[must_use]
+    pub fn by_parameter(&self, call: &MethodCall) -> BTreeMap<String, Value> {
+        let value = match self {
+            Out::Nothing => return BTreeMap::new(),
+            Out::Values(values) => return values.clone(),
+            Out::Object(number) => Value::BackupComponents { backup_components: *number },
+            Out::Async(operation) => Value::Async { operation: operation.0 },
+            Out::SnapshotSet(id) => Value::guid(id.0),
+            Out::Snapshot(id) => Value::guid(id.0),
+            Out::Count(count) => Value::Number((*count).into()),
+            Out::Flag(flag) => Value::Flag(*flag),
+            Out::Status(code) => Value::text(code.to_string()),
+            Out::Document(sha256) => Value::text(sha256.clone()),
+            Out::WriterStatus(status) => return status.by_parameter(),
+            Out::SnapshotProperties(properties) => properties.value(),
+        };
+        let first = call.method.method.parameters.iter().find(|parameter| !parameter.is_given());
+        first.map(|parameter| (parameter.name.to_owned(), value)).into_iter().collect()
+    }
+}
+
+impl WriterStatus {
+    /// As GetWriterStatus fills it in.
+    fn by_parameter(&self) -> BTreeMap<String, Value> {
+        [
+            ("pidInstance", Value::guid(self.instance.0)),
+            ("pidWriter", Value::guid(self.writer.0)),
+            ("pbstrWriter", Value::text(self.name.clone())),
+            ("pnStatus", Value::text(self.state.name())),
+            ("phrFailureWriter", Value::text(self.failure.to_string())),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
+
+impl SnapshotProperties {
+    /// As the structure `VSS_SNAPSHOT_PROP`.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        let fields = [
+            ("m_SnapshotId", Value::guid(self.snapshot.0)),
+            ("m_SnapshotSetId", Value::guid(self.set.0)),
+            ("m_lSnapshotsCount", Value::Number(self.count.into())),
+            ("m_pwszSnapshotDeviceObject", Value::text(self.device.clone())),
+            ("m_pwszOriginalVolumeName", Value::text(self.volume.clone())),
+            ("m_ProviderId", Value::guid(self.provider.0)),
+            ("m_lSnapshotAttributes", Value::Number(self.attributes.into())),
+        ];
+        Value::Fields(fields.map(|(name, value)| (name.to_owned(), value)).into())
     }
 }
 

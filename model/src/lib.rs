@@ -10,7 +10,8 @@
 //! | [`documents`] | the Writer Metadata Document and the Backup Components Document |
 //! | [`states`] | `VSS_WS_*`, `VSS_SS_*`, application levels |
 //! | [`tables`] | the state machines of writer, provider, requester and shadow copy, as tables |
-//! | [`api`] | the documented methods as values |
+//! | [`api`] | calls of the documented methods as values |
+//! | [`catalogue`] | every documented method with its parameters and codes |
 //! | [`context`] | shadow copy contexts and attributes, and which of them a requester may set |
 //! | [`component`] | components of a writer, and which of them a backup includes |
 //! | [`file_spec`] | file sets: paths with variables, file specifications with wildcards |
@@ -21,6 +22,7 @@
 //! | [`trace_codec`] | the trace as JSON lines |
 
 pub mod api;
+pub mod catalogue;
 pub mod component;
 pub mod context;
 #[cfg(test)]

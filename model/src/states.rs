@@ -29,6 +29,12 @@ macro_rules! vss_enum {
             pub const fn value(self) -> i32 {
                 match self { $($name::$variant => $value),* }
             }
+
+            /// The value of this number.
+            #[must_use]
+            pub fn from_number(number: i64) -> Option<$name> {
+                $name::ALL.iter().copied().find(|known| i64::from(known.value()) == number)
+            }
         }
 
         /// The documented name.

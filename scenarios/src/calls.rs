@@ -54,7 +54,9 @@ impl<'a> Calls<'a> {
         let mut ends: BTreeMap<AsyncId, HResult> = BTreeMap::new();
         for record in &trace.records {
             match &record.what {
-                What::Call { id, object, call } if matches!(call, Call::BackupComponents(_) | Call::Async(_)) => {
+                What::Call { id, object, call }
+                    if matches!(call, Call::BackupComponents(_) | Call::Async(_) | Call::Method(_)) =>
+                {
                     open.insert(*id, calls.all.len());
                     let (_, method) = call.name();
                     let (actor, object) = (&*record.actor, *object);
@@ -150,7 +152,7 @@ pub(crate) fn replay(script: &Script, actor: &str, calls: &Calls<'_>) -> BTreeMa
                 codes.extend(last.map(|code| (at, code)));
                 at.saturating_add(1)
             }
-            Op::Async { .. } => {
+            Op::Async { .. } | Op::Method(_) => {
                 let Some(call) = calls.next() else { break };
                 last = call.told();
                 codes.extend(last.map(|code| (at, code)));

@@ -224,6 +224,8 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::CopyFiles(_) => "copy_files",
         Step::ReportComponents(_) => "report_components",
         Step::Backup(_) => "backup",
+        Step::Call(_) => "call",
+        Step::Privileges(_) => "privileges",
     }
 }
 

@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 
+use vssim_model::api::{Call, MethodCall, Out, Value};
 use vssim_model::hresult::HResult;
 use vssim_model::states::WriterState;
-use vssim_model::trace::{ProcessEdge, Role, Trace, What};
+use vssim_model::trace::{CallId, ProcessEdge, Role, Trace, What};
 use vssim_sim::plan::Script;
 
 use crate::calls::{Calls, replay};
-use crate::stage::StepExpectation;
+use crate::stage::{MethodExpectation, StepExpectation};
 use crate::syntax::{self, Outcome};
 
 /// The codes that the steps of a requester must return.
@@ -33,11 +34,17 @@ pub struct Expectations {
     pub written: syntax::Expectations,
     /// What single steps say.
     pub steps: Vec<ExpectedSteps>,
+    /// What calls by the names of the headers say.
+    pub methods: Vec<MethodExpectation>,
 }
 
 impl Expectations {
-    pub(crate) fn of(written: &syntax::Expectations, steps: Vec<ExpectedSteps>) -> Expectations {
-        Expectations { written: written.clone(), steps }
+    pub(crate) fn of(
+        written: &syntax::Expectations,
+        steps: Vec<ExpectedSteps>,
+        methods: Vec<MethodExpectation>,
+    ) -> Expectations {
+        Expectations { written: written.clone(), steps, methods }
     }
 }
 
@@ -68,6 +75,7 @@ pub fn check(expectations: &Expectations, trace: &Trace, violated: &[&str]) -> V
     for steps in &expectations.steps {
         check_steps(steps, &calls, &mut all);
     }
+    check_methods(&expectations.methods, trace, &mut all);
     all.push(check_rules(written, violated));
     all
 }
@@ -209,6 +217,50 @@ fn check_steps(steps: &ExpectedSteps, calls: &Calls<'_>, all: &mut Vec<Expectati
             detail,
         });
     }
+}
+
+/// Each call of a step by the names of the headers must return its code and hand back what it must.
+fn check_methods(expected: &[MethodExpectation], trace: &Trace, all: &mut Vec<Expectation>) {
+    let mut made: BTreeMap<u32, Vec<(CallId, &MethodCall)>> = BTreeMap::new();
+    let mut returned: BTreeMap<CallId, (HResult, &Out)> = BTreeMap::new();
+    for record in &trace.records {
+        match &record.what {
+            What::Call { id, call: Call::Method(call), .. } => made.entry(call.step).or_default().push((*id, call)),
+            What::Return { id, hresult, out } => {
+                returned.insert(*id, (*hresult, out));
+            }
+            _ => {}
+        }
+    }
+    for expected in expected {
+        let name = format!("line {}: {}", expected.line, expected.name);
+        let calls = made.get(&expected.step).map(Vec::as_slice).unwrap_or_default();
+        let wrong = calls.iter().find_map(|(id, call)| wrong_return(expected, call, returned.get(id).copied()));
+        let detail = match wrong {
+            Some(wrong) => wrong,
+            None if calls.is_empty() => "the call was never made".to_owned(),
+            None => expected.code.map_or_else(|| "success".to_owned(), |code| code.to_string()),
+        };
+        let met = !calls.is_empty()
+            && calls.iter().all(|(id, call)| wrong_return(expected, call, returned.get(id).copied()).is_none());
+        all.push(Expectation { name, met, detail });
+    }
+}
+
+/// What is wrong with a call's return.
+fn wrong_return(expected: &MethodExpectation, call: &MethodCall, returned: Option<(HResult, &Out)>) -> Option<String> {
+    let Some((found, out)) = returned else { return Some("the call never returned".to_owned()) };
+    let told = if let Out::Status(code) = out { *code } else { found };
+    match expected.code {
+        Some(code) if found != code && told != code => return Some(format!("expected {code}; found {told}")),
+        None if found.is_failure() => return Some(format!("expected success; found {found}")),
+        _ => {}
+    }
+    let values = out.by_parameter(call);
+    expected.gives.iter().find_map(|(name, wanted)| {
+        let found = values.get(name).unwrap_or(&Value::Null);
+        (!wanted.is_met_by(found)).then(|| format!("expected {name} = {wanted}; found {found}"))
+    })
 }
 
 /// Exactly the rules that are named are violated: one that is not named is a finding, one that is named and upheld or

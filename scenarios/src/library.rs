@@ -16,6 +16,8 @@ pub struct Entry {
     pub name: &'static str,
     /// What it is for.
     pub shelf: Shelf,
+    /// The folder that it lies in, with a slash at its end: its subject; empty for those about the protocol as a whole.
+    pub subject: &'static str,
     /// Its text.
     pub text: &'static str,
 }
@@ -41,6 +43,7 @@ macro_rules! library {
         pub const LIBRARY: &[Entry] = &[$($(Entry {
             name: $name,
             shelf: Shelf::$shelf,
+            subject: $folder,
             text: include_str!(concat!("../library/", $folder, $name, ".yaml")),
         },)*)+];
     };

@@ -14,19 +14,22 @@ mod documents;
 mod handlers;
 mod images;
 mod machine;
+mod methods;
 mod providers;
 mod requester;
 mod script;
 mod sins;
 mod writers;
 
+pub use methods::MethodExpectation;
 pub use script::StepExpectation;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use vssim_model::ids::Guid;
+use vssim_model::ids::{Guid, WriterClassId};
 use vssim_model::tables::Tables;
 use vssim_sim::plan::{ImageSource, OpenChoices, Plan};
 
@@ -81,7 +84,14 @@ pub const START: u64 = 133_485_408_000_000_000;
 /// # Errors
 /// Every mistake that only shows when files are read and the simulator's limits are looked at.
 pub fn stage(scenario: &Scenario, files: &dyn Files) -> Result<Staged, Errors> {
-    let mut stager = Stager { scenario, files, layout: scenario.layout.clone(), problems: Vec::new() };
+    let mut stager = Stager {
+        scenario,
+        files,
+        layout: scenario.layout.clone(),
+        problems: Vec::new(),
+        classes: Vec::new(),
+        methods: RefCell::default(),
+    };
     stager.images();
     let staged = stager.stage();
     let mut problems = stager.problems;
@@ -99,6 +109,10 @@ struct Stager<'a> {
     /// The extents of each volume.
     layout: Vec<Vec<Placed>>,
     problems: Vec<Problem>,
+    /// The writers' classes, once they are known.
+    classes: Vec<WriterClassId>,
+    /// What calls by the names of the headers must return.
+    methods: RefCell<Vec<MethodExpectation>>,
 }
 
 impl Stager<'_> {
@@ -131,7 +145,8 @@ impl Stager<'_> {
             open: OpenChoices::default(),
             tables: Arc::new(Tables::documented()),
         };
-        Staged { expectations: Expectations::of(&document.expect, requesters.expected), plan }
+        let methods = self.methods.take();
+        Staged { expectations: Expectations::of(&document.expect, requesters.expected, methods), plan }
     }
 }
 

@@ -11,10 +11,12 @@
 //!                              └─► End    (nothing is left to do)
 //! ```
 
+mod method;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, Out, WriterCall};
+use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, Out, Value, WriterCall};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{SnapshotId, WriterInstanceId};
 use vssim_model::states::WriterEvent;
@@ -55,6 +57,10 @@ pub struct Memory {
     pub snapshots: Unhashed<BTreeMap<String, SnapshotId>>,
     /// Whether files could not be copied out of a shadow copy.
     pub copy_failed: bool,
+    /// What calls of the catalogue handed back, by out-parameter.
+    pub saved: Unhashed<BTreeMap<u16, BTreeMap<String, Value>>>,
+    /// Whether it gave its backup privileges up.
+    pub unprivileged: bool,
     /// How often an instruction that counts was passed.
     pub passed: BTreeMap<(ScriptRef, u16), u16>,
 }
@@ -272,6 +278,9 @@ impl Turn<'_> {
     fn returned(&mut self, op: &Op, answer: Answer) {
         let Answer::Reply { hresult, out } = answer else { return };
         self.memory.last = Some(hresult);
+        if let Op::Method(op) = op {
+            return self.method_returned(op, hresult, &out.0);
+        }
         match (op, out.0) {
             (_, Out::Status(code)) => self.memory.last = Some(code),
             (Op::Backup { keep: Some(place), .. }, Out::Async(operation)) => {
@@ -357,6 +366,11 @@ impl Turn<'_> {
             Op::Crash => return Some(Output::Crash),
             Op::Backup { call, .. } => return self.backup(call),
             Op::Async { kept, call } => return self.asynchronous(kept, &call),
+            Op::Method(op) => return Some(self.method(&op)),
+            Op::Privileges(held) => {
+                self.memory.unprivileged = !held;
+                self.step();
+            }
             Op::IfFailed(target) => {
                 let failed = |code: HResult| code.is_failure() || code == HResult::VSS_S_ASYNC_CANCELLED;
                 self.branch(self.memory.last.is_some_and(failed), target);

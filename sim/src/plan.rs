@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, ComponentName};
+use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, ComponentName, Value};
+use vssim_model::catalogue::MethodRef;
 use vssim_model::documents::WriterMetadata;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, VolumeId, WriterClassId, WriterInstanceId};
@@ -392,6 +393,10 @@ pub enum Op {
     IfNotKept(u8, u16),
     /// Goes elsewhere once it was passed so often.
     Times(u16, u16),
+    /// Requester or writer: a call of the catalogue.
+    Method(Arc<MethodOp>),
+    /// Requester: from here on its calls are made with backup privileges, or without.
+    Privileges(bool),
     /// Requester: reads the files of the components it added out of the shadow copies.
     CopyFiles,
     /// Requester: its process dies.
@@ -439,6 +444,43 @@ pub enum Op {
     Log(String),
     /// Provider: the callback returns. What follows goes on after it.
     Answer(HResult),
+}
+
+/// A call of the catalogue, with the parts that only the run knows left open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MethodOp {
+    /// The method.
+    pub method: MethodRef,
+    /// The object; none for the backup components object in use, and for what a writer is or was handed.
+    pub on: Option<Argument>,
+    /// The arguments, by parameter.
+    pub arguments: Vec<(String, Argument)>,
+    /// The failure of resources ordered for this call.
+    pub injected: Option<HResult>,
+    /// Which step of the scenario makes it.
+    pub step: u32,
+    /// Where what it hands back is kept.
+    pub save: Option<u16>,
+}
+
+/// An argument of a call of the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// It stands in the scenario.
+    Value(Value),
+    /// An earlier call handed it back.
+    Saved {
+        /// Where it is kept.
+        place: u16,
+        /// Which out-parameter, and which field of it; empty for the only one.
+        path: Vec<String>,
+    },
+    /// The instance id of a writer.
+    InstanceOf(u16),
+    /// An array.
+    List(Vec<Argument>),
+    /// A structure.
+    Fields(Vec<(String, Argument)>),
 }
 
 /// A call with the parts that only the run knows left open.

@@ -28,6 +28,7 @@ use crate::message::{Answer, OpenCall, Request, Slot};
 use crate::plan::{ActorId, KERNEL, Plan, SERVICE};
 use crate::queue::{Class, Queue};
 use crate::record::Recorder;
+use crate::service::methods::Caller;
 use crate::service::{Service, Timer};
 use crate::slots::Slots;
 use crate::storage::Storage;
@@ -362,7 +363,8 @@ impl World {
         match from {
             ActorId::Requester(requester) => {
                 self.service.requester_calls(slot, requester, object, call, self.now);
-                if let Call::Async(AsyncCall::Wait { milliseconds: Some(limit), .. }) = call {
+                let typed = if let Call::Method(call) = call { call.typed() } else { None };
+                if let Call::Async(AsyncCall::Wait { milliseconds: Some(limit), .. }) = typed.as_ref().unwrap_or(call) {
                     let at = self.now + Ticks::from_millis(u64::from(*limit));
                     self.queue.push(at, Class::Limit, self.cause.0, Event::WaitOver(slot));
                 }
@@ -371,7 +373,12 @@ impl World {
                 let task = self.calls.get(slot).map(|call| call.task);
                 let serves = task.and_then(|task| self.process(from)?.tasks.get(task)?.serves);
                 let delivery = serves.and_then(|serves| self.calls.get(serves)).map(|call| call.task);
-                self.service.writer_calls(slot, writer, delivery, call);
+                if let Call::Method(call) = call {
+                    let caller = Caller { actor: from, slot, object, delivery };
+                    self.service.method_called(caller, call, self.now);
+                } else {
+                    self.service.writer_calls(slot, writer, delivery, call);
+                }
             }
             _ => {}
         }

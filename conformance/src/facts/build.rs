@@ -10,7 +10,9 @@ use vssim_model::trace::{
     CallId, DocumentKind, Edge, Phase, ProcessEdge, Record, Role, TimerEdge, TimerName, Trace, What,
 };
 
-use super::{CallFact, CallbackFact, EventFact, Facts, Mark, Object, Operation, SetFacts, StateFact, Step, Writer};
+use super::{
+    CallFact, CallbackFact, EventFact, Facts, Mark, Object, Operation, SetFacts, StateFact, Step, Typed, Writer,
+};
 use crate::metadata::Metadata;
 
 static NOTHING: Out = Out::Nothing;
@@ -18,6 +20,7 @@ static NOTHING: Out = Out::Nothing;
 /// Where the calls, events and callbacks of a number lie, and what is known so far of who caused what.
 struct Builder<'t> {
     facts: Facts<'t>,
+    typed: &'t Typed,
     open_calls: BTreeMap<CallId, usize>,
     open_events: BTreeMap<CallId, usize>,
     open_callbacks: BTreeMap<CallId, usize>,
@@ -35,8 +38,8 @@ struct Builder<'t> {
     held_for: BTreeMap<&'t str, SnapshotSetId>,
 }
 
-pub(super) fn build(trace: &Trace) -> Facts<'_> {
-    let mut builder = Builder::new(trace);
+pub(super) fn build<'t>(trace: &'t Trace, typed: &'t Typed) -> Facts<'t> {
+    let mut builder = Builder::new(trace, typed);
     for record in &trace.records {
         builder.read(record);
     }
@@ -44,7 +47,7 @@ pub(super) fn build(trace: &Trace) -> Facts<'_> {
 }
 
 impl<'t> Builder<'t> {
-    fn new(trace: &'t Trace) -> Builder<'t> {
+    fn new(trace: &'t Trace, typed: &'t Typed) -> Builder<'t> {
         let roles: BTreeMap<&str, &Role> =
             trace.header.actors.iter().map(|actor| (actor.name.as_ref(), &actor.role)).collect();
         let writers = roles
@@ -81,6 +84,7 @@ impl<'t> Builder<'t> {
         };
         Builder {
             facts,
+            typed,
             open_calls: BTreeMap::new(),
             open_events: BTreeMap::new(),
             open_callbacks: BTreeMap::new(),
@@ -104,7 +108,7 @@ impl<'t> Builder<'t> {
         let actor = record.actor.as_ref();
         let origin = match &record.what {
             What::Call { id, object, call } => {
-                self.call(at, actor, *id, *object, call);
+                self.call(at, actor, *id, *object, self.typed.0.get(&record.n).unwrap_or(call));
                 if *object > 0 { *object } else { inherited }
             }
             What::Return { id, hresult, out } => self.returned(at, *id, *hresult, out).unwrap_or(inherited),

@@ -9,9 +9,12 @@
 //! later checks, so that one mistake is reported once.
 
 mod machine;
+mod methods;
 mod requesters;
 mod shortage;
 mod writers;
+
+pub(crate) use methods::number;
 
 use std::collections::{BTreeMap, BTreeSet};
 

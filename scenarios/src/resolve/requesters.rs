@@ -73,6 +73,7 @@ impl Resolver<'_> {
 
     fn script(&mut self, requester: &Requester) {
         let mut operations = BTreeMap::new();
+        let mut handed = BTreeMap::new();
         for step in &requester.script {
             match &step.value {
                 Step::GatherWriterMetadata(call)
@@ -99,6 +100,7 @@ impl Resolver<'_> {
                     self.a_volume(&call.volume);
                 }
                 Step::Backup(backup) => self.backup(backup, step.pos),
+                Step::Call(call) => self.method(call, &mut handed),
                 _ => {}
             }
         }

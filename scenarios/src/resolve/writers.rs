@@ -1,6 +1,6 @@
 //! Checks of the writers: their metadata, handlers and misbehaviours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resolver;
 use crate::error::{ErrorKind, Problem, one_of, shortened};
@@ -105,10 +105,15 @@ impl Resolver<'_> {
     }
 
     fn handlers(&mut self, writer: usize, handlers: &Handlers) {
+        let mut handed = BTreeMap::new();
         for event in WriterEvent::ALL {
             let Some(handler) = handlers.of(*event) else { continue };
             for action in handler.actions.iter().flatten() {
-                self.action(writer, *event, &action.value, action.pos);
+                if let Action::Call(call) = &action.value {
+                    self.method(call, &mut handed);
+                } else {
+                    self.action(writer, *event, &action.value, action.pos);
+                }
             }
             if let Some(times) = handler.times.as_ref().filter(|_| handler.veto.is_none() && handler.returns.is_none())
             {
@@ -143,7 +148,7 @@ impl Resolver<'_> {
                     self.problem(problem, write.length.pos);
                 }
             }
-            Action::Work(_) => {}
+            Action::Work(_) | Action::Call(_) => {}
         }
     }
 }

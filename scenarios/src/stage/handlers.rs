@@ -9,6 +9,7 @@ use vssim_model::time::Ticks;
 use vssim_sim::plan::{ComponentOf, ComponentOp, Op, Script, Span};
 
 use super::machine::{span, within_volume};
+use super::methods::Places;
 use super::{Stager, index, sins};
 use crate::expand::actions;
 use crate::scalars::{Name, Text};
@@ -32,8 +33,9 @@ impl Stager<'_> {
         own: Option<&ComponentOf>,
     ) -> (BTreeMap<WriterEvent, Script>, Option<(Ticks, Script)>) {
         let mut handlers = Handlers::new();
+        let mut places = Places::new();
         for &event in WriterEvent::ALL {
-            let ops = self.handler(at, writer, event);
+            let ops = self.handler(at, writer, event, &mut places);
             if !ops.is_empty() {
                 handlers.insert(event, ops);
             }
@@ -47,14 +49,18 @@ impl Stager<'_> {
         (scripts, background)
     }
 
-    fn handler(&mut self, at: u16, writer: &Writer, event: WriterEvent) -> Vec<Op> {
+    fn handler(&mut self, at: u16, writer: &Writer, event: WriterEvent, places: &mut Places) -> Vec<Op> {
         let mut ops = Vec::new();
         let handler = writer.handlers.of(event);
         if let Some(takes) = handler.map(|handler| span(*handler.takes)).filter(|takes| *takes != Span::default()) {
             ops.push(Op::Takes(takes));
         }
         for action in actions(writer, event) {
-            self.action(at, event, &action, &mut ops);
+            if let Action::Call(call) = &action {
+                ops.extend(self.method(call, places));
+            } else {
+                self.action(at, event, &action, &mut ops);
+            }
         }
         let Some(handler) = handler else { return ops };
         let veto = handler.veto.as_ref().map(|code| code.0);
@@ -104,6 +110,7 @@ impl Stager<'_> {
             }
             Action::WriteToCopy(write) => ops.extend(self.write_to_copy(&write.path.0, write.length.0)),
             Action::Work(takes) => ops.push(Op::Takes(span(**takes))),
+            Action::Call(_) => {}
         }
     }
 

@@ -39,6 +39,15 @@ impl Stager<'_> {
         disks.iter().map(|disk| DiskPlan { name: disk.name.0.clone(), bytes: disk.size.0 }).collect()
     }
 
+    /// The id of a volume: what is written, or what follows from its name.
+    pub(super) fn volume_id(&self, at: usize) -> VolumeId {
+        let machine = &self.scenario.document.machine;
+        let volume = machine.volumes.get(at);
+        let written = volume.and_then(|volume| volume.id.as_ref()).map(|id| id.0);
+        let name = volume.map_or("", |volume| volume.name.0.as_str());
+        VolumeId(written.unwrap_or_else(|| derived_id(&[&machine.name.0, name])))
+    }
+
     /// The volumes, with the files that were written down and those that writers with `create_files` bring.
     pub(super) fn volumes(&mut self, writers: &[StagedWriter]) -> Vec<VolumePlan> {
         let scenario = self.scenario;
@@ -59,10 +68,9 @@ impl Stager<'_> {
                     initial.unwrap_or_else(|| (maximum.unwrap_or(size(host)) / 4 / BLOCK * BLOCK).clamp(BLOCK, GROWTH))
                 }
             };
-            let id = volume.id.as_ref().map_or_else(|| derived_id(&[&machine.name.0, &volume.name.0]), |id| id.0);
             plans.push(VolumePlan {
                 name: volume.name.0.as_str().into(),
-                id: VolumeId(id),
+                id: self.volume_id(at),
                 extents,
                 diff_area_on: index(host),
                 diff_area_maximum: maximum,

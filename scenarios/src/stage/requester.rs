@@ -11,6 +11,7 @@ use vssim_model::time::Ticks;
 use vssim_sim::plan::{ComponentOf, Op, RequesterPlan, Script, Span, Template};
 
 use super::machine::span;
+use super::methods::Places;
 use super::script::{Assembler, Label};
 use super::sins::{self, Line, Lines};
 use super::writers::StagedWriter;
@@ -18,7 +19,7 @@ use super::{Stager, beyond, index};
 use crate::expand::{Expanded, Unit, step_name};
 use crate::expectations::ExpectedSteps;
 use crate::scalars::{Code, Name};
-use crate::syntax::requester::{Asynchronous, OfVolume, OnFailure, Step, WaitFor, Writers};
+use crate::syntax::requester::{Asynchronous, OfVolume, OnFailure, Privileges, Step, WaitFor, Writers};
 use crate::syntax::writer::ComponentRef;
 use crate::yaml::At;
 
@@ -99,6 +100,8 @@ struct Compiler<'a> {
     disabled: BTreeSet<WriterClassId>,
     /// The components added, for the report at the end.
     added: Vec<ComponentOf>,
+    /// Where what calls hand back is kept.
+    places: Places,
 }
 
 impl<'a> Compiler<'a> {
@@ -106,7 +109,7 @@ impl<'a> Compiler<'a> {
         let mut asm = Assembler::default();
         let end = asm.label();
         let (operations, disabled, added) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
-        Compiler { stager, writers, asm, end, operations, disabled, added }
+        Compiler { stager, writers, asm, end, operations, disabled, added, places: Places::new() }
     }
 
     fn finish(mut self) -> Option<(Script, Vec<super::script::StepExpectation>)> {
@@ -185,6 +188,12 @@ impl<'a> Compiler<'a> {
                     self.judge("SetBackupSucceeded", None, failed);
                 }
             }
+            Step::Call(call) => {
+                if let Some(op) = self.stager.method(call, &mut self.places) {
+                    self.asm.push(op);
+                }
+            }
+            Step::Privileges(held) => self.asm.push(Op::Privileges(held.value == Privileges::Backup)),
             other => self.plain(other, failed),
         }
     }

@@ -70,6 +70,7 @@ impl Stager<'_> {
             .zip(&documents)
             .map(|(writer, document)| class_of(writer, document.as_ref().map(|(document, _)| document)))
             .collect();
+        self.classes.clone_from(&classes);
         let mut staged = Vec::new();
         for (at, (writer, document)) in scenario.document.machine.writers.iter().zip(documents).enumerate() {
             let class = classes.get(at).copied().unwrap_or_default();

@@ -11,6 +11,7 @@
 //! | [`sins`] | every misbehaviour an actor can be told |
 
 pub mod machine;
+pub mod method;
 pub mod requester;
 pub mod sins;
 pub mod writer;

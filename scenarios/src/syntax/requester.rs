@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
+use super::method::MethodStep;
 use super::sins::RequesterSin;
 use super::writer::ComponentRef;
 use crate::scalars::{Code, Count, Duration, DurationRange, Flag, Id, Name, Text};
@@ -129,6 +130,12 @@ pub enum Step {
     /// A whole backup.
     #[serde(rename = "backup")]
     Backup(Box<Backup>),
+    /// A call of any documented method, by the names of the headers.
+    #[serde(rename = "call")]
+    Call(Box<MethodStep>),
+    /// Whether the calls that follow are made with backup privileges.
+    #[serde(rename = "privileges")]
+    Privileges(At<Privileges>),
 }
 
 /// No arguments.
@@ -327,6 +334,16 @@ pub struct OfOperation {
 pub struct CopyFiles {
     /// How long it takes.
     pub takes: At<DurationRange>,
+}
+
+words! {
+    /// The privileges that a requester's process holds.
+    Privileges, "privileges" {
+        /// Those of a backup operator.
+        Backup = "backup",
+        /// None.
+        None = "none",
+    }
 }
 
 words! {

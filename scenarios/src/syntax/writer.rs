@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use vssim_model::states::WriterEvent;
 
+use super::method::MethodStep;
 use super::sins::WriterSin;
 use crate::scalars::{Code, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
 use crate::words::{Level, words};
@@ -343,6 +344,8 @@ pub enum Action {
     WriteToCopy(CopyWrite),
     /// Works for a while before the next action.
     Work(At<DurationRange>),
+    /// A call of any documented method, by the names of the headers.
+    Call(Box<MethodStep>),
 }
 
 /// A component of the writer itself.

@@ -8,6 +8,7 @@ use vssim_model::api::{
     WriterCall,
 };
 use vssim_model::context::{Attributes, Context};
+use vssim_model::documents::{BackupComponents, BackupState, ComponentType, DocumentError};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{SnapshotId, SnapshotSetId};
 use vssim_model::states::SnapshotState;
@@ -17,10 +18,11 @@ use vssim_model::trace::What;
 
 use super::creation::Creation;
 use super::ending::Closing;
+use super::methods::Caller;
 use super::operation::Kind;
-use super::{Note, Object, Service, Set};
+use super::{Object, Service, Set};
 use crate::message::Slot;
-use crate::plan::{ComponentOf, ServiceDefect};
+use crate::plan::{ActorId, ComponentOf, ServiceDefect};
 use crate::unhashed::Unhashed;
 
 /// What a method does: answer at once, or later.
@@ -36,6 +38,10 @@ impl Service {
             Call::BackupComponents(BackupComponentsCall::CreateVssBackupComponents) => self.create(slot, requester),
             Call::BackupComponents(call) => self.object_call(slot, object, call, now),
             Call::Async(call) => self.async_call(slot, requester, call),
+            Call::Method(call) => {
+                let caller = Caller { actor: ActorId::Requester(requester), slot, object, delivery: None };
+                self.method_called(caller, call, now);
+            }
             _ => self.give(slot, HResult::E_NOTIMPL, Out::Nothing),
         }
     }
@@ -49,17 +55,20 @@ impl Service {
             state: RequesterState::ObjectCreated,
             context: 0,
             done: std::collections::BTreeSet::new(),
-            select_components: false,
             disabled: std::collections::BTreeSet::new(),
             identified: Vec::new(),
             components: Vec::new(),
             succeeded: std::collections::BTreeMap::new(),
-            notes: std::collections::BTreeMap::new(),
+            document: Unhashed(BackupComponents::new()),
             participants: Vec::new(),
             set: None,
             statuses: None,
-            backup_type: BackupType::Full,
-            flags: (false, false),
+            backup_state: BackupState {
+                select_components: false,
+                bootable_system_state: false,
+                backup_type: BackupType::Full,
+                partial_file_support: false,
+            },
         });
         self.give(slot, HResult::S_OK, Out::Object(number));
     }
@@ -204,9 +213,14 @@ impl Service {
             }
             B::SetBackupState { select_components, bootable_system_state, backup_type, partial_file_support } => {
                 let Some(object) = self.objects.get_mut(index) else { return Err(HResult::VSS_E_BAD_STATE) };
-                object.select_components = *select_components;
-                object.backup_type = *backup_type;
-                object.flags = (*bootable_system_state, *partial_file_support);
+                object.backup_state = BackupState {
+                    select_components: *select_components,
+                    bootable_system_state: *bootable_system_state,
+                    backup_type: *backup_type,
+                    partial_file_support: *partial_file_support,
+                };
+                let state = object.backup_state;
+                object.document.0.set_backup_state(state);
                 object.done.insert(RequesterGuard::BackupStateSet);
             }
             B::EnableWriterClasses { classes } => self.enable(index, |class| classes.contains(&class), true),
@@ -228,12 +242,13 @@ impl Service {
                 if let Some(object) = self.objects.get_mut(index) {
                     object.succeeded.insert(of, *succeeded);
                 }
+                self.annotate(index, component, |document, name| document.set_backup_succeeded(name, *succeeded))?;
             }
             B::SetBackupOptions { component, options } => {
-                self.annotate(index, component, Note::BackupOptions, options)?;
+                self.annotate(index, component, |document, name| document.set_backup_options(name, options))?;
             }
             B::SetPreviousBackupStamp { component, stamp } => {
-                self.annotate(index, component, Note::PreviousBackupStamp, stamp)?;
+                self.annotate(index, component, |document, name| document.set_previous_backup_stamp(name, stamp))?;
             }
             _ => {}
         }
@@ -310,6 +325,7 @@ impl Service {
         self.lock = Some(set);
         if let Some(object) = self.objects.get_mut(index) {
             object.set = Some(set);
+            object.document.0.set_snapshot_set_id(id);
             object.done.insert(RequesterGuard::SetStarted);
         }
         self.record(What::CreationLock { holder: Some(id) });
@@ -334,7 +350,12 @@ impl Service {
         if object.components.contains(&of) {
             return Err(HResult::VSS_E_OBJECT_ALREADY_EXISTS);
         }
+        let database = self.component_plan(&of).is_some_and(|component| component.database);
+        let kind = if database { ComponentType::Database } else { ComponentType::FileGroup };
+        let schema = self.schema_of(of.writer);
         if let Some(object) = self.objects.get_mut(index) {
+            // What a document cannot hold is left out of it: the component is known, its name came from a document.
+            let _ = object.document.0.add_component(name, kind, schema);
             object.components.push(of);
         }
         Ok(())
@@ -354,12 +375,17 @@ impl Service {
         if added { Ok(of) } else { Err(HResult::VSS_E_OBJECT_NOT_FOUND) }
     }
 
-    fn annotate(&mut self, index: u32, name: &ComponentName, note: Note, text: &str) -> Result<(), HResult> {
-        let of = self.component_added(index, name)?;
-        if let Some(object) = self.objects.get_mut(index) {
-            object.notes.insert((of, note), text.to_owned());
-        }
-        Ok(())
+    /// Writes something about a component into the Backup Components Document.
+    pub(super) fn annotate(
+        &mut self,
+        index: u32,
+        name: &ComponentName,
+        write: impl FnOnce(&mut BackupComponents, &ComponentName) -> Result<(), DocumentError>,
+    ) -> Result<(), HResult> {
+        self.component_added(index, name)?;
+        let object = self.objects.get_mut(index).ok_or(HResult::VSS_E_BAD_STATE)?;
+        // The component is there; what is left is a text that XML cannot hold.
+        write(&mut object.document.0, name).map_err(|_| HResult::E_INVALIDARG)
     }
 
     fn gathered(&mut self, index: u32, call: &BackupComponentsCall) -> Result<Out, HResult> {
@@ -471,14 +497,20 @@ impl Service {
     fn component_call(&mut self, writer: u16, call: &ComponentCall) -> Result<Out, HResult> {
         let session = self.writers.get(usize::from(writer)).and_then(|writer| writer.session);
         let index = session.ok_or(HResult::VSS_E_BAD_STATE)?;
-        let (component, note, text) = match call {
-            ComponentCall::SetBackupMetadata { component, metadata } => (component, Note::BackupMetadata, metadata),
-            ComponentCall::SetBackupStamp { component, stamp } => (component, Note::BackupStamp, stamp),
+        let written = match call {
+            ComponentCall::SetBackupMetadata { component, metadata } => {
+                self.annotate(index, component, |document, name| document.set_backup_metadata(name, metadata))
+            }
+            ComponentCall::SetBackupStamp { component, stamp } => {
+                self.annotate(index, component, |document, name| document.set_backup_stamp(name, stamp))
+            }
             ComponentCall::SetPrepareForBackupFailureMsg { component, message } => {
-                (component, Note::PrepareForBackupFailureMsg, message)
+                self.annotate(index, component, |document, name| {
+                    document.set_prepare_for_backup_failure_msg(name, message)
+                })
             }
             ComponentCall::SetPostSnapshotFailureMsg { component, message } => {
-                (component, Note::PostSnapshotFailureMsg, message)
+                self.annotate(index, component, |document, name| document.set_post_snapshot_failure_msg(name, message))
             }
             ComponentCall::GetBackupSucceeded { component } => {
                 let of = self.component_added(index, component)?;
@@ -487,6 +519,6 @@ impl Service {
             }
             _ => return Err(HResult::E_NOTIMPL),
         };
-        self.annotate(index, component, note, text).map(|()| Out::Nothing)
+        written.map(|()| Out::Nothing)
     }
 }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use vssim_model::api::{ComponentName, Out};
-use vssim_model::documents::{BackupComponents, BackupSchema, BackupState, ComponentType};
-use vssim_model::tables::RequesterGuard;
+use vssim_model::api::Out;
+use vssim_model::documents::BackupSchema;
 use vssim_model::trace::DocumentKind;
 
-use super::{Document, Effect, Note, Object, Service};
+use super::{Document, Effect, Service};
 use crate::plan::{ActorId, ComponentOf, ComponentPlan, FileSet};
 
 impl Document {
@@ -62,58 +61,14 @@ impl Service {
     pub(super) fn save_as_xml(&mut self, index: u32) -> Out {
         let Some(object) = self.objects.get(index) else { return Out::Nothing };
         let requester = object.requester;
-        let text = self.backup_components(object).to_xml();
+        let text = object.document.to_xml();
         let document = Arc::new(Document::new(DocumentKind::BackupComponents, text.into()));
         let sha256 = document.sha256.clone();
         self.effect(Effect::Document(ActorId::Requester(requester), document));
         Out::Document(sha256)
     }
 
-    fn backup_components(&self, object: &Object) -> BackupComponents {
-        let mut document = BackupComponents::new();
-        if object.done.contains(&RequesterGuard::BackupStateSet) {
-            let (bootable_system_state, partial_file_support) = object.flags;
-            document.set_backup_state(BackupState {
-                select_components: object.select_components,
-                bootable_system_state,
-                backup_type: object.backup_type,
-                partial_file_support,
-            });
-        }
-        if let Some(set) = object.set.and_then(|set| self.sets.get(set)) {
-            document.set_snapshot_set_id(set.id.0);
-        }
-        for of in &object.components {
-            let Some(name) = self.name_of_component(of) else { continue };
-            let database = self.component_plan(of).is_some_and(|component| component.database);
-            let kind = if database { ComponentType::Database } else { ComponentType::FileGroup };
-            // The component was checked when it was added; what a document cannot hold is left out of it.
-            let _ = document.add_component(&name, kind, self.schema_of(of.writer));
-            if let Some(&succeeded) = object.succeeded.get(of) {
-                let _ = document.set_backup_succeeded(&name, succeeded);
-            }
-        }
-        for ((of, note), text) in &object.notes {
-            let Some(name) = self.name_of_component(of) else { continue };
-            let _ = match note {
-                Note::BackupOptions => document.set_backup_options(&name, text),
-                Note::PreviousBackupStamp => document.set_previous_backup_stamp(&name, text),
-                Note::BackupMetadata => document.set_backup_metadata(&name, text),
-                Note::BackupStamp => document.set_backup_stamp(&name, text),
-                Note::PrepareForBackupFailureMsg => document.set_prepare_for_backup_failure_msg(&name, text),
-                Note::PostSnapshotFailureMsg => document.set_post_snapshot_failure_msg(&name, text),
-            };
-        }
-        document
-    }
-
-    fn name_of_component(&self, of: &ComponentOf) -> Option<ComponentName> {
-        let class = self.plan.writers.get(usize::from(of.writer))?.class;
-        let instance = self.writers.get(usize::from(of.writer))?.instance.0;
-        Some(of.named(class, instance))
-    }
-
-    fn schema_of(&self, writer: u16) -> BackupSchema {
+    pub(super) fn schema_of(&self, writer: u16) -> BackupSchema {
         let documents = self.plan.writers.get(usize::from(writer)).map(|plan| &plan.documents);
         documents.and_then(|documents| documents.first()).map(|plan| plan.document.backup_schema()).unwrap_or_default()
     }

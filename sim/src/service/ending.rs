@@ -11,7 +11,7 @@ use vssim_model::trace::What;
 use super::operation::{Kind, ReplyTo};
 use super::{Async, Effect, Service, Target};
 use crate::message::Slot;
-use crate::plan::ServiceDefect;
+use crate::plan::{ActorId, ServiceDefect};
 
 /// What is left to do when an object is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,6 +86,7 @@ impl Service {
 
     /// The process of a requester is gone: its objects are released in its stead (SHUT-003).
     pub fn requester_gone(&mut self, requester: u16, now: Ticks) {
+        self.held.forget(ActorId::Requester(requester));
         let objects: Vec<u32> =
             self.objects.iter().filter(|(_, object)| object.requester == requester).map(|(number, _)| number).collect();
         for (_, running) in self.operations.iter_mut() {

@@ -16,6 +16,7 @@ mod calls;
 mod creation;
 mod document;
 mod ending;
+pub mod methods;
 mod operation;
 mod volumes;
 mod writers;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use vssim_model::api::{AsyncId, Call, Out, WriterStatus};
 use vssim_model::context::Context;
+use vssim_model::documents::{BackupComponents, BackupState};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, WriterInstanceId};
 use vssim_model::states::{SnapshotState, WriterEvent, WriterState};
@@ -131,8 +133,6 @@ pub struct Object {
     pub context: u32,
     /// Which of the remembered conditions of the requester's table hold.
     pub done: BTreeSet<RequesterGuard>,
-    /// Whether components are selected one by one.
-    pub select_components: bool,
     /// Classes and instances that do not take part, by writer.
     pub disabled: BTreeSet<u16>,
     /// The writers whose Identify succeeded.
@@ -141,30 +141,17 @@ pub struct Object {
     pub components: Vec<ComponentOf>,
     /// Which of them were reported as backed up.
     pub succeeded: BTreeMap<ComponentOf, bool>,
-    /// What writers and requesters stored with components; no part of the protocol's state.
-    pub notes: BTreeMap<(ComponentOf, Note), String>,
+    /// The Backup Components Document: what requester and writers say of the components. It names instances, which are
+    /// random, so it has no part in a state's identity; what the protocol turns on is kept beside it.
+    pub document: Unhashed<BackupComponents>,
     /// The writers of this backup, from PrepareForBackup on.
     pub participants: Vec<u16>,
     /// The set, once started.
     pub set: Option<u32>,
     /// The writer states gathered last.
     pub statuses: Option<Vec<WriterStatus>>,
-    /// The backup type, for the document.
-    pub backup_type: vssim_model::api::BackupType,
-    /// Flags of SetBackupState, for the document: bootable system state, partial files.
-    pub flags: (bool, bool),
-}
-
-/// What can be stored with a component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "named as the methods are")]
-pub enum Note {
-    BackupOptions,
-    PreviousBackupStamp,
-    BackupMetadata,
-    BackupStamp,
-    PrepareForBackupFailureMsg,
-    PostSnapshotFailureMsg,
+    /// What kind of backup this is.
+    pub backup_state: BackupState,
 }
 
 /// A shadow copy set.
@@ -285,6 +272,8 @@ pub struct Service {
     pub deliveries: Slots<Delivery>,
     /// The set whose creation holds the system-wide lock.
     pub lock: Option<u32>,
+    /// Objects handed out by calls of the catalogue.
+    pub held: methods::Held,
     documents: Vec<Vec<Arc<Document>>>,
     objects_made: Unhashed<u32>,
     devices_made: Unhashed<u32>,
@@ -317,6 +306,7 @@ impl Service {
             operations: Slots::default(),
             deliveries: Slots::default(),
             lock: None,
+            held: methods::Held::default(),
             documents: Vec::new(),
             objects_made: Unhashed(0),
             devices_made: Unhashed(0),
@@ -419,5 +409,6 @@ impl std::hash::Hash for Service {
         self.operations.hash(state);
         self.deliveries.hash(state);
         self.lock.hash(state);
+        self.held.hash(state);
     }
 }

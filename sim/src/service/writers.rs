@@ -66,7 +66,7 @@ impl Service {
     /// all that were identified where components are not selected; the Shadow Copy Optimization Writer in any case.
     pub(super) fn participants(&self, object: u32) -> Vec<u16> {
         let Some(object) = self.objects.get(object) else { return Vec::new() };
-        let everybody = !object.select_components || self.has(ServiceDefect::UnselectedWriterTakesPart);
+        let everybody = !object.backup_state.select_components || self.has(ServiceDefect::UnselectedWriterTakesPart);
         let takes_part = |&writer: &u16| {
             let class = self.plan.writers.get(usize::from(writer)).map(|plan| plan.class);
             everybody

@@ -1,0 +1,91 @@
+//! Calls of the catalogue in scripts: arguments are looked up in what earlier calls handed back, and so is the object.
+
+use std::collections::BTreeMap;
+
+use vssim_model::api::{Call, MethodCall, Out, Value};
+use vssim_model::hresult::HResult;
+
+use super::{Output, Turn};
+use crate::message::Request;
+use crate::plan::{ActorId, Argument, MethodOp};
+use crate::unhashed::Unhashed;
+
+impl Turn<'_> {
+    /// Makes the call.
+    pub(super) fn method(&self, op: &MethodOp) -> Output {
+        let mut call = MethodCall::new(op.method);
+        call.on = op.on.as_ref().map(|on| self.argument(on)).unwrap_or_default();
+        call.arguments = op.arguments.iter().map(|(name, argument)| (name.clone(), self.argument(argument))).collect();
+        call.injected = op.injected;
+        call.unprivileged = self.memory.unprivileged;
+        call.step = op.step;
+        let object = match call.on {
+            Value::BackupComponents { backup_components } => backup_components,
+            _ if op.method.interface.name.starts_with("IVssBackupComponents") => self.memory.object.0,
+            _ => 0,
+        };
+        Output::Call(ActorId::Service, Request::Api { object, call: Call::Method(call) })
+    }
+
+    fn argument(&self, argument: &Argument) -> Value {
+        match argument {
+            Argument::Value(value) => value.clone(),
+            Argument::Saved { place, path } => {
+                self.memory.saved.0.get(place).and_then(|saved| found(saved, path)).unwrap_or_default()
+            }
+            Argument::InstanceOf(writer) => {
+                let instance = self.around.instances.get(usize::from(*writer)).copied().unwrap_or_default();
+                Value::guid(instance.0)
+            }
+            Argument::List(all) => Value::List(all.iter().map(|one| self.argument(one)).collect()),
+            Argument::Fields(all) => {
+                Value::Fields(all.iter().map(|(name, one)| (name.clone(), self.argument(one))).collect())
+            }
+        }
+    }
+
+    /// Keeps what the call handed back.
+    pub(super) fn method_returned(&mut self, op: &MethodOp, hresult: HResult, out: &Out) {
+        match out {
+            Out::Status(code) => self.memory.last = Some(*code),
+            Out::Object(number) => {
+                self.memory.object = Unhashed(*number);
+                self.memory.copy_failed = false;
+            }
+            Out::Snapshot(id) => {
+                let volume = op.arguments.iter().find(|(name, _)| name == "pwszVolumeName");
+                if let Some(Value::Text(volume)) = volume.map(|(_, argument)| self.argument(argument)) {
+                    self.memory.snapshots.0.insert(volume.to_ascii_uppercase(), *id);
+                }
+            }
+            _ => {}
+        }
+        if let Some(place) = op.save.filter(|_| hresult.is_success()) {
+            self.memory.saved.0.insert(place, out.by_parameter(&MethodCall::new(op.method)));
+        }
+    }
+}
+
+/// What a path leads to; the only value, or all of them, if it is empty.
+fn found(saved: &BTreeMap<String, Value>, path: &[String]) -> Option<Value> {
+    let Some((first, rest)) = path.split_first() else {
+        let mut values = saved.values();
+        return match (values.next(), values.next()) {
+            (Some(only), None) => Some(only.clone()),
+            (Some(_), Some(_)) => Some(Value::Fields(saved.clone())),
+            _ => None,
+        };
+    };
+    let value = saved.get(first).cloned();
+    // The name of a field alone is enough where there is one structure.
+    let value = value.or_else(|| saved.values().find_map(|value| field(value, first)));
+    rest.iter().try_fold(value?, |value, name| field(&value, name))
+}
+
+fn field(value: &Value, name: &str) -> Option<Value> {
+    match value {
+        Value::Fields(fields) => fields.get(name).cloned(),
+        Value::List(all) => all.get(name.parse::<usize>().ok()?).cloned(),
+        _ => None,
+    }
+}

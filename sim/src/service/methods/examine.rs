@@ -1,0 +1,13 @@
+//! IVssExamineWriterMetadata and what it hands out.
+
+use vssim_model::api::MethodCall;
+use vssim_model::hresult::HResult;
+
+use super::{Caller, Done};
+use crate::service::Service;
+
+impl Service {
+    pub(super) fn examine_method(&mut self, _: Caller, _: &MethodCall) -> Result<Done, HResult> {
+        Err(HResult::E_NOTIMPL)
+    }
+}

@@ -1,0 +1,113 @@
+//! Calls of the catalogue as the service, and the library that a caller is linked with, answer them.
+//!
+//! ```text
+//! MethodCall ──► ordered failure? ──► privileges ──► arguments ──► typed? ──► the state table, as ever
+//!                                                                    └─ no ──► the module of the interface
+//! ```
+//!
+//! What a call fails with changes nothing.
+
+mod arguments;
+mod backup_components;
+mod components;
+mod create_metadata;
+mod enumeration;
+mod examine;
+mod functions;
+mod objects;
+mod writer;
+
+use vssim_model::api::{Call, MethodCall, Out};
+use vssim_model::hresult::HResult;
+use vssim_model::time::Ticks;
+
+pub use self::objects::{Held, Object};
+use super::Service;
+use crate::message::Slot;
+use crate::plan::ActorId;
+
+/// Who calls, from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// Who.
+    pub actor: ActorId,
+    /// The call under way.
+    pub slot: Slot,
+    /// The number of the backup components object that the call is about; 0 for none.
+    pub object: u32,
+    /// The event whose handler makes the call, of a writer.
+    pub delivery: Option<u32>,
+}
+
+/// What a method does: answer at once, or later.
+#[allow(dead_code, reason = "the interfaces come one by one")]
+pub(super) enum Done {
+    /// It answers with a code of success and what it fills in.
+    Now(HResult, Out),
+    /// It answers when an operation ends.
+    Later,
+}
+
+#[allow(dead_code, reason = "the interfaces come one by one")]
+impl Done {
+    /// `S_OK` and what is filled in.
+    pub(super) const fn ok(out: Out) -> Result<Done, HResult> {
+        Ok(Done::Now(HResult::S_OK, out))
+    }
+
+    /// `S_OK` and nothing else.
+    pub(super) const fn nothing() -> Result<Done, HResult> {
+        Done::ok(Out::Nothing)
+    }
+}
+
+impl Service {
+    /// A call of the catalogue arrives.
+    pub fn method_called(&mut self, caller: Caller, call: &MethodCall, now: Ticks) {
+        if let Some(code) = call.injected {
+            return self.give(caller.slot, code, Out::Nothing);
+        }
+        if call.unprivileged && call.method.method.documents("E_ACCESSDENIED") {
+            return self.give(caller.slot, HResult::E_ACCESSDENIED, Out::Nothing);
+        }
+        if let Err(code) = arguments::check(call) {
+            return self.give(caller.slot, code, Out::Nothing);
+        }
+        if let Some(typed) = call.typed() {
+            return self.typed_called(caller, &typed, now);
+        }
+        let done = match call.method.interface.name {
+            "vsbackup.h" => self.backup_function(caller, call, now),
+            "vswriter.h" => self.writer_function(caller, call),
+            "IVssEnumObject" => self.enumeration_method(caller, call),
+            "IVssExamineWriterMetadata"
+            | "IVssExamineWriterMetadataEx"
+            | "IVssExamineWriterMetadataEx2"
+            | "IVssWMComponent"
+            | "IVssWMFiledesc"
+            | "IVssWMDependency" => self.examine_method(caller, call),
+            "IVssWriterComponents" | "IVssComponent" | "IVssComponentEx" | "IVssComponentEx2" => {
+                self.component_method(caller, call)
+            }
+            "IVssCreateWriterMetadata"
+            | "IVssCreateWriterMetadataEx"
+            | "IVssCreateExpressWriterMetadata"
+            | "IVssExpressWriter" => self.create_metadata_method(caller, call),
+            "CVssWriter" | "CVssWriterEx" | "CVssWriterEx2" => self.writer_method(caller, call, now),
+            _ => self.backup_components_method(caller, call, now),
+        };
+        match done {
+            Ok(Done::Now(code, out)) => self.give(caller.slot, code, out),
+            Ok(Done::Later) => {}
+            Err(code) => self.give(caller.slot, code, Out::Nothing),
+        }
+    }
+
+    fn typed_called(&mut self, caller: Caller, call: &Call, now: Ticks) {
+        match caller.actor {
+            ActorId::Requester(requester) => self.requester_calls(caller.slot, requester, caller.object, call, now),
+            ActorId::Writer(writer) => self.writer_calls(caller.slot, writer, caller.delivery, call),
+            _ => self.give(caller.slot, HResult::E_NOTIMPL, Out::Nothing),
+        }
+    }
+}
