@@ -11,6 +11,7 @@
 
 pub mod actor;
 pub mod application;
+pub mod backup_store;
 pub mod choices;
 pub mod database;
 pub mod disk_format;

@@ -240,7 +240,7 @@ impl BackupComponents {
         Ok(())
     }
 
-    fn component_mut(&mut self, name: &ComponentName) -> Result<&mut Element, DocumentError> {
+    pub(super) fn component_mut(&mut self, name: &ComponentName) -> Result<&mut Element, DocumentError> {
         let missing = || {
             let (logical_path, name) = (name.logical_path.clone(), name.name.clone());
             DocumentError::refusal(Kind::NoSuchComponent { logical_path, name })
@@ -286,7 +286,7 @@ impl<'a> WriterComponents<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComponentView<'a> {
     writer: &'a Element,
-    element: &'a Element,
+    pub(super) element: &'a Element,
 }
 
 impl<'a> ComponentView<'a> {
@@ -411,6 +411,8 @@ component_attributes! {
             "whether the component is restored (RST-ORD-025)";
         set_additional_restores additional_restores "additionalRestores",
             "whether more restores follow (RST-ORD-020)";
+        set_authoritative_restore authoritative_restore "authoritativeRestore",
+            "whether the restore is authoritative (nf-vsbackup-ivssbackupcomponentsex2-setauthoritativerestore.md)";
     }
     word {
         set_restore_target restore_target "restoreTarget" RestoreTarget,

@@ -17,6 +17,7 @@
 mod backup_components;
 mod builder;
 mod check;
+mod component_parts;
 mod encoding;
 mod error;
 mod same;
@@ -29,11 +30,12 @@ mod xml;
 pub use backup_components::{BackupComponents, BackupState, ComponentView, WriterComponents};
 pub use builder::{ComponentSpec, FileSpec, WriterMetadataBuilder};
 pub use check::{Finding, FindingKind, FullName, Level};
+pub use component_parts::{DirectedTarget, Failure, Mapping};
 pub use encoding::MAX_BYTES;
 pub use error::{DocumentError, DocumentErrorKind};
 pub use same::{Difference, same_document};
 pub use values::{
     BackupSchema, ComponentFlags, ComponentType, FileRestoreStatus, FileSpecBackupType, RestoreMethodKind,
-    RestoreTarget, RestoreType, SourceType, UsageType, WriterRestore,
+    RestoreTarget, RestoreType, RollForwardType, SourceType, UsageType, WriterRestore,
 };
 pub use writer_metadata::{Component, Dependency, FileSet, FileSetKind, Identification, RestoreMethod, WriterMetadata};

@@ -6,11 +6,11 @@
 //! ├ IDENTIFICATION                               └ WRITER_COMPONENTS*
 //! ├ RESTORE_METHOD?                                └ COMPONENT*
 //! │ └ ALTERNATE_LOCATION_MAPPING*                    ├ PARTIAL_FILE*
-//! └ BACKUP_LOCATIONS?                                └ DIFFERENCED_FILES*
-//!   ├ DATABASE*
-//!   │ ├ DATABASE_FILES*
-//!   │ ├ DATABASE_LOGFILES*
-//!   │ └ DEPENDENCY*
+//! └ BACKUP_LOCATIONS?                                ├ DIFFERENCED_FILES*
+//!   ├ DATABASE*                                      ├ RESTORE_SUBCOMPONENT*
+//!   │ ├ DATABASE_FILES*                              ├ NEW_TARGET*
+//!   │ ├ DATABASE_LOGFILES*                           ├ DIRECTED_TARGET*
+//!   │ └ DEPENDENCY*                                  └ ALTERNATE_LOCATION_MAPPING*
 //!   ├ FILE_GROUP*
 //!   │ ├ FILE_LIST*
 //!   │ └ DEPENDENCY*
@@ -33,8 +33,8 @@ use std::hash::{Hash, Hasher};
 
 use super::error::{DocumentErrorKind, nearest};
 use super::values::{
-    ComponentType, FileRestoreStatus, RestoreMethodKind, RestoreTarget, RestoreType, SourceType, UsageType,
-    WriterRestore,
+    ComponentType, FileRestoreStatus, RestoreMethodKind, RestoreTarget, RestoreType, RollForwardType, SourceType,
+    UsageType, WriterRestore,
 };
 use crate::api::BackupType;
 use crate::ids::Guid;
@@ -356,8 +356,44 @@ pub(crate) static COMPONENT: ElementRule = ElementRule {
         optional("preRestoreFailureMsg", Value::Text),
         optional("fileRestoreStatus", Value::Word(FileRestoreStatus::WORDS)),
         optional("postRestoreFailureMsg", Value::Text),
+        optional("selectedInstanceId", Value::Guid),
+        optional("authoritativeRestore", YES_NO),
+        optional("rollForwardType", Value::Word(RollForwardType::WORDS)),
+        optional("rollForwardPoint", Value::Text),
+        optional("failure", Value::Number),
+        optional("failureApplication", Value::Number),
+        optional("failureApplicationMessage", Value::Text),
     ],
-    children: &[any(&PARTIAL_FILE), any(&DIFFERENCED_FILES)],
+    children: &[
+        any(&PARTIAL_FILE),
+        any(&DIFFERENCED_FILES),
+        any(&RESTORE_SUBCOMPONENT),
+        any(&NEW_TARGET),
+        any(&DIRECTED_TARGET),
+        any(&ALTERNATE_LOCATION_MAPPING),
+    ],
+};
+
+pub(crate) static RESTORE_SUBCOMPONENT: ElementRule = ElementRule {
+    name: "RESTORE_SUBCOMPONENT",
+    attributes: &[optional("logicalPath", Value::Text), required("componentName", Value::Name)],
+    children: &[],
+};
+
+pub(crate) static NEW_TARGET: ElementRule =
+    ElementRule { name: "NEW_TARGET", attributes: ALTERNATE_LOCATION_MAPPING.attributes, children: &[] };
+
+pub(crate) static DIRECTED_TARGET: ElementRule = ElementRule {
+    name: "DIRECTED_TARGET",
+    attributes: &[
+        required("sourcePath", Value::Text),
+        required("sourceFilename", Value::Name),
+        required("sourceRangeList", Value::Text),
+        required("destinationPath", Value::Text),
+        required("destinationFilename", Value::Name),
+        required("destinationRangeList", Value::Text),
+    ],
+    children: &[],
 };
 
 pub(crate) static PARTIAL_FILE: ElementRule = ElementRule {

@@ -203,6 +203,29 @@ words! {
 }
 
 vss_enum! {
+    /// `VSS_ROLLFORWARD_TYPE`: how far the log is rolled forward (ne-vss-vss_rollforward_type.md).
+    RollForwardType {
+        /// Nothing was said.
+        Undefined = "VSS_RF_UNDEFINED", 0;
+        /// Not at all.
+        None = "VSS_RF_NONE", 1;
+        /// As far as the log goes.
+        All = "VSS_RF_ALL", 2;
+        /// To the point given.
+        Partial = "VSS_RF_PARTIAL", 3;
+    }
+}
+
+words! {
+    RollForwardType {
+        Undefined = "undefined",
+        None = "none",
+        All = "all",
+        Partial = "partial",
+    }
+}
+
+vss_enum! {
     /// `VSS_RESTORE_TARGET` (RST-MTH-013 to -015).
     RestoreTarget {
         /// None: an error of the writer.
