@@ -8,7 +8,28 @@ use super::{Caller, Done};
 use crate::service::Service;
 
 impl Service {
-    pub(super) fn backup_components_method(&mut self, _: Caller, _: &MethodCall, _: Ticks) -> Result<Done, HResult> {
-        Err(HResult::E_NOTIMPL)
+    pub(super) fn backup_components_method(
+        &mut self,
+        caller: Caller,
+        call: &MethodCall,
+        now: Ticks,
+    ) -> Result<Done, HResult> {
+        match call.method.method.name {
+            "Query" => self.query(caller, call),
+            "DeleteSnapshots" => self.delete_snapshots(caller, call, now),
+            "BreakSnapshotSet" => self.break_set(caller, call, "SnapshotSetId"),
+            "BreakSnapshotSetEx" => self.break_set(caller, call, "SnapshotSetID"),
+            "ExposeSnapshot" => self.expose_snapshot(caller, call),
+            "UnexposeSnapshot" => self.unexpose_snapshot(caller, call),
+            "ImportSnapshots" => self.import_snapshots(caller),
+            "RevertToSnapshot" => self.revert_to_snapshot(caller, call),
+            "QueryRevertStatus" => self.query_revert_status(caller, call),
+            "AddSnapshotToRecoverySet" => self.add_to_recovery_set(caller, call),
+            "RecoverSet" => self.recover_set(caller),
+            "GetSessionId" => self.session_of_backup(caller, call),
+            "GetRootAndLogicalPrefixPaths" => self.prefix_paths(caller, call),
+            // FastRecovery and PreFastRecovery among them: their pages call them reserved.
+            _ => Err(HResult::E_NOTIMPL),
+        }
     }
 }

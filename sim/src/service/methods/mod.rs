@@ -10,11 +10,16 @@
 mod arguments;
 mod backup_components;
 mod components;
+mod contexts;
 mod create_metadata;
 mod enumeration;
 mod examine;
+mod expose;
 mod functions;
 mod objects;
+mod recovery;
+mod revert;
+mod snapshots;
 mod writer;
 
 use vssim_model::api::{Call, MethodCall, Out};
@@ -22,6 +27,8 @@ use vssim_model::hresult::HResult;
 use vssim_model::time::Ticks;
 
 pub use self::objects::{Held, Object};
+pub use self::revert::Revert;
+pub use self::snapshots::Deletion;
 use super::Service;
 use crate::message::Slot;
 use crate::plan::ActorId;

@@ -12,7 +12,10 @@ use crate::service::Service;
 /// An object that a caller holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Object {}
+pub enum Object {
+    /// IVssEnumObject.
+    Enumeration(super::enumeration::Enumeration),
+}
 
 /// The objects of all processes, by number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,6 +25,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// All processes are gone.
+    pub(in crate::service) fn forget_all(&mut self) {
+        self.objects.clear();
+    }
+
     /// The process is gone, and all that it held.
     pub(in crate::service) fn forget(&mut self, holder: ActorId) {
         self.objects.retain(|_, (known, _)| *known != holder);
