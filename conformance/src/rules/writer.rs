@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vssim_model::api::{ApplicationCall, Call, WriterCall};
 use vssim_model::hresult::HResult;
-use vssim_model::ids::{Guid, WriterClassId};
+use vssim_model::ids::{Guid, WriterClassId, WriterInstanceId};
 use vssim_model::states::WriterEvent;
 use vssim_model::trace::{Consistency, Role};
 
@@ -191,6 +191,9 @@ fn has_component(facts: &Facts<'_>, findings: &mut Findings) {
 fn components_unique(facts: &Facts<'_>, findings: &mut Findings) {
     let mut owners: BTreeMap<(WriterClassId, &str, &str), Guid> = BTreeMap::new();
     for ((class, instance), documents) in by_writer(facts) {
+        // The instances that one writer had, one after the other, are one.
+        let writer = facts.writers.values().find(|writer| writer.is(WriterInstanceId(instance)));
+        let instance = writer.and_then(|writer| writer.instances.first()).map_or(instance, |first| first.0);
         for (at, document) in documents {
             let mut here = BTreeSet::new();
             for component in &document.components {
