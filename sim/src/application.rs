@@ -108,7 +108,15 @@ impl Application {
         };
         let log = file(&plan.log, DatabaseFile::Log)?;
         let pages = file(&plan.pages, DatabaseFile::Pages)?;
-        Ok(Application { database, log, pages, moving: true, quiescing: Vec::new(), left: plan.transactions, ended: false })
+        Ok(Application {
+            database,
+            log,
+            pages,
+            moving: true,
+            quiescing: Vec::new(),
+            left: plan.transactions,
+            ended: false,
+        })
     }
 
     /// Volume and file of the log, then of the pages.
@@ -229,7 +237,8 @@ impl World {
 
     /// The applications with files on a volume that run.
     fn applications_on(&self, volume: u16) -> impl Iterator<Item = u16> + '_ {
-        let has_files = move |application: &Application| [application.log, application.pages].iter().any(|(on, _)| *on == volume);
+        let has_files =
+            move |application: &Application| [application.log, application.pages].iter().any(|(on, _)| *on == volume);
         let running = (0_u16..).zip(&self.applications).filter(|(_, application)| !application.ended);
         running.filter(move |(_, application)| has_files(application)).map(|(index, _)| index)
     }
@@ -253,7 +262,8 @@ impl World {
 
     /// The machine starts again: applications that were made to stop go on.
     pub(crate) fn resume_applications(&mut self) {
-        for (index, application) in (0_u16..).zip(&mut self.applications).filter(|(_, application)| !application.ended) {
+        for (index, application) in (0_u16..).zip(&mut self.applications).filter(|(_, application)| !application.ended)
+        {
             application.quiescing.clear();
             application.database.resume();
             if !application.moving {

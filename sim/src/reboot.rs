@@ -34,7 +34,8 @@ impl World {
     /// What a machine does when it starts, in order. Files that are to be moved at the next start come before any process.
     fn start_again(&mut self, step: &mut Step<'_>) {
         self.resume_applications();
-        let instances: Vec<WriterInstanceId> = (0..self.instances.len()).map(|at| self.new_instance(at, step)).collect();
+        let instances: Vec<WriterInstanceId> =
+            (0..self.instances.len()).map(|at| self.new_instance(at, step)).collect();
         for (writer, &instance) in (0_u16..).zip(&instances) {
             self.record(step, ActorId::Writer(writer), || What::Process(ProcessEdge::Started));
             self.record(step, ActorId::Writer(writer), || What::Instance { instance });
@@ -47,7 +48,8 @@ impl World {
     /// Each start of a writer's process makes an instance of its own (RST-ORD-031); where its document is a recorded text, that text
     /// names the instance.
     fn new_instance(&mut self, at: usize, step: &mut Step<'_>) -> WriterInstanceId {
-        let recorded = self.plan.writers.get(at).is_some_and(|writer| writer.documents.iter().any(|it| it.text.is_some()));
+        let recorded =
+            self.plan.writers.get(at).is_some_and(|writer| writer.documents.iter().any(|it| it.text.is_some()));
         if let (true, Some(&old)) = (recorded, self.instances.get(at)) {
             return old;
         }

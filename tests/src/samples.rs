@@ -182,7 +182,6 @@ fn states(to: &mut Makers) {
     to.add(SERVICE, What::Timer { name: window(), edge: TimerEdge::Set(Ticks::from_secs(61)) });
     to.add(SERVICE, What::Timer { name: window(), edge: TimerEdge::Stopped });
     to.add(KERNEL, What::Timer { name: TimerName::HoldLimit, edge: TimerEdge::Fired });
-    to.add(WRITER, What::Instance { instance: INSTANCE });
     for edge in [ProcessEdge::Started, ProcessEdge::Exited, ProcessEdge::Crashed] {
         to.add(REQUESTER, What::Process(edge));
     }
@@ -232,4 +231,5 @@ fn findings(to: &mut Makers) {
     let (name, detail) =
         ("one-commit-instant".into(), "volumes of one set were committed at 1.000 s and at 1.250 s".into());
     to.add(SERVICE, What::Invariant { name, detail });
+    to.add(WRITER, What::Instance { instance: INSTANCE });
 }

@@ -4,8 +4,7 @@
 //! happens. A call that fails changes nothing.
 
 use vssim_model::api::{
-    AsyncCall, BackupComponentsCall, BackupType, Call, ComponentCall, ComponentName, Out,
-    WriterCall,
+    AsyncCall, BackupComponentsCall, BackupType, Call, ComponentCall, ComponentName, Out, WriterCall,
 };
 use vssim_model::context::Context;
 use vssim_model::documents::{BackupComponents, BackupState, ComponentType, DocumentError};

@@ -29,9 +29,7 @@ impl Service {
         let volume = self.volume(volume)?;
         let mut candidates: Vec<u16> = (0_u16..)
             .zip(&self.plan.providers)
-            .filter(|(index, plan)| {
-                !self.unregistered.contains(index) && (provider.is_null() || plan.id == provider)
-            })
+            .filter(|(index, plan)| !self.unregistered.contains(index) && (provider.is_null() || plan.id == provider))
             .map(|(index, _)| index)
             .collect();
         if candidates.is_empty() && !provider.is_null() {

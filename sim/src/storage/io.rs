@@ -252,7 +252,13 @@ impl Storage {
         Ok(())
     }
 
-    pub(super) fn land(&mut self, at: usize, offset: u64, bytes: &[u8], report: &mut WriteReport) -> Result<(), StorageError> {
+    pub(super) fn land(
+        &mut self,
+        at: usize,
+        offset: u64,
+        bytes: &[u8],
+        report: &mut WriteReport,
+    ) -> Result<(), StorageError> {
         for piece in pieces(offset, bytes.len()) {
             self.save_first(at, piece.block, report);
             self.volumes[at].touched.note(piece.block);

@@ -82,7 +82,8 @@ impl Service {
         };
         let bare = name.strip_suffix('\\').unwrap_or(name);
         let mut letters = bare.chars();
-        let drive = matches!((letters.next(), letters.next()), (Some(letter), Some(':')) if letter.is_ascii_alphabetic());
+        let drive =
+            matches!((letters.next(), letters.next()), (Some(letter), Some(':')) if letter.is_ascii_alphabetic());
         let folder = letters.as_str();
         let inside = folder.strip_prefix('\\').is_some_and(|folder| crate::storage::path::check(folder).is_ok());
         let good = folder.is_empty() || inside;
@@ -99,7 +100,8 @@ impl Service {
             return (1..).map(made).find(|name| !self.is_taken(name)).ok_or(HResult::E_INVALIDARG);
         };
         let length = name.chars().count();
-        let good = (1..=LONGEST_SHARE).contains(&length) && !name.contains(['\\', '/', ':', '*', '?', '"', '<', '>', '|']);
+        let good =
+            (1..=LONGEST_SHARE).contains(&length) && !name.contains(['\\', '/', ':', '*', '?', '"', '<', '>', '|']);
         if good && !self.is_taken(name) { Ok(name.to_owned()) } else { Err(HResult::E_INVALIDARG) }
     }
 

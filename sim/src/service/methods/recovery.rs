@@ -29,9 +29,10 @@ impl Service {
         let (_, object) = self.in_restore(caller)?;
         let id = SnapshotId(call.guid("snapshotId"));
         let set = object.document.0.snapshot_set_id();
-        let of_document = self.sets.iter().any(|(_, known)| {
-            Some(known.id.0) == set && known.shadows.iter().any(|shadow| shadow.id.0 == id)
-        });
+        let of_document = self
+            .sets
+            .iter()
+            .any(|(_, known)| Some(known.id.0) == set && known.shadows.iter().any(|shadow| shadow.id.0 == id));
         if !of_document {
             return Err(HResult::VSS_E_SNAPSHOT_NOT_IN_SET);
         }

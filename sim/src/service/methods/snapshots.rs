@@ -104,8 +104,10 @@ impl Service {
     pub(super) fn delete_snapshots(&mut self, caller: Caller, call: &MethodCall, now: Ticks) -> Result<Done, HResult> {
         let (index, _) = self.living(caller)?;
         let id = call.guid("SourceObjectId");
-        let (one, all) =
-            (is(call, "eSourceObjectType", "VSS_OBJECT_SNAPSHOT"), is(call, "eSourceObjectType", "VSS_OBJECT_SNAPSHOT_SET"));
+        let (one, all) = (
+            is(call, "eSourceObjectType", "VSS_OBJECT_SNAPSHOT"),
+            is(call, "eSourceObjectType", "VSS_OBJECT_SNAPSHOT_SET"),
+        );
         if id == Guid::default() || !(one || all) {
             return Err(HResult::E_INVALIDARG);
         }
