@@ -13,15 +13,19 @@ use vssim_model::states::SnapshotState;
 use vssim_model::trace::{CallId, Trace, What};
 use vssim_scenarios::expectations::check;
 use vssim_scenarios::library::{LIBRARY, Shelf};
-use vssim_scenarios::{NoFiles, Scenario, Staged, stage};
+use vssim_scenarios::{Files, NoFiles, Scenario, Staged, stage};
 use vssim_sim::disk_format::ReadAt;
 use vssim_sim::disk_format::device::ReadError;
 use vssim_sim::plan::ImageSource;
 use vssim_sim::run::{Images, Outcome, run, run_with};
 
 fn staged(name: &str, text: &str) -> Staged {
+    staged_with(name, text, &NoFiles)
+}
+
+fn staged_with(name: &str, text: &str, files: &dyn Files) -> Staged {
     let scenario = Scenario::parse(name, text).unwrap_or_else(|errors| panic!("{errors}"));
-    stage(&scenario, &NoFiles).unwrap_or_else(|errors| panic!("{errors}"))
+    stage(&scenario, files).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// The shadow copies that the service calls created.
@@ -162,6 +166,16 @@ proptest! {
 /// The bytes of the volume of an earlier run.
 struct Kept(Vec<u8>);
 
+impl Files for Kept {
+    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+        Err("there is one image and no other file".to_owned())
+    }
+
+    fn image_size(&self, _: &ImageSource) -> Result<u64, String> {
+        Ok(self.0.len() as u64)
+    }
+}
+
 impl Images for Kept {
     fn open(&self, _: &ImageSource) -> Result<Box<dyn ReadAt>, String> {
         Ok(Box::new(Bytes(self.0.clone())))
@@ -203,7 +217,7 @@ release: server-2022
 machine:
   name: SERVER2
   disks: [{{name: Disk0, size: 24 MiB}}]
-  volumes: [{{name: 'D:', size: 24 MiB, image: kept.raw}}]
+  volumes: [{{name: 'D:', image: kept.raw}}]
 requesters:
   - name: Later
     script:
@@ -216,8 +230,9 @@ requesters:
 expect: {{}}
 "
     );
-    let later = staged("later", &text);
-    let (outcome, trace) = run_with(&Arc::new(later.plan.clone()), 1, &Kept(bytes)).unwrap();
+    let kept_bytes = Kept(bytes);
+    let later = staged_with("later", &text, &kept_bytes);
+    let (outcome, trace) = run_with(&Arc::new(later.plan.clone()), 1, &kept_bytes).unwrap();
     assert_eq!(outcome.broken, None);
     let unmet: Vec<_> = check(&later.expectations, &trace, &[]).into_iter().filter(|one| !one.met).collect();
     assert_eq!(unmet, []);
