@@ -15,6 +15,7 @@ mod enumeration;
 mod examine;
 mod functions;
 mod objects;
+mod restore;
 mod writer;
 
 use vssim_model::api::{Call, MethodCall, Out};
@@ -94,6 +95,7 @@ impl Service {
             | "IVssCreateExpressWriterMetadata"
             | "IVssExpressWriter" => self.create_metadata_method(caller, call),
             "CVssWriter" | "CVssWriterEx" | "CVssWriterEx2" => self.writer_method(caller, call, now),
+            _ if restore::is_of_restore(call) => self.restore_method(caller, call),
             _ => self.backup_components_method(caller, call, now),
         };
         match done {
