@@ -5,18 +5,12 @@
 //! it means elsewhere: not initialised, or out of sequence (C-38).
 
 use super::Then;
-use super::requester::{BAD_STATE, Method as M, Operation, RequesterDraft, RequesterGuard as G, RequesterState as S};
 use super::requester::RequesterInput::{Call, Failed, Finished};
+use super::requester::{BAD_STATE, Method as M, Operation, RequesterDraft, RequesterGuard as G, RequesterState as S};
 
 /// From InitializeForRestore to Release.
-const RESTORE: [S; 6] = [
-    S::RestoreInitialized,
-    S::RestoreGathered,
-    S::PreRestoring,
-    S::PreRestored,
-    S::PostRestoring,
-    S::PostRestored,
-];
+const RESTORE: [S; 6] =
+    [S::RestoreInitialized, S::RestoreGathered, S::PreRestoring, S::PreRestored, S::PostRestoring, S::PostRestored];
 
 /// [`RESTORE`] without the states in which events are raised.
 const AT_REST: [S; 4] = [S::RestoreInitialized, S::RestoreGathered, S::PreRestored, S::PostRestored];
@@ -58,7 +52,13 @@ fn writers(draft: &mut RequesterDraft) {
     draft.on(&RESTORE, &ended, &[], Then::Stay, "RST-ORD-003");
     draft.on(&RESTORE, &failed, &[], Then::Stay, "API-025, API-031");
     let read = [Call(M::GetWriterMetadataCount), Call(M::GetWriterMetadata), Call(M::FreeWriterMetadata)];
-    draft.on(&RESTORE, &read, &[(G::MetadataHeld, true)], Then::Stay, "nf-vsbackup-ivssbackupcomponents-getwritermetadata.md");
+    draft.on(
+        &RESTORE,
+        &read,
+        &[(G::MetadataHeld, true)],
+        Then::Stay,
+        "nf-vsbackup-ivssbackupcomponents-getwritermetadata.md",
+    );
 
     draft.on(&AT_REST, &[Call(M::GatherWriterStatus)], &[], Then::Stay, "RST-ORD-010, RST-ORD-016, C-38");
     let endings = [Finished(Operation::GatherWriterStatus), Failed(Operation::GatherWriterStatus)];

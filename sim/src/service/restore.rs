@@ -41,13 +41,7 @@ impl Service {
 
     /// A component of the stored document, by class, logical path and name. Of two instances of one class the first is
     /// meant: the calls cannot say more.
-    pub(super) fn stored(
-        &self,
-        index: u32,
-        class: WriterClassId,
-        path: &str,
-        name: &str,
-    ) -> Option<ComponentView<'_>> {
+    pub(super) fn stored(&self, index: u32, class: WriterClassId, path: &str, name: &str) -> Option<ComponentView<'_>> {
         let writers = self.objects.get(index)?.document.writers().filter(|writer| writer.writer() == class);
         let mut components = writers.flat_map(vssim_model::documents::WriterComponents::components);
         components.find(|component| component.logical_path() == path && component.name() == name)
