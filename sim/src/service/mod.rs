@@ -95,6 +95,13 @@ pub enum Effect {
     Record(ActorId, What),
     /// Put a document on record, if the trace does not hold it yet.
     Document(ActorId, Arc<Document>),
+    /// A requester saved the Backup Components Document of an object.
+    Saved {
+        /// The object's number in the trace.
+        object: u32,
+        /// The document.
+        text: Arc<str>,
+    },
     /// Compare the shadow copies of a set with their references.
     Compare(u32),
     /// A set has been created: look at the applications' data in it.
