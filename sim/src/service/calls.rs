@@ -171,7 +171,10 @@ impl Service {
             }
             B::PrepareForBackup => self.prepare_for_backup(slot, index, now),
             B::DoSnapshotSet => self.do_snapshot_set(slot, index, now),
-            B::BackupComplete => self.start_async(slot, index, Kind::BackupComplete, now),
+            B::BackupComplete => {
+                self.invalidate_pointers(index);
+                self.start_async(slot, index, Kind::BackupComplete, now);
+            }
             B::AbortBackup => self.stop_then(Some(slot), index, Kind::Abort, now),
             B::Release => self.stop_then(Some(slot), index, Kind::Close(Closing::Delete), now),
             B::IsVolumeSupported { provider, volume } => {
@@ -284,7 +287,15 @@ impl Service {
         }
     }
 
+    /// The requester's pointers into the document are no longer good.
+    fn invalidate_pointers(&mut self, index: u32) {
+        if let Some(object) = self.objects.get(index) {
+            self.held.invalidate(ActorId::Requester(object.requester), index);
+        }
+    }
+
     fn prepare_for_backup(&mut self, slot: Slot, index: u32, now: Ticks) {
+        self.invalidate_pointers(index);
         let mut participants = self.participants(index);
         if let Some(object) = self.objects.get_mut(index) {
             object.participants.clone_from(&participants);
@@ -300,6 +311,7 @@ impl Service {
     }
 
     fn do_snapshot_set(&mut self, slot: Slot, index: u32, now: Ticks) {
+        self.invalidate_pointers(index);
         let Some(object) = self.objects.get(index) else { return };
         let Some(set) = object.set else { return };
         let forced = self.has(ServiceDefect::EventsWithoutWriters);

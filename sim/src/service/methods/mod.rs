@@ -16,6 +16,7 @@ mod examine;
 mod functions;
 mod objects;
 mod writer;
+mod writer_components;
 
 use vssim_model::api::{Call, MethodCall, Out};
 use vssim_model::hresult::HResult;
