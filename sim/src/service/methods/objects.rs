@@ -6,13 +6,17 @@ use vssim_model::api::{MethodCall, Value};
 use vssim_model::hresult::HResult;
 
 use super::Caller;
+use super::filedesc::Filedesc;
 use crate::plan::ActorId;
 use crate::service::Service;
 
 /// An object that a caller holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Object {}
+pub enum Object {
+    /// IVssWMFiledesc.
+    Filedesc(Filedesc),
+}
 
 /// The objects of all processes, by number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
