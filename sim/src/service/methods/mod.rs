@@ -13,6 +13,7 @@ mod components;
 mod create_metadata;
 mod enumeration;
 mod examine;
+mod filedesc;
 mod functions;
 mod objects;
 mod writer;
@@ -22,6 +23,7 @@ use vssim_model::api::{Call, MethodCall, Out};
 use vssim_model::hresult::HResult;
 use vssim_model::time::Ticks;
 
+pub use self::filedesc::Filedesc;
 pub use self::objects::{Held, Object};
 use super::Service;
 use crate::message::Slot;
