@@ -42,6 +42,7 @@ impl Object {
             Object::WriterComponents { backup, .. } | Object::Component { backup, .. } => Some(*backup),
             Object::Filedesc(_) => None,
         }
+    }
 }
 
 /// The objects of all processes, by number.
