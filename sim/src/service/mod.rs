@@ -18,6 +18,7 @@ mod document;
 mod ending;
 pub mod methods;
 mod operation;
+mod restore;
 mod volumes;
 mod writers;
 
@@ -152,6 +153,8 @@ pub struct Object {
     pub statuses: Option<Vec<WriterStatus>>,
     /// What kind of backup this is.
     pub backup_state: BackupState,
+    /// The writers that PreRestore was raised to, with the instances that they were then.
+    pub restoring: BTreeMap<u16, Unhashed<WriterInstanceId>>,
 }
 
 /// A shadow copy set.
@@ -275,6 +278,8 @@ pub struct Service {
     /// Objects handed out by calls of the catalogue.
     pub held: methods::Held,
     documents: Vec<Vec<Arc<Document>>>,
+    /// The documents that SaveAsXML gave, by SHA-256: calls name documents so.
+    saved: Unhashed<BTreeMap<String, Arc<str>>>,
     objects_made: Unhashed<u32>,
     devices_made: Unhashed<u32>,
     effects: Vec<Effect>,
@@ -308,6 +313,7 @@ impl Service {
             lock: None,
             held: methods::Held::default(),
             documents: Vec::new(),
+            saved: Unhashed(BTreeMap::new()),
             objects_made: Unhashed(0),
             devices_made: Unhashed(0),
             effects: Vec::new(),

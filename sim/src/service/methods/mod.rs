@@ -16,6 +16,7 @@ mod examine;
 mod filedesc;
 mod functions;
 mod objects;
+mod restore;
 mod writer;
 mod writer_components;
 
@@ -97,6 +98,7 @@ impl Service {
             | "IVssCreateExpressWriterMetadata"
             | "IVssExpressWriter" => self.create_metadata_method(caller, call),
             "CVssWriter" | "CVssWriterEx" | "CVssWriterEx2" => self.writer_method(caller, call, now),
+            _ if restore::is_of_restore(call) => self.restore_method(caller, call),
             _ => self.backup_components_method(caller, call, now),
         };
         match done {
