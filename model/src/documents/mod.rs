@@ -22,6 +22,7 @@ mod encoding;
 mod error;
 mod same;
 mod shape;
+mod stored;
 mod tree;
 mod values;
 mod writer_metadata;
@@ -34,6 +35,7 @@ pub use component_parts::{DirectedTarget, Failure, Mapping};
 pub use encoding::MAX_BYTES;
 pub use error::{DocumentError, DocumentErrorKind};
 pub use same::{Difference, same_document};
+pub use stored::Unreadable;
 pub use values::{
     BackupSchema, ComponentFlags, ComponentType, FileRestoreStatus, FileSpecBackupType, RestoreMethodKind,
     RestoreTarget, RestoreType, RollForwardType, SourceType, UsageType, WriterRestore,

@@ -8,6 +8,7 @@
 //! What a call fails with changes nothing.
 
 mod arguments;
+mod backup;
 mod backup_components;
 mod components;
 mod create_metadata;
@@ -15,6 +16,7 @@ mod enumeration;
 mod examine;
 mod functions;
 mod objects;
+mod status;
 mod writer;
 mod writer_components;
 
@@ -22,6 +24,7 @@ use vssim_model::api::{Call, MethodCall, Out};
 use vssim_model::hresult::HResult;
 use vssim_model::time::Ticks;
 
+pub use self::backup::WriterChoice;
 pub use self::objects::{Held, Object};
 use super::Service;
 use crate::message::Slot;
@@ -66,6 +69,7 @@ impl Service {
     /// A call of the catalogue arrives.
     pub fn method_called(&mut self, caller: Caller, call: &MethodCall, now: Ticks) {
         if let Some(code) = call.injected {
+            let code = if code == HResult::VSS_E_UNEXPECTED { self.unexpected() } else { code };
             return self.give(caller.slot, code, Out::Nothing);
         }
         if call.unprivileged && call.method.method.documents("E_ACCESSDENIED") {
@@ -75,6 +79,9 @@ impl Service {
             return self.give(caller.slot, code, Out::Nothing);
         }
         if let Some(typed) = call.typed() {
+            if let Err(code) = self.component_type_fits(call) {
+                return self.give(caller.slot, code, Out::Nothing);
+            }
             return self.typed_called(caller, &typed, now);
         }
         let done = match call.method.interface.name {
