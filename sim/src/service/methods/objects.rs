@@ -58,6 +58,11 @@ impl Held {
         self.objects.retain(|_, (known, _)| *known != holder);
     }
 
+    /// The backup components object is gone, and all that shows its document.
+    pub(in crate::service) fn forget_backup(&mut self, backup: u32) {
+        self.objects.retain(|_, (_, object)| object.backup() != Some(backup));
+    }
+
     /// What the holder has of this backup's document is no longer good: PrepareForBackup, DoSnapshotSet, BackupComplete,
     /// PreRestore, PostRestore and the release of the backup components object make it invalid
     /// (nf-vsbackup-ivssbackupcomponents-getwritercomponents.md).
