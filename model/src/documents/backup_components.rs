@@ -78,7 +78,15 @@ impl BackupComponents {
         xml::read(bytes, &shape::BACKUP_COMPONENTS).map(BackupComponents::from_root)
     }
 
-    fn from_root(root: Element) -> BackupComponents {
+    pub(super) fn replace_root(&mut self, root: Element) {
+        self.root = Arc::new(root);
+    }
+
+    pub(super) fn root(&self) -> &Element {
+        &self.root
+    }
+
+    pub(super) fn from_root(root: Element) -> BackupComponents {
         let mut index = BTreeMap::new();
         for (w, writer) in root.elements().enumerate() {
             for (c, component) in writer.elements().enumerate() {
@@ -261,7 +269,7 @@ impl BackupComponents {
 /// `IVssWriterComponentsExt`: one writer and its components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterComponents<'a> {
-    element: &'a Element,
+    pub(super) element: &'a Element,
 }
 
 impl<'a> WriterComponents<'a> {

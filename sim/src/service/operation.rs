@@ -224,6 +224,7 @@ impl Service {
         if let Some(writer) = self.writers.get_mut(usize::from(writer)) {
             writer.session = Some(object);
             writer.silent = false;
+            writer.application = None;
             writer.aborted = false;
             writer.post_snapshot = false;
         }
@@ -269,6 +270,7 @@ impl Service {
         }
         if let Kind::Close(_) = ended.kind {
             self.objects.remove(ended.object);
+            self.held.forget_backup(ended.object);
         } else {
             self.after_end(ended.object, now);
         }

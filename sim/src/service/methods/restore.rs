@@ -44,7 +44,7 @@ impl Service {
         let found = self.objects.iter().find(|(_, object)| object.number.0 == caller.object);
         let index = found.map(|(index, _)| index).ok_or(HResult::VSS_E_BAD_STATE)?;
         let Some(method) = Method::named(call.method.method.name) else { return Err(HResult::E_NOTIMPL) };
-        self.in_sequence(index, method)?;
+        self.is_in_sequence(index, method)?;
         if method == Method::InitializeForRestore {
             // NULL is no document; E_INVALIDARG is not documented (nf-vsbackup-ivssbackupcomponents-initializeforrestore.md).
             return Err(HResult::VSS_E_INVALID_XML_DOCUMENT);
@@ -75,7 +75,7 @@ impl Service {
     }
 
     /// Whether the method may be called now.
-    fn in_sequence(&self, index: u32, method: Method) -> Result<(), HResult> {
+    fn is_in_sequence(&self, index: u32, method: Method) -> Result<(), HResult> {
         let state = self.objects.get(index).map(|object| object.state).ok_or(HResult::VSS_E_BAD_STATE)?;
         let input = RequesterInput::Call(method);
         match self.plan.tables.requester.step(state, input, |guard| self.holds(index, guard, false)) {
