@@ -83,6 +83,31 @@ library! {
         "veto-at-prepare-for-snapshot",
         "writers-left-out",
     }
+    Lesson in "contexts/" {
+        "contexts-refused",
+        "ctrl-c-leaves-copies",
+        "every-context",
+        "mechanisms-and-providers",
+        "reboot",
+        "reboot-during-a-creation",
+        "windows-xp-has-one-context",
+    }
+    Lesson in "snapshots/" {
+        "break-needs-hardware",
+        "delete",
+        "enumerator",
+        "expose",
+        "expose-refused",
+        "luns-wanted",
+        "properties",
+        "query",
+        "query-fails-with-a-provider",
+        "questions-about-volumes",
+        "revert",
+        "revert-on-a-client",
+        "revert-refused",
+        "revert-status",
+    }
     // One for each rule, named after it.
     Lesson in "restore/" {
         "restore-in-sequence",

@@ -141,6 +141,7 @@ impl Stager<'_> {
             requesters: requesters.plans,
             kernel: self.kernel(),
             max_shadow_copies: self.max_shadow_copies(),
+            blocking_revert: self.blocking_revert(),
             incidents: self.incidents(),
             defects: document.machine.service.defects.iter().map(|defect| defect.value.0).collect::<BTreeSet<_>>(),
             open: OpenChoices::default(),

@@ -50,6 +50,8 @@ pub struct Plan {
     pub kernel: KernelPlan,
     /// How many shadow copies of a volume may be client accessible (the registry value MaxShadowCopies).
     pub max_shadow_copies: u16,
+    /// The writers that the registry lists under WritersBlockingRevert.
+    pub blocking_revert: BTreeSet<u16>,
     /// What happens to the machine by itself.
     pub incidents: Vec<IncidentPlan>,
     /// Defects planted in the VSS service, for the tests of the rules that bind it.
@@ -189,6 +191,46 @@ pub struct ProviderPlan {
     pub supports: BTreeSet<u16>,
     /// What it does at each callback; without an entry it returns `S_OK` and does nothing.
     pub handlers: BTreeMap<ProviderCallback, Script>,
+    /// What it answers when it is asked about shadow copies that exist; without an entry it answers well.
+    pub fails: BTreeMap<ProviderQuestion, HResult>,
+}
+
+/// A method of IVssSoftwareSnapshotProvider about shadow copies that exist. Its answer takes no time, so that it is no
+/// callback with a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "named as the methods are")]
+pub enum ProviderQuestion {
+    GetSnapshotProperties,
+    Query,
+    IsVolumeSnapshotted,
+    SetSnapshotProperty,
+    RevertToSnapshot,
+    QueryRevertStatus,
+}
+
+impl ProviderQuestion {
+    /// Every question.
+    pub const ALL: &'static [ProviderQuestion] = &[
+        ProviderQuestion::GetSnapshotProperties,
+        ProviderQuestion::Query,
+        ProviderQuestion::IsVolumeSnapshotted,
+        ProviderQuestion::SetSnapshotProperty,
+        ProviderQuestion::RevertToSnapshot,
+        ProviderQuestion::QueryRevertStatus,
+    ];
+
+    /// The method's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            ProviderQuestion::GetSnapshotProperties => "GetSnapshotProperties",
+            ProviderQuestion::Query => "Query",
+            ProviderQuestion::IsVolumeSnapshotted => "IsVolumeSnapshotted",
+            ProviderQuestion::SetSnapshotProperty => "SetSnapshotProperty",
+            ProviderQuestion::RevertToSnapshot => "RevertToSnapshot",
+            ProviderQuestion::QueryRevertStatus => "QueryRevertStatus",
+        }
+    }
 }
 
 /// An application with a database.
@@ -230,6 +272,8 @@ pub struct KernelPlan {
     pub freeze_transactions: Span,
     /// Thawing it.
     pub thaw_transactions: Span,
+    /// Putting the blocks of a shadow copy back onto its volume.
+    pub revert: Span,
     /// Volumes whose hold lets writes through.
     pub broken_hold: BTreeSet<u16>,
     /// Volumes to which volsnap will not be attached before the computer is started again.
@@ -277,6 +321,10 @@ pub enum Incident {
     IoError(u16),
     /// From now on the writers cannot be reached.
     WritersUnreachable,
+    /// The machine is shut down in good order and starts again.
+    Reboot,
+    /// A provider is taken out of the registry.
+    UnregisterProvider(u16),
 }
 
 /// Declares the defects: name in a scenario, what is wrong.
