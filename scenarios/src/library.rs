@@ -122,6 +122,9 @@ library! {
         "system-state",
     }
     // One for each rule, named after it.
+    Lesson in "restore/" {
+        "restore-in-sequence",
+    }
     Broken in "broken/" {
         "abort-after-failed-snapshot",
         "abort-backup-reaches-writers",

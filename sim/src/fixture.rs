@@ -62,6 +62,7 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
         release: Release::Server2022,
         computer: "SMALL".to_owned(),
         start: START,
+        variables: Arc::default(),
         disks: vec![DiskPlan { name: "disk0".to_owned(), bytes: SMALL_BYTES * u64::from(what.volumes) }],
         volumes: (0..what.volumes).map(volume).collect(),
         writers: writers?,

@@ -265,7 +265,7 @@ impl World {
             KernelRequest::WriteToSnapshot { volume, path, bytes } => {
                 self.write_to_snapshot(from, *volume, path, bytes, step)?;
             }
-            KernelRequest::ReadSnapshots { object } => self.read_snapshots(from, *object, step)?,
+            KernelRequest::CopyFiles { object } => self.copy_files(from, *object, step)?,
             _ => {}
         }
         Ok(())

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, ComponentName, Value};
 use vssim_model::catalogue::MethodRef;
 use vssim_model::documents::WriterMetadata;
+use vssim_model::file_spec::Variables;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, VolumeId, WriterClassId, WriterInstanceId};
 use vssim_model::release::Release;
@@ -31,6 +32,8 @@ pub struct Plan {
     pub computer: String,
     /// The FILETIME of tick 0.
     pub start: u64,
+    /// The environment variables of the machine, in which the paths of documents are expanded.
+    pub variables: Arc<Variables>,
     /// Disks.
     pub disks: Vec<DiskPlan>,
     /// Volumes.
@@ -405,7 +408,7 @@ pub enum Op {
     Method(Arc<MethodOp>),
     /// Requester: from here on its calls are made with backup privileges, or without.
     Privileges(bool),
-    /// Requester: reads the files of the components it added out of the shadow copies.
+    /// Requester: copies the files of the components it added into the store.
     CopyFiles,
     /// Requester: its process dies.
     Crash,

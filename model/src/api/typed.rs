@@ -115,6 +115,9 @@ impl MethodCall {
             "BackupComplete" => B::BackupComplete,
             "AbortBackup" => B::AbortBackup,
             "SaveAsXML" => B::SaveAsXML,
+            "InitializeForRestore" => B::InitializeForRestore { xml: self.text("bstrXML")?.to_owned() },
+            "PreRestore" => B::PreRestore,
+            "PostRestore" => B::PostRestore,
             _ => return None,
         })
     }

@@ -18,10 +18,13 @@ mod backup_components;
 mod builder;
 mod check;
 mod component_parts;
+mod damage;
 mod encoding;
 mod error;
+mod examined;
 mod same;
 mod shape;
+mod sound;
 mod stored;
 mod tree;
 mod values;
@@ -32,8 +35,13 @@ pub use backup_components::{BackupComponents, BackupState, ComponentView, Writer
 pub use builder::{ComponentSpec, FileSpec, WriterMetadataBuilder};
 pub use check::{Finding, FindingKind, FullName, Level};
 pub use component_parts::{DirectedTarget, Failure, Mapping};
+pub use damage::{Damage, Document};
 pub use encoding::MAX_BYTES;
 pub use error::{DocumentError, DocumentErrorKind};
+pub use examined::{
+    ComponentInfo, ExaminedComponent, ExaminedDependency, ExaminedFiles, ExaminedMetadata, ExaminedRestoreMethod,
+    Identity,
+};
 pub use same::{Difference, same_document};
 pub use stored::Unreadable;
 pub use values::{

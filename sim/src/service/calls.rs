@@ -70,6 +70,7 @@ impl Service {
                 backup_type: BackupType::Full,
                 partial_file_support: false,
             },
+            restoring: std::collections::BTreeMap::new(),
         });
         self.give(slot, HResult::S_OK, Out::Object(number));
     }
@@ -110,12 +111,12 @@ impl Service {
     }
 
     /// Whether a planted defect lets a call in that the table refuses.
-    fn lets_in(&self, call: &BackupComponentsCall) -> bool {
+    pub(super) fn lets_in(&self, call: &BackupComponentsCall) -> bool {
         let asks = matches!(call, BackupComponentsCall::GetSnapshotProperties { .. });
         self.has(ServiceDefect::AcceptsBadState) || asks && self.has(ServiceDefect::SnapshotVisibleEarly)
     }
 
-    fn set_state(&mut self, index: u32, state: RequesterState) {
+    pub(super) fn set_state(&mut self, index: u32, state: RequesterState) {
         if let Some(object) = self.objects.get_mut(index) {
             object.state = state;
         }
@@ -135,7 +136,7 @@ impl Service {
         }
     }
 
-    fn holds(&self, index: u32, guard: RequesterGuard, own: bool) -> bool {
+    pub(super) fn holds(&self, index: u32, guard: RequesterGuard, own: bool) -> bool {
         let Some(object) = self.objects.get(index) else { return false };
         match guard {
             RequesterGuard::WithWriters => self.with_writers(object),
@@ -177,6 +178,14 @@ impl Service {
                 self.invalidate_pointers(index);
                 self.start_async(slot, index, Kind::BackupComplete, now);
             }
+            B::PreRestore => {
+                self.invalidate_pointers(index);
+                self.start_async(slot, index, Kind::PreRestore, now);
+            }
+            B::PostRestore => {
+                self.invalidate_pointers(index);
+                self.start_async(slot, index, Kind::PostRestore, now);
+            }
             B::AbortBackup => self.stop_then(Some(slot), index, Kind::Abort, now),
             B::Release => self.stop_then(Some(slot), index, Kind::Close(Closing::Delete), now),
             B::IsVolumeSupported { provider, volume } => {
@@ -199,6 +208,9 @@ impl Service {
                 return self.gathered(index, call).map(Done::Now);
             }
             B::GetSnapshotProperties { snapshot } => return self.properties(*snapshot).map(Done::Now),
+            B::InitializeForRestore { xml } => {
+                return self.initialize_for_restore(index, xml).map(|()| Done::Now(Out::Nothing));
+            }
             B::SaveAsXML => return Ok(Done::Now(self.save_as_xml(index))),
             B::CreateVssBackupComponents => return nothing,
             _ => return self.keep(index, call).map(|()| Done::Now(Out::Nothing)),
@@ -375,6 +387,9 @@ impl Service {
         name: &ComponentName,
         write: impl FnOnce(&mut BackupComponents, &ComponentName) -> Result<(), DocumentError>,
     ) -> Result<(), HResult> {
+        if self.objects.get(index).is_some_and(|object| object.state.is_restore()) {
+            return self.annotate_stored(index, name, write);
+        }
         self.component_added(index, name)?;
         let object = self.objects.get_mut(index).ok_or(HResult::VSS_E_BAD_STATE)?;
         // The component is there; what is left is a text that XML cannot hold.

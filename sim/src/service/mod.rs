@@ -18,6 +18,7 @@ mod document;
 mod ending;
 pub mod methods;
 mod operation;
+mod restore;
 mod volumes;
 mod writers;
 
@@ -94,6 +95,13 @@ pub enum Effect {
     Record(ActorId, What),
     /// Put a document on record, if the trace does not hold it yet.
     Document(ActorId, Arc<Document>),
+    /// A requester saved the Backup Components Document of an object.
+    Saved {
+        /// The object's number in the trace.
+        object: u32,
+        /// The document.
+        text: Arc<str>,
+    },
     /// Compare the shadow copies of a set with their references.
     Compare(u32),
     /// A set has been created: look at the applications' data in it.
@@ -154,6 +162,8 @@ pub struct Object {
     pub statuses: Option<Vec<WriterStatus>>,
     /// What kind of backup this is.
     pub backup_state: BackupState,
+    /// The writers that PreRestore was raised to, with the instances that they were then.
+    pub restoring: BTreeMap<u16, Unhashed<WriterInstanceId>>,
 }
 
 /// A shadow copy set.
@@ -290,6 +300,8 @@ pub struct Service {
     /// Objects handed out by calls of the catalogue.
     pub held: methods::Held,
     documents: Vec<Vec<Arc<Document>>>,
+    /// The documents that SaveAsXML gave, by SHA-256: calls name documents so.
+    saved: Unhashed<BTreeMap<String, Arc<str>>>,
     objects_made: Unhashed<u32>,
     devices_made: Unhashed<u32>,
     effects: Vec<Effect>,
@@ -325,6 +337,7 @@ impl Service {
             writers_unreachable: false,
             held: methods::Held::default(),
             documents: Vec::new(),
+            saved: Unhashed(BTreeMap::new()),
             objects_made: Unhashed(0),
             devices_made: Unhashed(0),
             effects: Vec::new(),

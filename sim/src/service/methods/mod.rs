@@ -14,8 +14,10 @@ mod components;
 mod create_metadata;
 mod enumeration;
 mod examine;
+mod filedesc;
 mod functions;
 mod objects;
+mod restore;
 mod status;
 mod writer;
 mod writer_components;
@@ -24,6 +26,7 @@ use vssim_model::api::{Call, MethodCall, Out};
 use vssim_model::hresult::HResult;
 use vssim_model::time::Ticks;
 
+pub use self::filedesc::Filedesc;
 pub use self::backup::WriterChoice;
 pub use self::objects::{Held, Object};
 use super::Service;
@@ -102,6 +105,7 @@ impl Service {
             | "IVssCreateExpressWriterMetadata"
             | "IVssExpressWriter" => self.create_metadata_method(caller, call),
             "CVssWriter" | "CVssWriterEx" | "CVssWriterEx2" => self.writer_method(caller, call, now),
+            _ if restore::is_of_restore(call) => self.restore_method(caller, call),
             _ => self.backup_components_method(caller, call, now),
         };
         match done {

@@ -6,6 +6,7 @@ use vssim_model::api::{MethodCall, Value};
 use vssim_model::hresult::HResult;
 
 use super::Caller;
+use super::filedesc::Filedesc;
 use crate::plan::ActorId;
 use crate::service::Service;
 
@@ -30,14 +31,16 @@ pub enum Object {
         /// The component's place among the writer's.
         component: usize,
     },
+    /// IVssWMFiledesc.
+    Filedesc(Filedesc),
 }
 
 impl Object {
     /// The backup components object whose document it shows.
-    #[allow(clippy::unnecessary_wraps, reason = "the other kinds of objects come one by one")]
     const fn backup(&self) -> Option<u32> {
         match self {
             Object::WriterComponents { backup, .. } | Object::Component { backup, .. } => Some(*backup),
+            Object::Filedesc(_) => None,
         }
     }
 }

@@ -35,7 +35,6 @@ impl Service {
     /// # Errors
     /// `E_INVALIDARG` for any other object, or if the document is gone (docs/choices.md, S-01).
     pub(super) fn writer_components_at(&self, object: &Object) -> Result<WriterComponents<'_>, HResult> {
-        #[allow(irrefutable_let_patterns, reason = "the other kinds of objects come one by one")]
         let (Object::WriterComponents { backup, writer } | Object::Component { backup, writer, .. }) = object else {
             return Err(HResult::E_INVALIDARG);
         };
