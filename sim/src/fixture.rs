@@ -83,6 +83,7 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
             open_volumes: Span::default(),
             flush: Span::exactly(Ticks::from_millis(100)),
             freeze_transactions: Span::default(),
+            restart_pending: BTreeSet::new(),
             thaw_transactions: Span::default(),
             broken_hold: BTreeSet::new(),
             lost_blocks: BTreeSet::new(),
@@ -106,6 +107,8 @@ fn volume(index: u16) -> VolumePlan {
         diff_area_maximum: Some(SMALL_BYTES / 2),
         diff_area_growth: (4 * 16 * 1024, 4 * 16 * 1024),
         diff_area_given: true,
+        virtual_disk_on: None,
+        created_elsewhere: None,
         image: None,
         files: Arc::from([("data.txt".to_owned(), 20_000)]),
     }

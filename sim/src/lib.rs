@@ -29,6 +29,7 @@ pub mod ntfs;
 pub mod plan;
 pub mod queue;
 pub mod record;
+pub mod restore;
 pub mod run;
 pub mod search;
 pub mod service;

@@ -88,6 +88,10 @@ pub struct VolumePlan {
     pub diff_area_given: bool,
     /// The image that it begins as; otherwise it begins empty.
     pub image: Option<ImageSource>,
+    /// The volume on which the file of the virtual disk lies that this volume is in.
+    pub virtual_disk_on: Option<u16>,
+    /// From when to when another node of the cluster makes a shadow copy of it.
+    pub created_elsewhere: Option<(Ticks, Ticks)>,
     /// Files there at the start, beside those of the image, with their sizes in bytes.
     pub files: Arc<[(String, u64)]>,
 }
@@ -228,6 +232,8 @@ pub struct KernelPlan {
     pub thaw_transactions: Span,
     /// Volumes whose hold lets writes through.
     pub broken_hold: BTreeSet<u16>,
+    /// Volumes to which volsnap will not be attached before the computer is started again.
+    pub restart_pending: BTreeSet<u16>,
     /// Volumes of which volsnap forgets to save the old blocks.
     pub lost_blocks: BTreeSet<u16>,
     /// Volumes whose diff area does not grow in time.
@@ -269,6 +275,8 @@ pub enum Incident {
     Dismount(u16),
     /// From now on no write of volsnap to this volume succeeds.
     IoError(u16),
+    /// From now on the writers cannot be reached.
+    WritersUnreachable,
 }
 
 /// Declares the defects: name in a scenario, what is wrong.

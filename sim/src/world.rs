@@ -55,6 +55,8 @@ pub enum Event {
     WaitOver(Slot),
     /// The kernel finished what it was asked for.
     KernelDone(Slot),
+    /// The transaction managers did not freeze or thaw in time.
+    TransactionsLate(Slot),
     /// 10 s of flush and hold are over.
     HoldLimit,
     /// An application writes.
@@ -288,6 +290,7 @@ impl World {
                 self.carry_out(step);
             }
             Event::KernelDone(slot) => self.kernel_done(slot, step),
+            Event::TransactionsLate(slot) => self.transactions_late(slot, step),
             Event::HoldLimit => self.hold_limit(step),
             Event::Load(application) => self.load(application, step),
             Event::Incident(number) => self.incident(number, step),

@@ -74,6 +74,7 @@ impl Service {
         let text = object.document.to_xml();
         let document = Arc::new(Document::new(DocumentKind::BackupComponents, text.into()));
         let sha256 = document.sha256.clone();
+        self.keep_document(&sha256, &document.text);
         self.effect(Effect::Saved { object: number, text: Arc::clone(&document.text) });
         self.effect(Effect::Document(ActorId::Requester(requester), document));
         Out::Document(sha256)

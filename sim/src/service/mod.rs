@@ -18,6 +18,7 @@ mod document;
 mod ending;
 pub mod methods;
 mod operation;
+mod restore;
 mod volumes;
 mod writers;
 
@@ -140,8 +141,10 @@ pub struct Object {
     pub context: u32,
     /// Which of the remembered conditions of the requester's table hold.
     pub done: BTreeSet<RequesterGuard>,
-    /// Classes and instances that do not take part, by writer.
-    pub disabled: BTreeSet<u16>,
+    /// Whether EnableWriterClasses was called, and which writers do not take part.
+    pub choice: methods::WriterChoice,
+    /// What of a stored document could not be read.
+    pub unreadable: Option<vssim_model::documents::Unreadable>,
     /// The writers whose Identify succeeded.
     pub identified: Vec<u16>,
     /// The components added, in order.
@@ -159,6 +162,8 @@ pub struct Object {
     pub statuses: Option<Vec<WriterStatus>>,
     /// What kind of backup this is.
     pub backup_state: BackupState,
+    /// The writers that PreRestore was raised to, with the instances that they were then.
+    pub restoring: BTreeMap<u16, Unhashed<WriterInstanceId>>,
 }
 
 /// A shadow copy set.
@@ -210,6 +215,8 @@ pub struct Writer {
     pub state: WriterState,
     /// Its last failure.
     pub failure: HResult,
+    /// What SetWriterFailureEx said of its application, with the last failure.
+    pub application: Option<ApplicationFailure>,
     /// The object whose backup it takes part in.
     pub session: Option<u32>,
     /// Whether it got Freeze and neither Thaw nor Abort since.
@@ -222,6 +229,15 @@ pub struct Writer {
     pub identified: u16,
     /// Whether it has an event that it did not answer in time.
     pub silent: bool,
+}
+
+/// What a writer tells of its application's failure (CVssWriterEx2::SetWriterFailureEx).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ApplicationFailure {
+    /// The application's own code.
+    pub hresult: HResult,
+    /// Its message.
+    pub message: Option<String>,
 }
 
 /// An IVssAsync.
@@ -279,9 +295,13 @@ pub struct Service {
     pub deliveries: Slots<Delivery>,
     /// The set whose creation holds the system-wide lock.
     pub lock: Option<u32>,
+    /// Whether writers can no longer be reached.
+    pub writers_unreachable: bool,
     /// Objects handed out by calls of the catalogue.
     pub held: methods::Held,
     documents: Vec<Vec<Arc<Document>>>,
+    /// The documents that SaveAsXML gave, by SHA-256: calls name documents so.
+    saved: Unhashed<BTreeMap<String, Arc<str>>>,
     objects_made: Unhashed<u32>,
     devices_made: Unhashed<u32>,
     effects: Vec<Effect>,
@@ -297,6 +317,7 @@ impl Service {
             instance: Unhashed(instance),
             state: WriterState::Stable,
             failure: HResult::S_OK,
+            application: None,
             session: None,
             frozen: false,
             aborted: false,
@@ -313,8 +334,10 @@ impl Service {
             operations: Slots::default(),
             deliveries: Slots::default(),
             lock: None,
+            writers_unreachable: false,
             held: methods::Held::default(),
             documents: Vec::new(),
+            saved: Unhashed(BTreeMap::new()),
             objects_made: Unhashed(0),
             devices_made: Unhashed(0),
             effects: Vec::new(),
@@ -417,5 +440,6 @@ impl std::hash::Hash for Service {
         self.deliveries.hash(state);
         self.lock.hash(state);
         self.held.hash(state);
+        self.writers_unreachable.hash(state);
     }
 }
