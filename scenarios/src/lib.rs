@@ -20,6 +20,7 @@ pub mod resolve;
 pub mod scalars;
 pub mod schema;
 pub mod stage;
+pub mod stored;
 pub mod syntax;
 pub mod words;
 pub mod yaml;

@@ -7,6 +7,7 @@ use vssim_conformance::judge;
 use vssim_reports::Expectation;
 use vssim_scenarios::expectations;
 use vssim_scenarios::stage::{Staged, stage};
+use vssim_scenarios::stored::check_store;
 use vssim_scenarios::{Scenario, library};
 
 use vssim_sim::world::World;
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
     let violated: Vec<&str> = report.violated().map(|(rule, _)| rule.id).collect();
     let mut expectations: Vec<Expectation> = expectations::check(&staged.expectations, &trace, &violated)
         .into_iter()
+        .chain(check_store(&staged.expectations, &outcome.world.store))
         .map(|one| Expectation { name: one.name, met: one.met, detail: one.detail })
         .collect();
     if outcome.endless {
