@@ -7,6 +7,7 @@ use vssim_model::time::Ticks;
 use vssim_model::trace::{Actor, FORMAT, Header, Role, Trace};
 
 use crate::application::{Application, SetUpError};
+use crate::backup_store::BackupStore;
 use crate::choices::{Choices, Seeded};
 use crate::disk_format::ReadAt;
 use crate::invariant::Broken;
@@ -229,8 +230,22 @@ pub fn run(plan: &Arc<Plan>, seed: u64) -> Result<(Outcome, Trace), SetUpError> 
 /// # Errors
 /// If the world cannot be built.
 pub fn run_with(plan: &Arc<Plan>, seed: u64, images: &dyn Images) -> Result<(Outcome, Trace), SetUpError> {
+    run_from(plan, seed, images, BackupStore::default())
+}
+
+/// As [`run_with`], with what requesters backed up before.
+///
+/// # Errors
+/// If the world cannot be built.
+pub fn run_from(
+    plan: &Arc<Plan>,
+    seed: u64,
+    images: &dyn Images,
+    store: BackupStore,
+) -> Result<(Outcome, Trace), SetUpError> {
     let mut choices = Seeded::new(seed);
-    let world = build_with(plan, &mut choices, images)?;
+    let mut world = build_with(plan, &mut choices, images)?;
+    world.store = Arc::new(store);
     let header = header(&world, seed);
     let mut recorder = Full::default();
     let outcome = drive(world, &mut choices, &mut recorder);
