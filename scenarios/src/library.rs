@@ -107,6 +107,7 @@ library! {
         "revert-on-a-client",
         "revert-refused",
         "revert-status",
+    }
     Lesson in "calls/" {
         "create-and-initialize",
         "flush-takes-too-long",

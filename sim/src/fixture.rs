@@ -114,6 +114,7 @@ fn volume(index: u16) -> VolumePlan {
         created_elsewhere: None,
         image: None,
         files: Arc::from([("data.txt".to_owned(), 20_000)]),
+        contents: Arc::default(),
     }
 }
 

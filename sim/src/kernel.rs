@@ -274,6 +274,7 @@ impl World {
             KernelRequest::WriteToSnapshot { volume, path, bytes } => {
                 self.write_to_snapshot(from, *volume, path, bytes, step)?;
             }
+            KernelRequest::DeleteExcluded => self.delete_excluded(from)?,
             KernelRequest::CopyFiles { object } => self.copy_files(from, *object, step)?,
             _ => {}
         }

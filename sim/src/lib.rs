@@ -14,6 +14,7 @@ pub mod application;
 pub mod backup_set;
 pub mod backup_store;
 pub mod choices;
+pub mod content;
 mod copying;
 pub mod database;
 pub mod disk_format;

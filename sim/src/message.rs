@@ -128,6 +128,8 @@ pub enum KernelRequest {
         /// What.
         bytes: Arc<[u8]>,
     },
+    /// A writer deletes the files that its document excludes from the shadow copies of its backup.
+    DeleteExcluded,
     /// A requester copies the files of its components into the store.
     CopyFiles {
         /// The object.

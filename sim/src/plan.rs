@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, ComponentName, Value};
+use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, BackupType, ComponentName, Value};
 use vssim_model::catalogue::MethodRef;
 use vssim_model::documents::WriterMetadata;
 use vssim_model::file_spec::Variables;
@@ -96,6 +96,17 @@ pub struct VolumePlan {
     pub created_elsewhere: Option<(Ticks, Ticks)>,
     /// Files there at the start, beside those of the image, with their sizes in bytes.
     pub files: Arc<[(String, u64)]>,
+    /// What those of them hold that do not hold zeros.
+    pub contents: Arc<[(String, Content)]>,
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// What follows from a seed ([`crate::content::fill`]).
+    Seed(u64),
+    /// These bytes.
+    Bytes(Arc<[u8]>),
 }
 
 /// An image of a volume, by name. Whoever starts the run opens it ([`crate::run::Images`]).
@@ -315,6 +326,21 @@ pub enum Incident {
         /// The size in bytes.
         size: u64,
     },
+    /// A part of a file is written, with what follows from a seed; the file is made if it is not there.
+    WriteFile {
+        /// The volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+        /// The size that it has afterwards; none to leave it.
+        size: Option<u64>,
+        /// Where the write begins.
+        offset: u64,
+        /// How many bytes; none for all to the end.
+        length: Option<u64>,
+        /// The seed.
+        seed: u64,
+    },
     /// A volume is dismounted by force.
     Dismount(u16),
     /// From now on no write of volsnap to this volume succeeds.
@@ -483,6 +509,8 @@ pub enum Op {
         /// What to write.
         bytes: Arc<[u8]>,
     },
+    /// Writer: deletes the files that its document excludes from the shadow copies of its backup.
+    DeleteExcluded,
     /// Writer: the handler returns.
     Return(bool),
 
@@ -557,6 +585,8 @@ pub enum Template {
     SetBackupOptions(ComponentOf, String),
     /// `SetPreviousBackupStamp`.
     SetPreviousBackupStamp(ComponentOf, String),
+    /// `SetPreviousBackupStamp` with the stamp of the backup on which one of this type builds, where the store has one.
+    PassStamp(ComponentOf, BackupType),
     /// `GetSnapshotProperties` of the shadow copy of a volume.
     GetSnapshotProperties(u16),
     /// `DisableWriterInstances`.

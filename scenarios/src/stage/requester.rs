@@ -198,6 +198,12 @@ impl<'a> Compiler<'a> {
                 self.pause(span(*copy.takes));
                 self.asm.push(Op::CopyFiles);
             }
+            Step::PassStamps(stamps) => {
+                for component in self.added.clone() {
+                    self.asm.template(Template::PassStamp(component, stamps.kind.0));
+                    self.judge("SetPreviousBackupStamp", None, failed);
+                }
+            }
             Step::ReportComponents(_) => {
                 for component in self.added.clone() {
                     self.asm.template(Template::ReportBackup(component));

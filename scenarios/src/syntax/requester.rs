@@ -124,6 +124,10 @@ pub enum Step {
     /// GetSnapshotProperties for each volume, then copies the files of the components added.
     #[serde(rename = "copy_files")]
     CopyFiles(CopyFiles),
+    /// SetPreviousBackupStamp for each component added, with the stamp of the backup that this one builds on, where the requester
+    /// has one.
+    #[serde(rename = "pass_stamps")]
+    PassStamps(PassStamps),
     /// SetBackupSucceeded for each component added: true if its files were copied.
     #[serde(rename = "report_components")]
     ReportComponents(Empty),
@@ -345,6 +349,15 @@ pub struct CopyFiles {
     pub takes: At<DurationRange>,
 }
 
+/// Which backup the one to come builds on.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PassStamps {
+    /// The type of the backup to come: incremental or differential.
+    #[serde(rename = "type")]
+    pub kind: At<Kind>,
+}
+
 words! {
     /// The privileges that a requester's process holds.
     Privileges, "privileges" {
@@ -379,6 +392,9 @@ pub struct Backup {
     /// The backup type.
     #[serde(rename = "type", default)]
     pub kind: At<Kind>,
+    /// Whether the requester copies ranges of files.
+    #[serde(default)]
+    pub partial_files: At<Flag>,
     /// The context. Absent: SetContext is not called, which means VSS_CTX_BACKUP.
     #[serde(default)]
     pub context: Option<At<Context>>,

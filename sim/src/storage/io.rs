@@ -10,11 +10,12 @@
 //! says which copies go.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use vssim_model::ids::{SnapshotId, VolumeId};
 
-use super::block_store::{BLOCK_BYTES, ZEROS, pieces};
+use super::block_store::{BLOCK_BYTES, BLOCK_SIZE, ZEROS, pieces};
 use super::file_table::{File, FileId};
 use super::gate::{FileWrite, Passage};
 use super::host::{Devices, Host, Place};
@@ -190,6 +191,29 @@ impl Storage {
         self.write_runs(at, file, offset, bytes, report)?;
         self.volumes[at].files.touch(file, *self.now);
         self.volumes[at].files.note_written(file, end)
+    }
+
+    /// Lands in a part of a file what follows from a seed ([`crate::content::fill`]).
+    ///
+    /// # Errors
+    /// As [`Storage::write_file`].
+    pub fn write_seeded(
+        &mut self,
+        volume: VolumeId,
+        file: FileId,
+        part: Range<u64>,
+        seed: u64,
+        report: &mut WriteReport,
+    ) -> Result<(), StorageError> {
+        let mut bytes = vec![0; 4 * BLOCK_SIZE];
+        let mut offset = part.start;
+        while offset < part.end {
+            let length = (part.end - offset).min(bytes.len() as u64) as usize;
+            crate::content::fill(seed, offset, &mut bytes[..length]);
+            self.write_file(volume, file, offset, &bytes[..length], report)?;
+            offset += length as u64;
+        }
+        Ok(())
     }
 
     /// Reads from a file; gives how many bytes there were before its end.
