@@ -19,6 +19,7 @@ mod effects;
 mod examine;
 pub mod fixture;
 pub mod image;
+pub mod injection;
 pub mod invariant;
 pub mod kernel;
 mod losses;

@@ -14,6 +14,7 @@
 
 mod calls;
 mod creation;
+mod digest;
 mod document;
 mod ending;
 pub mod methods;

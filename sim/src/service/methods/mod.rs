@@ -14,6 +14,7 @@ mod create_metadata;
 mod enumeration;
 mod examine;
 mod functions;
+mod injected;
 mod objects;
 mod writer;
 
@@ -65,7 +66,7 @@ impl Service {
     /// A call of the catalogue arrives.
     pub fn method_called(&mut self, caller: Caller, call: &MethodCall, now: Ticks) {
         if let Some(code) = call.injected {
-            return self.give(caller.slot, code, Out::Nothing);
+            return self.runs_out(caller, call, code, now);
         }
         if call.unprivileged && call.method.method.documents("E_ACCESSDENIED") {
             return self.give(caller.slot, HResult::E_ACCESSDENIED, Out::Nothing);
