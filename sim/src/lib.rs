@@ -11,8 +11,10 @@
 
 pub mod actor;
 pub mod application;
+pub mod backup_set;
 pub mod backup_store;
 pub mod choices;
+mod copying;
 pub mod database;
 pub mod disk_format;
 mod effects;
@@ -28,6 +30,7 @@ pub mod ntfs;
 pub mod plan;
 pub mod queue;
 pub mod record;
+pub mod restore;
 pub mod run;
 pub mod search;
 pub mod service;

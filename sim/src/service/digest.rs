@@ -36,6 +36,8 @@ impl Service {
             deliveries,
             lock,
             held,
+            writers_unreachable,
+            saved,
             documents: _,
             objects_made,
             devices_made,
@@ -43,11 +45,11 @@ impl Service {
             id_bits: _,
         } = self;
         let mut digest = Digest(Xxh3::new());
-        let made = (objects_made, devices_made);
+        let apart = (saved, writers_unreachable, objects_made, devices_made);
         // Writing to a digest cannot fail.
         let _ = write!(
             digest,
-            "{objects:?}{sets:?}{writers:?}{asyncs:?}{operations:?}{deliveries:?}{lock:?}{held:?}{made:?}"
+            "{objects:?}{sets:?}{writers:?}{asyncs:?}{operations:?}{deliveries:?}{lock:?}{held:?}{apart:?}"
         );
         digest.0.digest128()
     }
