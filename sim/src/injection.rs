@@ -3,33 +3,32 @@
 //! Before each call a requester or writer makes the same call once for every failure of resources that its page names. If
 //! such failures change nothing, the rest of the run is that of the plan as it was.
 
-use std::sync::Arc;
-
 use vssim_model::catalogue::is_resource_failure;
 use vssim_model::hresult::HResult;
 
 use crate::plan::{MethodOp, Op, Plan, Script};
 
-/// The plan with the failures in it.
+/// The plan with the failures in it; none if nobody in it makes a call that can be made to fail.
 #[must_use]
-pub fn with_failures(plan: &Plan) -> Plan {
-    let mut plan = plan.clone();
-    for requester in &mut plan.requesters {
-        requester.script = fail_first(&requester.script);
-    }
-    for writer in &mut plan.writers {
-        for script in writer.handlers.values_mut() {
-            *script = fail_first(script);
+pub fn with_failures(plan: &Plan) -> Option<Plan> {
+    let mut failing = plan.clone();
+    let requesters = failing.requesters.iter_mut().map(|requester| &mut requester.script);
+    let of_writers = failing
+        .writers
+        .iter_mut()
+        .flat_map(|writer| writer.handlers.values_mut().chain(writer.background.as_mut().map(|(_, script)| script)));
+    let mut any = false;
+    for script in requesters.chain(of_writers) {
+        if let Some(longer) = fail_first(script) {
+            *script = longer;
+            any = true;
         }
-        if let Some((_, script)) = &mut writer.background {
-            *script = fail_first(script);
-        }
     }
-    plan
+    any.then_some(failing)
 }
 
-/// The script with the failures in it; as it is, if it would grow too long.
-fn fail_first(script: &Script) -> Script {
+/// The script with the failures in it; none if there are none to put in, or it would grow too long.
+fn fail_first(script: &Script) -> Option<Script> {
     let mut ops = Vec::with_capacity(script.len());
     let mut places = Vec::with_capacity(script.len());
     for op in script.iter() {
@@ -37,8 +36,8 @@ fn fail_first(script: &Script) -> Script {
         ops.extend(failures(op));
         ops.push(op.clone());
     }
-    if ops.len() >= usize::from(u16::MAX) {
-        return Arc::clone(script);
+    if ops.len() == script.len() || ops.len() >= usize::from(u16::MAX) {
+        return None;
     }
     // Past the end stays past the end.
     let end = ops.len();
@@ -55,7 +54,7 @@ fn fail_first(script: &Script) -> Script {
             _ => {}
         }
     }
-    ops.into()
+    Some(ops.into())
 }
 
 /// The calls that fail before this one.
@@ -94,7 +93,7 @@ mod tests {
             fail_first(&script).iter().map(|op| if let Op::Method(call) = op { call.injected } else { None }).collect();
         let (memory, unexpected) = (Some(HResult::E_OUTOFMEMORY), Some(HResult::VSS_E_UNEXPECTED));
         assert_eq!(injected, [memory, unexpected, None, None, None, unexpected, None, None]);
-        let jumps: Vec<Op> = fail_first(&script).iter().filter(|op| !matches!(op, Op::Method(_))).cloned().collect();
+        let jumps: Vec<Op> = failing.iter().filter(|op| !matches!(op, Op::Method(_))).cloned().collect();
         assert_eq!(jumps, [Op::IfFailed(5), Op::Jump(0), Op::Times(2, 8)]);
     }
 }
