@@ -258,6 +258,9 @@ library! {
     }
 }
 
+/// What the library does not show of the documented interfaces, with reasons: pairs of a method and a code.
+pub const NOT_OBSERVED: &str = include_str!("../library/not-observed.txt");
+
 /// The ready scenario of this name.
 #[must_use]
 pub fn find(name: &str) -> Option<Entry> {

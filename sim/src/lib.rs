@@ -22,6 +22,7 @@ mod effects;
 mod examine;
 pub mod fixture;
 pub mod image;
+pub mod injection;
 pub mod invariant;
 pub mod kernel;
 mod losses;

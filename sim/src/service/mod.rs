@@ -15,6 +15,7 @@
 mod calls;
 pub mod copies;
 mod creation;
+mod digest;
 mod document;
 mod ending;
 pub mod methods;

@@ -18,6 +18,7 @@ mod examine;
 mod expose;
 mod filedesc;
 mod functions;
+mod injected;
 mod objects;
 mod recovery;
 mod restore;
@@ -80,7 +81,7 @@ impl Service {
     pub fn method_called(&mut self, caller: Caller, call: &MethodCall, now: Ticks) {
         if let Some(code) = call.injected {
             let code = if code == HResult::VSS_E_UNEXPECTED { self.unexpected() } else { code };
-            return self.give(caller.slot, code, Out::Nothing);
+            return self.runs_out(caller, call, code, now);
         }
         if call.unprivileged && call.method.method.documents("E_ACCESSDENIED") {
             return self.give(caller.slot, HResult::E_ACCESSDENIED, Out::Nothing);
