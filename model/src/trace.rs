@@ -282,6 +282,17 @@ pub enum What {
         /// Blocks that differ.
         different: u64,
     },
+    /// A call was made to run out of a resource, as ordered, after all its work: the service took that back. The actor is
+    /// the service; the cause is the call.
+    TakenBack {
+        /// What the call would have returned; absent if it would have answered later.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reached: Option<HResult>,
+        /// A digest of the service's whole state before the call, in hexadecimal.
+        before: String,
+        /// The same after it.
+        after: String,
+    },
     /// An invariant of the simulator was broken: a defect of vssim, never of an actor.
     Invariant {
         /// The invariant's name.

@@ -12,8 +12,9 @@
 //! ```
 
 mod method;
+mod stamps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, Out, Value, WriterCall};
@@ -23,6 +24,7 @@ use vssim_model::states::WriterEvent;
 use vssim_model::tables::ProviderCallback;
 use vssim_model::time::Ticks;
 
+use crate::backup_store::BackupStore;
 use crate::choices::{Choices, Point, Purpose};
 use crate::message::{Answer, KernelRequest, Request, Slot};
 use crate::plan::{ActorId, ComponentOf, ComponentOp, Op, Plan, Script, Span, Template};
@@ -57,6 +59,8 @@ pub struct Memory {
     pub snapshots: Unhashed<BTreeMap<String, SnapshotId>>,
     /// Whether files could not be copied out of a shadow copy.
     pub copy_failed: bool,
+    /// Components of which something could not be copied.
+    pub not_copied: BTreeSet<ComponentOf>,
     /// What calls of the catalogue handed back, by out-parameter.
     pub saved: Unhashed<BTreeMap<u16, BTreeMap<String, Value>>>,
     /// Whether it gave its backup privileges up.
@@ -161,6 +165,8 @@ pub struct Surroundings<'a> {
     pub instances: &'a [WriterInstanceId],
     /// The volumes of the set that the task is about, in order.
     pub volumes: &'a [u16],
+    /// What was backed up before.
+    pub store: &'a BackupStore,
     /// Whether the volume that the task is about has as many shadow copies as it may have.
     pub full: bool,
 }
@@ -289,6 +295,7 @@ impl Turn<'_> {
             (Op::Backup { .. }, Out::Object(number)) => {
                 self.memory.object = Unhashed(number);
                 self.memory.copy_failed = false;
+                self.memory.not_copied.clear();
             }
             (
                 Op::Backup { call: Template::Call(BackupComponentsCall::AddToSnapshotSet { volume, .. }), .. },
@@ -401,6 +408,7 @@ impl Turn<'_> {
             Op::Commit { gap } => self.task.frames.push(Frame::Commit { index: 0, rested: false, gap }),
             Op::CopyFiles
             | Op::WriteToSnapshot { .. }
+            | Op::DeleteExcluded
             | Op::PrepareStorage
             | Op::MakeWritable
             | Op::MakeReadOnly
@@ -457,10 +465,11 @@ impl Turn<'_> {
     fn kernel(&mut self, op: Op) -> Output {
         let (set, volume) = self.task.about.unwrap_or((u32::MAX, None));
         let request = match op {
-            Op::CopyFiles => KernelRequest::ReadSnapshots { object: self.memory.object.0 },
+            Op::CopyFiles => KernelRequest::CopyFiles { object: self.memory.object.0 },
             Op::WriteToSnapshot { volume, path, bytes } => {
                 KernelRequest::WriteToSnapshot { volume, path: path.into(), bytes }
             }
+            Op::DeleteExcluded => KernelRequest::DeleteExcluded,
             Op::PrepareStorage => KernelRequest::PrepareStorage { set },
             Op::MakeWritable => KernelRequest::SetWritable { set, writable: true },
             Op::MakeReadOnly => KernelRequest::SetWritable { set, writable: false },
@@ -513,7 +522,7 @@ impl Turn<'_> {
                 BackupComponentsCall::SetBackupSucceeded { component: self.named(&of), succeeded }
             }
             Template::ReportBackup(of) => {
-                let succeeded = !self.memory.copy_failed;
+                let succeeded = !self.memory.copy_failed && !self.memory.not_copied.contains(&of);
                 BackupComponentsCall::SetBackupSucceeded { component: self.named(&of), succeeded }
             }
             Template::SetBackupOptions(of, options) => {
@@ -522,6 +531,7 @@ impl Turn<'_> {
             Template::SetPreviousBackupStamp(of, stamp) => {
                 BackupComponentsCall::SetPreviousBackupStamp { component: self.named(&of), stamp }
             }
+            Template::PassStamp(of, backup_type) => return self.pass_stamp(&of, backup_type),
             Template::GetSnapshotProperties(volume) => {
                 let name = self.around.plan.volumes.get(usize::from(volume)).map(|volume| format!("{}\\", volume.name));
                 let known = name.and_then(|name| self.memory.snapshots.0.get(&name.to_ascii_uppercase()).copied());

@@ -62,6 +62,7 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
         release: Release::Server2022,
         computer: "SMALL".to_owned(),
         start: START,
+        variables: Arc::default(),
         disks: vec![DiskPlan { name: "disk0".to_owned(), bytes: SMALL_BYTES * u64::from(what.volumes) }],
         volumes: (0..what.volumes).map(volume).collect(),
         writers: writers?,
@@ -83,6 +84,7 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
             open_volumes: Span::default(),
             flush: Span::exactly(Ticks::from_millis(100)),
             freeze_transactions: Span::default(),
+            restart_pending: BTreeSet::new(),
             thaw_transactions: Span::default(),
             revert: Span::default(),
             broken_hold: BTreeSet::new(),
@@ -108,8 +110,11 @@ fn volume(index: u16) -> VolumePlan {
         diff_area_maximum: Some(SMALL_BYTES / 2),
         diff_area_growth: (4 * 16 * 1024, 4 * 16 * 1024),
         diff_area_given: true,
+        virtual_disk_on: None,
+        created_elsewhere: None,
         image: None,
         files: Arc::from([("data.txt".to_owned(), 20_000)]),
+        contents: Arc::default(),
     }
 }
 

@@ -11,14 +11,18 @@
 
 pub mod actor;
 pub mod application;
+pub mod backup_set;
 pub mod backup_store;
 pub mod choices;
+pub mod content;
+mod copying;
 pub mod database;
 pub mod disk_format;
 mod effects;
 mod examine;
 pub mod fixture;
 pub mod image;
+pub mod injection;
 pub mod invariant;
 pub mod kernel;
 mod losses;
@@ -28,6 +32,7 @@ pub mod plan;
 pub mod queue;
 mod reboot;
 pub mod record;
+pub mod restore;
 mod reverting;
 pub mod run;
 pub mod search;

@@ -128,8 +128,10 @@ pub enum KernelRequest {
         /// What.
         bytes: Arc<[u8]>,
     },
-    /// A requester reads the files of its components out of the shadow copies of its set.
-    ReadSnapshots {
+    /// A writer deletes the files that its document excludes from the shadow copies of its backup.
+    DeleteExcluded,
+    /// A requester copies the files of its components into the store.
+    CopyFiles {
         /// The object.
         object: u32,
     },

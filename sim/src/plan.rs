@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, ComponentName, Value};
+use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, BackupType, ComponentName, Value};
 use vssim_model::catalogue::MethodRef;
 use vssim_model::documents::WriterMetadata;
+use vssim_model::file_spec::Variables;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, VolumeId, WriterClassId, WriterInstanceId};
 use vssim_model::release::Release;
@@ -31,6 +32,8 @@ pub struct Plan {
     pub computer: String,
     /// The FILETIME of tick 0.
     pub start: u64,
+    /// The environment variables of the machine, in which the paths of documents are expanded.
+    pub variables: Arc<Variables>,
     /// Disks.
     pub disks: Vec<DiskPlan>,
     /// Volumes.
@@ -87,8 +90,23 @@ pub struct VolumePlan {
     pub diff_area_given: bool,
     /// The image that it begins as; otherwise it begins empty.
     pub image: Option<ImageSource>,
+    /// The volume on which the file of the virtual disk lies that this volume is in.
+    pub virtual_disk_on: Option<u16>,
+    /// From when to when another node of the cluster makes a shadow copy of it.
+    pub created_elsewhere: Option<(Ticks, Ticks)>,
     /// Files there at the start, beside those of the image, with their sizes in bytes.
     pub files: Arc<[(String, u64)]>,
+    /// What those of them hold that do not hold zeros.
+    pub contents: Arc<[(String, Content)]>,
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// What follows from a seed ([`crate::content::fill`]).
+    Seed(u64),
+    /// These bytes.
+    Bytes(Arc<[u8]>),
 }
 
 /// An image of a volume, by name. Whoever starts the run opens it ([`crate::run::Images`]).
@@ -269,6 +287,8 @@ pub struct KernelPlan {
     pub revert: Span,
     /// Volumes whose hold lets writes through.
     pub broken_hold: BTreeSet<u16>,
+    /// Volumes to which volsnap will not be attached before the computer is started again.
+    pub restart_pending: BTreeSet<u16>,
     /// Volumes of which volsnap forgets to save the old blocks.
     pub lost_blocks: BTreeSet<u16>,
     /// Volumes whose diff area does not grow in time.
@@ -306,10 +326,27 @@ pub enum Incident {
         /// The size in bytes.
         size: u64,
     },
+    /// A part of a file is written, with what follows from a seed; the file is made if it is not there.
+    WriteFile {
+        /// The volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+        /// The size that it has afterwards; none to leave it.
+        size: Option<u64>,
+        /// Where the write begins.
+        offset: u64,
+        /// How many bytes; none for all to the end.
+        length: Option<u64>,
+        /// The seed.
+        seed: u64,
+    },
     /// A volume is dismounted by force.
     Dismount(u16),
     /// From now on no write of volsnap to this volume succeeds.
     IoError(u16),
+    /// From now on the writers cannot be reached.
+    WritersUnreachable,
     /// The machine is shut down in good order and starts again.
     Reboot,
     /// A provider is taken out of the registry.
@@ -445,7 +482,7 @@ pub enum Op {
     Method(Arc<MethodOp>),
     /// Requester: from here on its calls are made with backup privileges, or without.
     Privileges(bool),
-    /// Requester: reads the files of the components it added out of the shadow copies.
+    /// Requester: copies the files of the components it added into the store.
     CopyFiles,
     /// Requester: its process dies.
     Crash,
@@ -472,6 +509,8 @@ pub enum Op {
         /// What to write.
         bytes: Arc<[u8]>,
     },
+    /// Writer: deletes the files that its document excludes from the shadow copies of its backup.
+    DeleteExcluded,
     /// Writer: the handler returns.
     Return(bool),
 
@@ -546,6 +585,8 @@ pub enum Template {
     SetBackupOptions(ComponentOf, String),
     /// `SetPreviousBackupStamp`.
     SetPreviousBackupStamp(ComponentOf, String),
+    /// `SetPreviousBackupStamp` with the stamp of the backup on which one of this type builds, where the store has one.
+    PassStamp(ComponentOf, BackupType),
     /// `GetSnapshotProperties` of the shadow copy of a volume.
     GetSnapshotProperties(u16),
     /// `DisableWriterInstances`.

@@ -99,7 +99,12 @@ impl World {
         self.queue.retain(|event| match event {
             Event::Start(_) | Event::Load(_) | Event::Incident(_) | Event::Unfinished(_) => true,
             Event::Deliver(slot) | Event::Answer(slot, _) | Event::KernelDone(slot) => kept.contains(slot),
-            Event::Wake(..) | Event::GoOn(..) | Event::Service(_) | Event::WaitOver(_) | Event::HoldLimit => false,
+            Event::Wake(..)
+            | Event::GoOn(..)
+            | Event::Service(_)
+            | Event::WaitOver(_)
+            | Event::TransactionsLate(_)
+            | Event::HoldLimit => false,
         });
     }
 

@@ -228,6 +228,8 @@ fn findings(to: &mut Makers) {
     let compared =
         What::Compared { snapshot: SNAPSHOT, compared: 160, excluded_vss: 12, excluded_free: 596, different: 0 };
     to.add(SERVICE, compared);
+    let (before, after) = ("5d".repeat(16), "5d".repeat(16));
+    to.add(SERVICE, What::TakenBack { reached: Some(HResult::S_OK), before, after });
     let (name, detail) =
         ("one-commit-instant".into(), "volumes of one set were committed at 1.000 s and at 1.250 s".into());
     to.add(SERVICE, What::Invariant { name, detail });

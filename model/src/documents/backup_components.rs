@@ -78,7 +78,15 @@ impl BackupComponents {
         xml::read(bytes, &shape::BACKUP_COMPONENTS).map(BackupComponents::from_root)
     }
 
-    fn from_root(root: Element) -> BackupComponents {
+    pub(super) fn replace_root(&mut self, root: Element) {
+        self.root = Arc::new(root);
+    }
+
+    pub(super) fn root(&self) -> &Element {
+        &self.root
+    }
+
+    pub(super) fn from_root(root: Element) -> BackupComponents {
         let mut index = BTreeMap::new();
         for (w, writer) in root.elements().enumerate() {
             for (c, component) in writer.elements().enumerate() {
@@ -95,6 +103,13 @@ impl BackupComponents {
         let mut out = String::new();
         self.root.write(&mut out);
         out
+    }
+
+    /// Whether a component stands in it twice. The schema lets that pass, and it is not valid all the same: a component is
+    /// added once (page of AddComponent).
+    #[must_use]
+    pub fn has_component_twice(&self) -> bool {
+        self.root.elements().map(|writer| writer.elements().count()).sum::<usize>() > self.index.len()
     }
 
     /// What kind of backup this is; `None` before it is set (BCD-010).
@@ -254,7 +269,7 @@ impl BackupComponents {
 /// `IVssWriterComponentsExt`: one writer and its components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterComponents<'a> {
-    element: &'a Element,
+    pub(super) element: &'a Element,
 }
 
 impl<'a> WriterComponents<'a> {

@@ -320,6 +320,10 @@ impl WriterMetadataBuilder {
         Ok(())
     }
 
+    pub(super) fn root_mut(&mut self) -> &mut Element {
+        &mut self.root
+    }
+
     /// The document is done: from here on it is read-only (WMD-003).
     #[must_use]
     pub fn finish(self) -> WriterMetadata {

@@ -67,12 +67,12 @@ pub enum DocumentErrorKind {
         /// The name in the end tag.
         found: String,
         /// The element that is open, if any.
-        open: Option<&'static str>,
+        open: Option<String>,
     },
     /// An element without an end tag.
     Unclosed {
         /// The element.
-        element: &'static str,
+        element: String,
     },
     /// An entity other than the five that XML defines.
     UnknownEntity {
@@ -251,6 +251,33 @@ impl DocumentError {
     /// A fault at byte `at` of `text`.
     pub(crate) fn at(text: &str, at: usize, kind: DocumentErrorKind) -> DocumentError {
         DocumentError { inner: Box::new(Inner { kind, place: Some(place(text, at)) }) }
+    }
+
+    /// That an element is missing.
+    pub(crate) fn missing(element: &'static str, parent: &'static str) -> DocumentError {
+        DocumentError::refusal(DocumentErrorKind::MissingElement { element, parent })
+    }
+
+    /// Whether what was read is no XML at all, rather than a document with a fault in what it says.
+    #[must_use]
+    pub fn is_no_xml(&self) -> bool {
+        use DocumentErrorKind as Kind;
+        matches!(
+            self.inner.kind,
+            Kind::TooLarge { .. }
+                | Kind::NotUtf8
+                | Kind::NotUtf16
+                | Kind::UnsupportedEncoding { .. }
+                | Kind::IllegalCharacter { .. }
+                | Kind::NoRoot
+                | Kind::DocumentType
+                | Kind::Malformed { .. }
+                | Kind::WrongEndTag { .. }
+                | Kind::Unclosed { .. }
+                | Kind::UnknownEntity { .. }
+                | Kind::WrongCharacterReference { .. }
+                | Kind::DuplicateAttribute { .. }
+        )
     }
 
     /// What is wrong.

@@ -18,10 +18,14 @@ mod backup_components;
 mod builder;
 mod check;
 mod component_parts;
+mod damage;
 mod encoding;
 mod error;
+mod examined;
 mod same;
 mod shape;
+mod sound;
+mod stored;
 mod tree;
 mod values;
 mod writer_metadata;
@@ -31,9 +35,15 @@ pub use backup_components::{BackupComponents, BackupState, ComponentView, Writer
 pub use builder::{ComponentSpec, FileSpec, WriterMetadataBuilder};
 pub use check::{Finding, FindingKind, FullName, Level};
 pub use component_parts::{DirectedTarget, Failure, Mapping};
+pub use damage::{Damage, Document};
 pub use encoding::MAX_BYTES;
 pub use error::{DocumentError, DocumentErrorKind};
+pub use examined::{
+    ComponentInfo, ExaminedComponent, ExaminedDependency, ExaminedFiles, ExaminedMetadata, ExaminedRestoreMethod,
+    Identity,
+};
 pub use same::{Difference, same_document};
+pub use stored::Unreadable;
 pub use values::{
     BackupSchema, ComponentFlags, ComponentType, FileRestoreStatus, FileSpecBackupType, RestoreMethodKind,
     RestoreTarget, RestoreType, RollForwardType, SourceType, UsageType, WriterRestore,

@@ -89,6 +89,9 @@ pub(crate) enum Value {
 const YES_NO: Value = Value::Word(&["yes", "no"]);
 
 impl ElementRule {
+    /// Stands in a tree for an element that has no business where it was found.
+    pub(crate) const STRANGER: &'static ElementRule = &STRANGER;
+
     /// The rule of an attribute.
     pub(crate) fn attribute(&self, name: &str) -> Option<&'static AttributeRule> {
         self.attributes.iter().find(|a| a.name == name)
@@ -308,6 +311,8 @@ pub(crate) static DEPENDENCY: ElementRule = ElementRule {
     ],
     children: &[],
 };
+
+static STRANGER: ElementRule = ElementRule { name: "?", attributes: &[], children: &[] };
 
 pub(crate) static BACKUP_COMPONENTS: ElementRule = ElementRule {
     name: "BACKUP_COMPONENTS",

@@ -143,7 +143,7 @@ impl Element {
             return;
         }
         out.push('>');
-        for child in &self.children {
+        for child in self.children.iter().filter(|child| child.rule != ElementRule::STRANGER) {
             child.write(out);
         }
         out.push_str("</");

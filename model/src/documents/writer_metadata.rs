@@ -60,6 +60,10 @@ impl WriterMetadata {
         WriterMetadata::from_root(root)
     }
 
+    pub(super) fn shared_root(&self) -> Arc<Element> {
+        Arc::clone(&self.root)
+    }
+
     pub(crate) fn from_root(root: Element) -> WriterMetadata {
         WriterMetadata { root: Arc::new(root) }
     }

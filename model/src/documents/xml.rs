@@ -8,6 +8,9 @@
 //! type declarations (no entity is ever expanded but the five of XML) and text. The rules bound nesting (four levels) and
 //! the number of attributes: what they do not name is refused where it begins.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
@@ -17,15 +20,30 @@ use super::shape::{Count, ElementRule};
 use super::tree::{Attribute, Element};
 use crate::text::quoted;
 
-/// Reads a document whose root follows `root`.
+/// Reads a document whose root follows `root`, and refuses whatever the rules do not allow.
 pub(crate) fn read(bytes: &[u8], root: &'static ElementRule) -> Result<Element, DocumentError> {
     let text = decode(bytes)?;
-    Scan { text: &text, root, open: Vec::new(), done: None }.run()
+    Scan { text: &text, root, passes: Passes::Nothing, open: Vec::new(), done: None }.run()
+}
+
+/// Reads whatever is XML and has the root element named by `root`. What the rules do not allow is passed over: attributes that
+/// they do not know are left out, elements in the wrong place become [`ElementRule::STRANGER`], values stay as they are.
+pub(crate) fn read_loosely(text: &str, root: &'static ElementRule) -> Result<Element, DocumentError> {
+    Scan { text, root, passes: Passes::Shape, open: Vec::new(), done: None }.run()
+}
+
+/// Which faults are passed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Passes {
+    Nothing,
+    /// Those of the shape. What is no XML is refused all the same.
+    Shape,
 }
 
 struct Scan<'a> {
     text: &'a str,
     root: &'static ElementRule,
+    passes: Passes,
     open: Vec<Open>,
     done: Option<Element>,
 }
@@ -33,12 +51,22 @@ struct Scan<'a> {
 /// An element whose end tag has not come yet, and where its start tag stands.
 struct Open {
     element: Element,
+    /// The element's name, as the end tag has to repeat it.
+    name: Cow<'static, str>,
     at: usize,
 }
 
 impl Scan<'_> {
     fn fault(&self, at: usize, kind: Kind) -> DocumentError {
         DocumentError::at(self.text, at, kind)
+    }
+
+    /// A fault of the shape. Made only if it is not passed over, since looking for its place costs.
+    fn shape(&self, at: usize, kind: impl FnOnce() -> Kind) -> Result<(), DocumentError> {
+        match self.passes {
+            Passes::Shape => Ok(()),
+            Passes::Nothing => Err(self.fault(at, kind())),
+        }
     }
 
     fn malformed(&self, at: usize, what: &str) -> DocumentError {
@@ -63,7 +91,7 @@ impl Scan<'_> {
                 Event::End(tag) => self.end(&tag, at)?,
                 Event::Text(text) => self.no_text(&text, at)?,
                 Event::CData(text) => self.no_text(&text, at + "<![CDATA[".len())?,
-                Event::GeneralRef(name) => return Err(self.reference_in_text(&name, at)),
+                Event::GeneralRef(name) => self.reference_in_text(&name, at)?,
                 Event::Decl(prolog) => self.prolog(&prolog, at)?,
                 Event::DocType(_) => return Err(self.fault(at, Kind::DocumentType)),
                 Event::Comment(_) | Event::PI(_) => {}
@@ -71,7 +99,7 @@ impl Scan<'_> {
             }
         }
         if let Some(open) = self.open.last() {
-            return Err(self.fault(open.at, Kind::Unclosed { element: open.element.rule.name }));
+            return Err(self.fault(open.at, Kind::Unclosed { element: quoted(&open.name) }));
         }
         match self.done.take() {
             Some(element) => Ok(element),
@@ -90,12 +118,15 @@ impl Scan<'_> {
         let mut element = Element::new(rule);
         self.attributes(&mut element, attributes, at + 1 + name_end)?;
         if let Some(missing) = rule.attributes.iter().find(|a| a.required && element.get(a.name).is_none()) {
-            return Err(self.fault(at, Kind::MissingAttribute { attribute: missing.name, element: rule.name }));
+            self.shape(at, || Kind::MissingAttribute { attribute: missing.name, element: rule.name })?;
         }
+        let is_stranger = rule == ElementRule::STRANGER;
+        let name = if is_stranger { Cow::Owned(name.to_owned()) } else { Cow::Borrowed(rule.name) };
+        let open = Open { element, name, at };
         if empty {
-            return self.close(Open { element, at });
+            return self.close(open);
         }
-        self.open.push(Open { element, at });
+        self.open.push(open);
         Ok(())
     }
 
@@ -110,13 +141,19 @@ impl Scan<'_> {
         };
         if let Some(child) = parent.rule.child(name) {
             if child.count != Count::Any && parent.child(child.element.name).is_some() {
-                let kind = Kind::RepeatedElement { element: child.element.name, parent: parent.rule.name };
-                return Err(self.fault(at, kind));
+                let kind = || Kind::RepeatedElement { element: child.element.name, parent: parent.rule.name };
+                self.shape(at, kind)?;
             }
             return Ok(child.element);
         }
+        self.shape(at, || self.misplaced(name, parent))?;
+        Ok(ElementRule::STRANGER)
+    }
+
+    /// An element that its parent does not have.
+    fn misplaced(&self, name: &str, parent: &Element) -> Kind {
         let places = self.root.parents_of(name);
-        let kind = match places.first() {
+        match places.first() {
             Some((element, _)) => Kind::MisplacedElement {
                 element,
                 parent: parent.rule.name,
@@ -127,13 +164,13 @@ impl Scan<'_> {
                 let nearest = nearest(name, expected.iter().copied());
                 Kind::UnknownElement { found: quoted(name), parent: parent.rule.name, expected, nearest }
             }
-        };
-        Err(self.fault(at, kind))
+        }
     }
 
     /// Reads the attributes in `source`, which starts at byte `base` of the text.
     fn attributes(&self, element: &mut Element, source: &str, base: usize) -> Result<(), DocumentError> {
         let mut rest = source;
+        let mut strangers = BTreeSet::new();
         loop {
             let trimmed = rest.trim_start_matches(is_blank);
             let at = base + (source.len() - trimmed.len());
@@ -162,28 +199,34 @@ impl Scan<'_> {
             let (Some(raw), Some(left)) = (parts.next(), parts.next()) else {
                 return Err(self.malformed(value_at, "a value without a closing quote"));
             };
-            self.attribute(element, (name, at), (raw, value_at + 1))?;
+            if !self.attribute(element, (name, at), (raw, value_at + 1))? && !strangers.insert(name) {
+                return Err(self.malformed(at, "an attribute that stands there twice"));
+            }
             rest = left;
         }
     }
 
-    /// Takes in one attribute: its name and its raw value, each with its place.
-    fn attribute(&self, element: &mut Element, name: (&str, usize), raw: (&str, usize)) -> Result<(), DocumentError> {
+    /// Takes in one attribute: its name and its raw value, each with its place. Answers whether the rules know it.
+    fn attribute(&self, element: &mut Element, name: (&str, usize), raw: (&str, usize)) -> Result<bool, DocumentError> {
         let Some(rule) = element.rule.attribute(name.0) else {
-            let expected: Vec<_> = element.rule.attributes.iter().map(|a| a.name).collect();
-            let nearest = nearest(name.0, expected.iter().copied());
-            let kind = Kind::UnknownAttribute { found: quoted(name.0), element: element.rule.name, expected, nearest };
-            return Err(self.fault(name.1, kind));
+            self.shape(name.1, || {
+                let expected: Vec<_> = element.rule.attributes.iter().map(|a| a.name).collect();
+                let nearest = nearest(name.0, expected.iter().copied());
+                Kind::UnknownAttribute { found: quoted(name.0), element: element.rule.name, expected, nearest }
+            })?;
+            return self.value(raw.0, raw.1).map(|_| false);
         };
         if element.get(rule.name).is_some() {
             return Err(self.fault(name.1, Kind::DuplicateAttribute { attribute: rule.name }));
         }
         let value = self.value(raw.0, raw.1)?;
-        rule.check(&value).map_err(|kind| self.fault(raw.1, kind))?;
+        if let Err(kind) = rule.check(&value) {
+            self.shape(raw.1, || kind)?;
+        }
         let keep = value.contains(['\t', '\n', '\r']);
         let source = keep.then(|| raw.0.into());
         element.attributes.push(Attribute { name: rule.name, value: value.into(), source });
-        Ok(())
+        Ok(true)
     }
 
     /// Resolves the references in a value.
@@ -238,9 +281,9 @@ impl Scan<'_> {
     fn end(&mut self, content: &str, at: usize) -> Result<(), DocumentError> {
         let name = content.trim_end_matches(is_blank);
         match self.open.pop() {
-            Some(open) if open.element.rule.name == name => self.close(open),
+            Some(open) if open.name == name => self.close(open),
             other => {
-                let open = other.map(|open| open.element.rule.name);
+                let open = other.map(|open| quoted(&open.name));
                 Err(self.fault(at, Kind::WrongEndTag { found: format!("</{}>", quoted(name)), open }))
             }
         }
@@ -248,16 +291,17 @@ impl Scan<'_> {
 
     /// An element is complete: its required children must be there, and it goes into its parent.
     fn close(&mut self, open: Open) -> Result<(), DocumentError> {
-        let Open { mut element, at } = open;
+        let Open { mut element, at, .. } = open;
         let rule = element.rule;
         if let Some(missing) =
             rule.children.iter().find(|c| c.count == Count::One && element.child(c.element.name).is_none())
         {
-            let kind = Kind::MissingElement { element: missing.element.name, parent: rule.name };
-            return Err(self.fault(at, kind));
+            self.shape(at, || Kind::MissingElement { element: missing.element.name, parent: rule.name })?;
         }
         element.attributes.shrink_to_fit();
         match self.open.last_mut() {
+            // What stands in a stranger is of no interest, so the tree stays as flat as the rules.
+            Some(parent) if parent.element.rule == ElementRule::STRANGER => {}
             Some(parent) => parent.element.push(element),
             None => self.done = Some(element),
         }
@@ -269,16 +313,14 @@ impl Scan<'_> {
             None => Ok(()),
             Some(first) => {
                 let found = text.get(first..).unwrap_or_default().trim_end_matches(is_blank);
-                Err(self.fault(at + first, Kind::UnexpectedText { found: quoted(found) }))
+                self.shape(at + first, || Kind::UnexpectedText { found: quoted(found) })
             }
         }
     }
 
-    fn reference_in_text(&self, name: &str, at: usize) -> DocumentError {
-        match self.reference(name, at) {
-            Ok(_) => self.fault(at, Kind::UnexpectedText { found: format!("&{name};") }),
-            Err(fault) => fault,
-        }
+    fn reference_in_text(&self, name: &str, at: usize) -> Result<(), DocumentError> {
+        self.reference(name, at)?;
+        self.shape(at, || Kind::UnexpectedText { found: format!("&{name};") })
     }
 
     /// The prolog: it stands first, and names an encoding that Windows uses or none.

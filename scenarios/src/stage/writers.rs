@@ -178,7 +178,7 @@ fn explicit(writer: u16, document: &WriterMetadata) -> Vec<ComponentOf> {
 }
 
 /// The environment of a Windows that is installed on C:.
-fn variables() -> Variables {
+pub(super) fn variables() -> Variables {
     [
         ("SystemDrive", "C:"),
         ("SystemRoot", "C:\\Windows"),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::sins::{ProviderSin, ServiceDefect};
 use super::writer::Writer;
-use crate::scalars::{Code, Count, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
+use crate::scalars::{Code, Count, Duration, DurationRange, FilePath, Flag, Id, Name, Ranges, Size, Text};
 use crate::words::words;
 use crate::yaml::{At, Node, ScalarOr};
 
@@ -64,10 +64,14 @@ pub enum Incident {
     OverwriteFile(OverwriteFile),
     /// A file grows, or is made, as far as its volume has room.
     GrowFile(GrowFile),
+    /// A part of a file is written, or all of it; it is made if it is not there.
+    WriteFile(WriteFile),
     /// A volume is dismounted by force; it is mounted again at its next use.
     Dismount(HappensTo),
     /// From now on no write of volsnap to the volume succeeds.
     IoError(HappensTo),
+    /// From now on the writers cannot be reached: the event service has stopped.
+    WritersUnreachable(Happens),
     /// The machine is shut down in good order and starts again: requesters end, writers start anew, shadow copies stay that are
     /// persistent.
     Reboot(Happens),
@@ -101,6 +105,27 @@ pub struct OverwriteFile {
     pub at: At<Duration>,
     /// The file's full path.
     pub path: At<FilePath>,
+}
+
+/// A file is written.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WriteFile {
+    /// When.
+    pub at: At<Duration>,
+    /// The file's full path.
+    pub path: At<FilePath>,
+    /// The size that it has afterwards. Absent: as large as it is, or as the write makes it.
+    #[serde(default)]
+    pub size: Option<At<Size>>,
+    /// Where the write begins. Absent: at the beginning.
+    #[serde(default)]
+    pub offset: Option<At<Size>>,
+    /// How many bytes are written. Absent: to the end.
+    #[serde(default)]
+    pub length: Option<At<Size>>,
+    /// The bytes written are those that a file with this seed holds there.
+    pub seed: At<Count>,
 }
 
 /// A file grows.
@@ -163,6 +188,22 @@ pub struct Volume {
     /// itself, without a limit.
     #[serde(default)]
     pub diff_area: Option<DiffArea>,
+    /// The volume with the file of the virtual disk that this volume lies in. Absent: it lies in none.
+    #[serde(default)]
+    pub virtual_disk_on: Option<At<Name>>,
+    /// When another node of the cluster makes a shadow copy of this cluster shared volume.
+    #[serde(default)]
+    pub created_elsewhere: Option<Meanwhile>,
+}
+
+/// A span of virtual time.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Meanwhile {
+    /// When it begins.
+    pub from: At<Duration>,
+    /// When it is over.
+    pub to: At<Duration>,
 }
 
 /// An image of a volume, or of a disk that has the volume as a partition: the file alone, or with more.
@@ -221,9 +262,11 @@ pub struct Extent {
 #[serde(rename_all = "snake_case")]
 pub enum FileEntry {
     /// One file.
-    File(File),
+    File(FileWithContent),
     /// A folder with many files of one size.
     Tree(Tree),
+    /// A file with ranges of another one, as AddPartialFile may name it: a count, then offsets and lengths.
+    RangesFile(RangesFile),
 }
 
 /// A file.
@@ -236,6 +279,29 @@ pub struct File {
     pub size: At<Size>,
 }
 
+/// A file, and what it holds.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileWithContent {
+    /// Its full path.
+    pub path: At<FilePath>,
+    /// Its size.
+    pub size: At<Size>,
+    /// It holds bytes that follow from this number. Absent: zeros.
+    #[serde(default)]
+    pub seed: Option<At<Count>>,
+}
+
+/// A file with ranges.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RangesFile {
+    /// Its full path.
+    pub path: At<FilePath>,
+    /// The ranges: `offset:length`, joined by commas.
+    pub ranges: At<Ranges>,
+}
+
 /// A folder with many files of one size.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -246,6 +312,9 @@ pub struct Tree {
     pub count: At<Count>,
     /// The size of each.
     pub size: At<Size>,
+    /// Each holds bytes that follow from this number and its place. Absent: zeros.
+    #[serde(default)]
+    pub seed: Option<At<Count>>,
 }
 
 /// Where old blocks are saved.
@@ -418,6 +487,8 @@ pub struct Faults {
     pub lost_blocks: Vec<At<Name>>,
     /// Volumes whose diff area does not grow as fast as they are written to.
     pub slow_growth: Vec<At<Name>>,
+    /// Volumes that volsnap can have to do with only after the computer was started again.
+    pub restart_pending: Vec<At<Name>>,
 }
 
 /// The VSS service.

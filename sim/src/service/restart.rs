@@ -89,6 +89,7 @@ impl Writer {
             failure: HResult::S_OK,
             session: None,
             frozen: false,
+            application: None,
             aborted: false,
             post_snapshot: false,
             identified: 0,

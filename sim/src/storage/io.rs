@@ -10,11 +10,12 @@
 //! says which copies go.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use vssim_model::ids::{SnapshotId, VolumeId};
 
-use super::block_store::{BLOCK_BYTES, ZEROS, pieces};
+use super::block_store::{BLOCK_BYTES, BLOCK_SIZE, ZEROS, pieces};
 use super::file_table::{File, FileId};
 use super::gate::{FileWrite, Passage};
 use super::host::{Devices, Host, Place};
@@ -123,7 +124,9 @@ impl Storage {
     /// When there is no such volume, its writes are held, the path is bad or taken, or there is no room.
     pub fn create_file(&mut self, volume: VolumeId, path: &str, size: u64) -> Result<FileId, StorageError> {
         let at = self.unheld(volume)?;
-        self.volumes[at].files.create(path, size)
+        let file = self.volumes[at].files.create(path, size)?;
+        self.volumes[at].files.touch(file, *self.now);
+        Ok(file)
     }
 
     /// Removes a file. Its bytes stay on the volume until its blocks are written over.
@@ -150,7 +153,9 @@ impl Storage {
     /// When there is no such volume or file, the volume's writes are held, or there is no room.
     pub fn set_file_size(&mut self, volume: VolumeId, file: FileId, size: u64) -> Result<(), StorageError> {
         let at = self.unheld(volume)?;
-        self.volumes[at].files.set_size(file, size)
+        self.volumes[at].files.set_size(file, size)?;
+        self.volumes[at].files.touch(file, *self.now);
+        Ok(())
     }
 
     /// Lands bytes in a file, which grows when they reach beyond its end. Adds to `report` what that caused.
@@ -184,7 +189,31 @@ impl Storage {
             gap += length;
         }
         self.write_runs(at, file, offset, bytes, report)?;
+        self.volumes[at].files.touch(file, *self.now);
         self.volumes[at].files.note_written(file, end)
+    }
+
+    /// Lands in a part of a file what follows from a seed ([`crate::content::fill`]).
+    ///
+    /// # Errors
+    /// As [`Storage::write_file`].
+    pub fn write_seeded(
+        &mut self,
+        volume: VolumeId,
+        file: FileId,
+        part: Range<u64>,
+        seed: u64,
+        report: &mut WriteReport,
+    ) -> Result<(), StorageError> {
+        let mut bytes = vec![0; 4 * BLOCK_SIZE];
+        let mut offset = part.start;
+        while offset < part.end {
+            let length = (part.end - offset).min(bytes.len() as u64) as usize;
+            crate::content::fill(seed, offset, &mut bytes[..length]);
+            self.write_file(volume, file, offset, &bytes[..length], report)?;
+            offset += length as u64;
+        }
+        Ok(())
     }
 
     /// Reads from a file; gives how many bytes there were before its end.

@@ -8,6 +8,7 @@
 //! What a call fails with changes nothing.
 
 mod arguments;
+mod backup;
 mod backup_components;
 mod components;
 mod contexts;
@@ -15,17 +16,24 @@ mod create_metadata;
 mod enumeration;
 mod examine;
 mod expose;
+mod filedesc;
 mod functions;
+mod injected;
 mod objects;
 mod recovery;
+mod restore;
 mod revert;
 mod snapshots;
+mod status;
 mod writer;
+mod writer_components;
 
 use vssim_model::api::{Call, MethodCall, Out};
 use vssim_model::hresult::HResult;
 use vssim_model::time::Ticks;
 
+pub use self::backup::WriterChoice;
+pub use self::filedesc::Filedesc;
 pub use self::objects::{Held, Object};
 pub use self::revert::Revert;
 pub use self::snapshots::Deletion;
@@ -72,7 +80,8 @@ impl Service {
     /// A call of the catalogue arrives.
     pub fn method_called(&mut self, caller: Caller, call: &MethodCall, now: Ticks) {
         if let Some(code) = call.injected {
-            return self.give(caller.slot, code, Out::Nothing);
+            let code = if code == HResult::VSS_E_UNEXPECTED { self.unexpected() } else { code };
+            return self.runs_out(caller, call, code, now);
         }
         if call.unprivileged && call.method.method.documents("E_ACCESSDENIED") {
             return self.give(caller.slot, HResult::E_ACCESSDENIED, Out::Nothing);
@@ -81,6 +90,9 @@ impl Service {
             return self.give(caller.slot, code, Out::Nothing);
         }
         if let Some(typed) = call.typed() {
+            if let Err(code) = self.component_type_fits(call) {
+                return self.give(caller.slot, code, Out::Nothing);
+            }
             return self.typed_called(caller, &typed, now);
         }
         let done = match call.method.interface.name {
@@ -101,6 +113,7 @@ impl Service {
             | "IVssCreateExpressWriterMetadata"
             | "IVssExpressWriter" => self.create_metadata_method(caller, call),
             "CVssWriter" | "CVssWriterEx" | "CVssWriterEx2" => self.writer_method(caller, call, now),
+            _ if restore::is_of_restore(call) => self.restore_method(caller, call),
             _ => self.backup_components_method(caller, call, now),
         };
         match done {
