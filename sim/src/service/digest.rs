@@ -37,6 +37,7 @@ impl Service {
             lock,
             held,
             unregistered,
+            asked,
             reverts,
             writers_unreachable,
             saved,
@@ -47,7 +48,7 @@ impl Service {
             id_bits: _,
         } = self;
         let mut digest = Digest(Xxh3::new());
-        let apart = (saved, unregistered, reverts, writers_unreachable, objects_made, devices_made);
+        let apart = (saved, unregistered, asked, reverts, writers_unreachable, objects_made, devices_made);
         // Writing to a digest cannot fail.
         let _ = write!(
             digest,

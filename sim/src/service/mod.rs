@@ -41,7 +41,7 @@ use vssim_model::trace::{EventLogEntry, What};
 pub use self::creation::Stage;
 pub use self::operation::{Kind, Operation};
 use crate::message::{Answer, KernelRequest, Slot};
-use crate::plan::{ActorId, ComponentOf, Plan, ServiceDefect};
+use crate::plan::{ActorId, ComponentOf, Plan, ProviderQuestion, ServiceDefect};
 use crate::slots::Slots;
 use crate::unhashed::Unhashed;
 
@@ -316,6 +316,8 @@ pub struct Service {
     pub held: methods::Held,
     /// Providers that are registered no longer.
     pub unregistered: BTreeSet<u16>,
+    /// How often each provider was asked what it has different answers for.
+    pub asked: BTreeMap<(u16, ProviderQuestion), usize>,
     /// Volumes that are being reverted.
     pub reverts: BTreeMap<u16, methods::Revert>,
     documents: Vec<Vec<Arc<Document>>>,
@@ -345,6 +347,7 @@ impl Service {
             writers_unreachable: false,
             held: methods::Held::default(),
             unregistered: BTreeSet::new(),
+            asked: BTreeMap::new(),
             reverts: BTreeMap::new(),
             documents: Vec::new(),
             saved: Unhashed(BTreeMap::new()),
@@ -454,6 +457,7 @@ impl std::hash::Hash for Service {
         self.held.hash(state);
         self.writers_unreachable.hash(state);
         self.unregistered.hash(state);
+        self.asked.hash(state);
         self.reverts.hash(state);
     }
 }
