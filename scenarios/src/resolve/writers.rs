@@ -55,7 +55,8 @@ impl Resolver<'_> {
 
     fn metadata(&mut self, inline: &Inline) {
         if let Some(restore) = &inline.restore {
-            let stops = restore.method.value == RestoreMethod::StopRestoreStart;
+            let stops = [RestoreMethod::StopRestoreStart, RestoreMethod::RestoreStopStart];
+            let stops = stops.contains(&restore.method.value);
             if stops && restore.service.is_none() {
                 let problem = Problem::new(ErrorKind::MissingKey, "`stop-restore-start` needs a service to stop")
                     .expected("the key `service`");

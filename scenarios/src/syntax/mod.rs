@@ -13,6 +13,7 @@
 pub mod machine;
 pub mod method;
 pub mod requester;
+pub mod restore;
 pub mod sins;
 pub mod writer;
 
