@@ -69,6 +69,7 @@ impl Resolver<'_> {
             Incident::DeleteFiles(file) => drop(self.on_a_volume(&file.path)),
             Incident::GrowFile(file) => drop(self.on_a_volume(&file.path)),
             Incident::Dismount(volume) | Incident::IoError(volume) => self.a_volume(&volume.volume),
+            Incident::WritersUnreachable(_) => {}
         }
     }
 }
