@@ -160,7 +160,7 @@ impl Resolver<'_> {
                 }
             }
             Action::StopService(name) | Action::StartService(name) => self.a_service(name),
-            Action::Work(_) | Action::Call(_) => {}
+            Action::DeleteExcluded(_) | Action::Work(_) | Action::Call(_) => {}
         }
     }
 }
