@@ -149,6 +149,7 @@ library! {
     // One for each rule, named after it.
     Lesson in "restore/" {
         "arguments-of-a-restore",
+        "at-reboot",
         "calls-out-of-order",
         "cannot-replace",
         "chain-of-incrementals",
@@ -160,13 +161,13 @@ library! {
         "if-not-there-without-mapping",
         "new-target",
         "one-subcomponent",
+        "rebooted-between-the-events",
         "resources-run-out-in-a-restore",
         "restore-calls-in-a-backup",
         "restore-in-sequence",
         "restore-stop-start",
         "restore-without-privileges",
         "stop-restore-start",
-        "target-alternate",
         "to-alternate-location",
         "what-the-writer-is-told",
         "writer-does-not-run",

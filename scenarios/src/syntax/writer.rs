@@ -6,8 +6,8 @@ use vssim_model::documents::FileSpecBackupType;
 use vssim_model::states::WriterEvent;
 
 use super::method::MethodStep;
-use super::restore::MappingOf;
 use super::requester::Empty;
+use super::restore::MappingOf;
 use super::sins::WriterSin;
 use crate::scalars::{Code, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
 use crate::words::{Level, words};
