@@ -23,6 +23,7 @@ pub mod invariant;
 pub mod kernel;
 mod losses;
 pub mod message;
+pub mod metadata;
 pub mod ntfs;
 pub mod plan;
 pub mod queue;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use vssim_model::states::WriterEvent;
 
+use super::damage::Damage;
 use super::method::MethodStep;
 use super::sins::WriterSin;
 use crate::scalars::{Code, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
@@ -346,6 +347,8 @@ pub enum Action {
     Work(At<DurationRange>),
     /// A call of any documented method, by the names of the headers.
     Call(Box<MethodStep>),
+    /// Plants a fault into a document in memory.
+    Damage(Box<Damage>),
 }
 
 /// A component of the writer itself.
