@@ -206,6 +206,15 @@ pub enum BackupComponentsCall {
     AbortBackup,
     /// The Backup Components Document as text.
     SaveAsXML,
+    /// Starts a restore, from the document of the backup.
+    InitializeForRestore {
+        /// The document, as SaveAsXML gave it.
+        xml: String,
+    },
+    /// Raises PreRestore. Asynchronous.
+    PreRestore,
+    /// Raises PostRestore. Asynchronous.
+    PostRestore,
     /// `IUnknown::Release`: the object ends.
     Release,
 }
@@ -378,7 +387,8 @@ methods!(BackupComponentsCall: CreateVssBackupComponents InitializeForBackup Set
     DisableWriterClasses DisableWriterInstances GatherWriterMetadata GetWriterMetadataCount GetWriterMetadata
     FreeWriterMetadata AddComponent StartSnapshotSet IsVolumeSupported AddToSnapshotSet SetBackupOptions
     SetPreviousBackupStamp PrepareForBackup GatherWriterStatus GetWriterStatusCount GetWriterStatus FreeWriterStatus
-    DoSnapshotSet GetSnapshotProperties SetBackupSucceeded BackupComplete AbortBackup SaveAsXML Release);
+    DoSnapshotSet GetSnapshotProperties SetBackupSucceeded BackupComplete AbortBackup SaveAsXML InitializeForRestore
+    PreRestore PostRestore Release);
 methods!(AsyncCall: Wait QueryStatus Cancel);
 methods!(WriterCall: SetWriterFailure);
 methods!(ComponentCall: SetBackupMetadata SetBackupStamp SetPrepareForBackupFailureMsg SetPostSnapshotFailureMsg

@@ -84,6 +84,9 @@ library! {
         "writers-left-out",
     }
     // One for each rule, named after it.
+    Lesson in "restore/" {
+        "restore-in-sequence",
+    }
     Broken in "broken/" {
         "abort-after-failed-snapshot",
         "abort-backup-reaches-writers",

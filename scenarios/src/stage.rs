@@ -133,6 +133,7 @@ impl Stager<'_> {
             release: document.release.0,
             computer: document.machine.name.0.to_string(),
             start: START,
+            variables: Arc::new(writers::variables()),
             disks: self.disks(),
             volumes,
             writers: writers.into_iter().map(|writer| writer.plan).collect(),

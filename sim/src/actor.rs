@@ -13,7 +13,7 @@
 
 mod method;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, Out, Value, WriterCall};
@@ -58,6 +58,8 @@ pub struct Memory {
     pub snapshots: Unhashed<BTreeMap<String, SnapshotId>>,
     /// Whether files could not be copied out of a shadow copy.
     pub copy_failed: bool,
+    /// Components of which something could not be copied.
+    pub not_copied: BTreeSet<ComponentOf>,
     /// What calls of the catalogue handed back, by out-parameter.
     pub saved: Unhashed<BTreeMap<u16, BTreeMap<String, Value>>>,
     /// Whether it gave its backup privileges up.
@@ -292,6 +294,7 @@ impl Turn<'_> {
             (Op::Backup { .. }, Out::Object(number)) => {
                 self.memory.object = Unhashed(number);
                 self.memory.copy_failed = false;
+                self.memory.not_copied.clear();
             }
             (
                 Op::Backup { call: Template::Call(BackupComponentsCall::AddToSnapshotSet { volume, .. }), .. },
@@ -461,7 +464,7 @@ impl Turn<'_> {
     fn kernel(&mut self, op: Op) -> Output {
         let (set, volume) = self.task.about.unwrap_or((u32::MAX, None));
         let request = match op {
-            Op::CopyFiles => KernelRequest::ReadSnapshots { object: self.memory.object.0 },
+            Op::CopyFiles => KernelRequest::CopyFiles { object: self.memory.object.0 },
             Op::WriteToSnapshot { volume, path, bytes } => {
                 KernelRequest::WriteToSnapshot { volume, path: path.into(), bytes }
             }
@@ -517,7 +520,7 @@ impl Turn<'_> {
                 BackupComponentsCall::SetBackupSucceeded { component: self.named(&of), succeeded }
             }
             Template::ReportBackup(of) => {
-                let succeeded = !self.memory.copy_failed;
+                let succeeded = !self.memory.copy_failed && !self.memory.not_copied.contains(&of);
                 BackupComponentsCall::SetBackupSucceeded { component: self.named(&of), succeeded }
             }
             Template::SetBackupOptions(of, options) => {

@@ -55,6 +55,7 @@ impl World {
                 self.record(step, actor, || what);
             }
             Effect::Document(actor, document) => self.put_document(actor, &document, step),
+            Effect::Saved { object, text } => self.document_saved(object, &text),
             Effect::Compare(set) => self.compare(set, step),
             Effect::Examine(set) => self.examine(set, step),
         }

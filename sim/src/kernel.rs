@@ -24,6 +24,8 @@ use crate::world::{Event, Step, World};
 
 /// How long writes may be held, from the start of the flush (TIM-005, TIM-006).
 pub const HOLD_LIMIT: Ticks = Ticks::from_secs(10);
+/// How long the transaction managers may take to freeze, and to thaw: no page says; docs/choices.md, `transaction-limits`.
+pub const TRANSACTIONS_LIMIT: Ticks = Ticks::from_secs(10);
 
 /// What the kernel is in the middle of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -46,12 +48,15 @@ impl World {
     /// Somebody asks the kernel.
     pub(crate) fn kernel_asked(&mut self, slot: Slot, from: ActorId, request: KernelRequest, step: &mut Step<'_>) {
         match request {
+            KernelRequest::OpenVolumes(volumes) if self.needs_restart(&volumes) => {
+                self.kernel_answers(slot, HResult::VSS_E_REBOOT_REQUIRED);
+            }
             KernelRequest::OpenVolumes(_) => {
                 self.phase(Phase::OpenVolumeHandle, Edge::Enter, step);
                 self.kernel_takes(slot, self.plan.kernel.open_volumes, step);
             }
-            KernelRequest::FreezeTransactions => self.kernel_takes(slot, self.plan.kernel.freeze_transactions, step),
-            KernelRequest::ThawTransactions => self.kernel_takes(slot, self.plan.kernel.thaw_transactions, step),
+            KernelRequest::FreezeTransactions => self.transactions(slot, true, step),
+            KernelRequest::ThawTransactions => self.transactions(slot, false, step),
             KernelRequest::FlushAndHold(volumes) => self.flush(slot, volumes, step),
             KernelRequest::Release => {
                 if self.kernel.hold.is_some() {
@@ -84,6 +89,38 @@ impl World {
             return span.min;
         }
         step.choices.ticks(Point { actor: KERNEL, purpose: Purpose::Duration }, span.min, span.max)
+    }
+
+    /// Whether volsnap waits for a restart before it has to do with one of these volumes.
+    fn needs_restart(&self, volumes: &[u16]) -> bool {
+        let pending = &self.plan.kernel.restart_pending;
+        self.plan.release.has_reboot_required() && volumes.iter().any(|volume| pending.contains(volume))
+    }
+
+    /// The transaction managers freeze or thaw. What takes longer than [`TRANSACTIONS_LIMIT`] has failed by then (TIM-019).
+    fn transactions(&mut self, slot: Slot, freeze: bool, step: &mut Step<'_>) {
+        let kernel = &self.plan.kernel;
+        let span = if freeze { kernel.freeze_transactions } else { kernel.thaw_transactions };
+        let time = World::draw(span, step);
+        let late = time > TRANSACTIONS_LIMIT;
+        let done = if late { Event::TransactionsLate(slot) } else { Event::KernelDone(slot) };
+        self.queue.push(self.now + time.min(TRANSACTIONS_LIMIT), Class::Kernel, self.cause(), done);
+    }
+
+    /// The transaction managers did not freeze, or not thaw, in time.
+    pub(crate) fn transactions_late(&mut self, slot: Slot, step: &mut Step<'_>) {
+        let Some(Request::Kernel(request)) = self.calls.get(slot).map(|call| call.request.clone()) else { return };
+        let seconds = u32::try_from(TRANSACTIONS_LIMIT.0 / Ticks::from_secs(1).0).unwrap_or(u32::MAX);
+        let (code, entry) = match request {
+            KernelRequest::FreezeTransactions => {
+                (HResult::VSS_E_TRANSACTION_FREEZE_TIMEOUT, event_log::transaction_freeze_timeout(seconds))
+            }
+            _ => (HResult::VSS_E_TRANSACTION_THAW_TIMEOUT, event_log::transaction_thaw_timeout(seconds)),
+        };
+        if event_log::is_written_by(&entry, self.plan.release) {
+            self.record(step, ActorId::Service, || What::EventLog(entry));
+        }
+        self.kernel_answers(slot, code);
     }
 
     fn kernel_takes(&mut self, slot: Slot, span: Span, step: &mut Step<'_>) {
@@ -228,7 +265,7 @@ impl World {
             KernelRequest::WriteToSnapshot { volume, path, bytes } => {
                 self.write_to_snapshot(from, *volume, path, bytes, step)?;
             }
-            KernelRequest::ReadSnapshots { object } => self.read_snapshots(from, *object, step)?,
+            KernelRequest::CopyFiles { object } => self.copy_files(from, *object, step)?,
             _ => {}
         }
         Ok(())

@@ -11,8 +11,10 @@
 
 pub mod actor;
 pub mod application;
+pub mod backup_set;
 pub mod backup_store;
 pub mod choices;
+mod copying;
 pub mod database;
 pub mod disk_format;
 mod effects;
@@ -23,11 +25,12 @@ pub mod invariant;
 pub mod kernel;
 mod losses;
 pub mod message;
-pub mod metadata;
+mod metadata;
 pub mod ntfs;
 pub mod plan;
 pub mod queue;
 pub mod record;
+pub mod restore;
 pub mod run;
 pub mod search;
 pub mod service;

@@ -176,6 +176,7 @@ impl World {
             Incident::IoError(volume) => {
                 let _ = self.storage.set_failing(self.volume_id(volume), true);
             }
+            Incident::WritersUnreachable => self.service.writers_unreachable = true,
         }
     }
 

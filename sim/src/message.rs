@@ -114,8 +114,8 @@ pub enum KernelRequest {
         /// What.
         bytes: Arc<[u8]>,
     },
-    /// A requester reads the files of its components out of the shadow copies of its set.
-    ReadSnapshots {
+    /// A requester copies the files of its components into the store.
+    CopyFiles {
         /// The object.
         object: u32,
     },

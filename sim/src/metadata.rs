@@ -38,23 +38,3 @@ impl MetadataPlan {
         MetadataPlan { document, text, components: Arc::new(components) }
     }
 }
-
-/// The environment of a Windows that is installed on C:.
-#[must_use]
-pub fn environment() -> Variables {
-    [
-        ("SystemDrive", "C:"),
-        ("SystemRoot", "C:\\Windows"),
-        ("WinDir", "C:\\Windows"),
-        ("ProgramData", "C:\\ProgramData"),
-        ("AllUsersProfile", "C:\\ProgramData"),
-        ("ProgramFiles", "C:\\Program Files"),
-        ("ProgramFiles(x86)", "C:\\Program Files (x86)"),
-        ("CommonProgramFiles", "C:\\Program Files\\Common Files"),
-        ("Public", "C:\\Users\\Public"),
-        ("UserProfile", "C:\\Users\\Administrator"),
-        ("Temp", "C:\\Windows\\Temp"),
-    ]
-    .into_iter()
-    .collect()
-}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, ComponentName, Value};
 use vssim_model::catalogue::MethodRef;
 use vssim_model::documents::{Damage, WriterMetadata};
+use vssim_model::file_spec::Variables;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, VolumeId, WriterClassId, WriterInstanceId};
 use vssim_model::release::Release;
@@ -31,6 +32,8 @@ pub struct Plan {
     pub computer: String,
     /// The FILETIME of tick 0.
     pub start: u64,
+    /// The environment variables of the machine, in which the paths of documents are expanded.
+    pub variables: Arc<Variables>,
     /// Disks.
     pub disks: Vec<DiskPlan>,
     /// Volumes.
@@ -85,6 +88,10 @@ pub struct VolumePlan {
     pub diff_area_given: bool,
     /// The image that it begins as; otherwise it begins empty.
     pub image: Option<ImageSource>,
+    /// The volume on which the file of the virtual disk lies that this volume is in.
+    pub virtual_disk_on: Option<u16>,
+    /// From when to when another node of the cluster makes a shadow copy of it.
+    pub created_elsewhere: Option<(Ticks, Ticks)>,
     /// Files there at the start, beside those of the image, with their sizes in bytes.
     pub files: Arc<[(String, u64)]>,
 }
@@ -225,6 +232,8 @@ pub struct KernelPlan {
     pub thaw_transactions: Span,
     /// Volumes whose hold lets writes through.
     pub broken_hold: BTreeSet<u16>,
+    /// Volumes to which volsnap will not be attached before the computer is started again.
+    pub restart_pending: BTreeSet<u16>,
     /// Volumes of which volsnap forgets to save the old blocks.
     pub lost_blocks: BTreeSet<u16>,
     /// Volumes whose diff area does not grow in time.
@@ -266,6 +275,8 @@ pub enum Incident {
     Dismount(u16),
     /// From now on no write of volsnap to this volume succeeds.
     IoError(u16),
+    /// From now on the writers cannot be reached.
+    WritersUnreachable,
 }
 
 /// Declares the defects: name in a scenario, what is wrong.
@@ -399,7 +410,7 @@ pub enum Op {
     Privileges(bool),
     /// Requester or writer: a fault is planted into a document in memory.
     Damage(Arc<DamageOp>),
-    /// Requester: reads the files of the components it added out of the shadow copies.
+    /// Requester: copies the files of the components it added into the store.
     CopyFiles,
     /// Requester: its process dies.
     Crash,

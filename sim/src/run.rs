@@ -71,6 +71,7 @@ pub fn build(plan: &Arc<Plan>, choices: &mut dyn Choices) -> Result<World, SetUp
 pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Images) -> Result<World, SetUpError> {
     let mut storage = Storage::new();
     storage.set_machine(&plan.computer);
+    storage.set_time(plan.start);
     for disk in &plan.disks {
         storage.add_disk(&disk.name, disk.bytes)?;
     }

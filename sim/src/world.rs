@@ -21,7 +21,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::actor::{Input, Output, Process, ScriptRef, Surroundings};
 use crate::application::Application;
+use crate::backup_store::BackupStore;
 use crate::choices::{Choices, Point, Purpose};
+use crate::copying::Copying;
 use crate::invariant::{Broken, Watch};
 use crate::kernel::Kernel;
 use crate::message::{Answer, OpenCall, Request, Slot};
@@ -53,6 +55,8 @@ pub enum Event {
     WaitOver(Slot),
     /// The kernel finished what it was asked for.
     KernelDone(Slot),
+    /// The transaction managers did not freeze or thaw in time.
+    TransactionsLate(Slot),
     /// 10 s of flush and hold are over.
     HoldLimit,
     /// An application writes.
@@ -82,6 +86,9 @@ pub struct World {
     pub kernel: Kernel,
     /// Disks and volumes.
     pub storage: Storage,
+    /// What requesters backed up, in this run or before it.
+    pub store: Arc<BackupStore>,
+    pub(crate) copying: Unhashed<Copying>,
     /// Calls under way.
     pub calls: Slots<OpenCall>,
     /// What the invariants remember.
@@ -199,6 +206,8 @@ impl World {
             processes,
             applications,
             storage,
+            store: Arc::default(),
+            copying: Unhashed(Copying::default()),
             calls: Slots::default(),
             instances,
             documents: Unhashed(Arc::default()),
@@ -212,6 +221,11 @@ impl World {
     #[must_use]
     pub fn process(&self, actor: ActorId) -> Option<&Process> {
         self.processes.get(self.process_index(actor)?)
+    }
+
+    pub(crate) fn process_mut(&mut self, actor: ActorId) -> Option<&mut Process> {
+        let index = self.process_index(actor)?;
+        self.processes.get_mut(index)
     }
 
     fn process_index(&self, actor: ActorId) -> Option<usize> {
@@ -256,6 +270,7 @@ impl World {
         let picked = if simultaneous > 1 { step.choices.pick(order, simultaneous) } else { 0 };
         let Some(entry) = self.queue.take(picked) else { return Ok(false) };
         self.now = entry.at.max(self.now);
+        self.storage.set_time(self.plan.start + self.now.0);
         self.cause = Unhashed(entry.cause);
         self.handle(entry.event, step);
         self.look(step)?;
@@ -275,6 +290,7 @@ impl World {
                 self.carry_out(step);
             }
             Event::KernelDone(slot) => self.kernel_done(slot, step),
+            Event::TransactionsLate(slot) => self.transactions_late(slot, step),
             Event::HoldLimit => self.hold_limit(step),
             Event::Load(application) => self.load(application, step),
             Event::Incident(number) => self.incident(number, step),
@@ -628,6 +644,7 @@ impl Hash for World {
         self.applications.hash(state);
         self.kernel.hash(state);
         self.storage.hash(state);
+        self.store.hash(state);
         self.calls.hash(state);
         self.watch.hash(state);
     }

@@ -348,7 +348,7 @@ impl<'t> Builder<'t> {
     /// Hangs calls under their objects, and events and callbacks under their sets.
     fn finish(mut self) -> Facts<'t> {
         for call in &self.facts.calls {
-            if call.object == 0 || call.request().is_none() {
+            if call.object == 0 || call.request().is_none() && !of_restore(call.call) {
                 continue;
             }
             let fresh =
@@ -427,12 +427,36 @@ impl<'t> Builder<'t> {
     }
 }
 
+/// The calls of a restore that stand in a trace by the names of the headers alone. One that was ordered to fail, or that its
+/// caller was not allowed, never happened.
+fn of_restore(call: &Call) -> bool {
+    const CALLS: [&str; 13] = [
+        "SetSelectedForRestore",
+        "SetSelectedForRestoreEx",
+        "AddRestoreSubcomponent",
+        "SetRestoreOptions",
+        "SetRestoreState",
+        "AddNewTarget",
+        "SetAdditionalRestores",
+        "SetRestoreName",
+        "SetAuthoritativeRestore",
+        "SetRollForward",
+        "AddAlternativeLocationMapping",
+        "SetRangesFilePath",
+        "SetFileRestoreStatus",
+    ];
+    let Call::Method(method) = call else { return false };
+    method.injected.is_none() && !method.unprivileged && CALLS.contains(&call.name().1)
+}
+
 /// The event that a method raises.
 fn raised_by(method: &str) -> Option<WriterEvent> {
     match method {
         "GatherWriterMetadata" => Some(WriterEvent::Identify),
         "PrepareForBackup" => Some(WriterEvent::PrepareForBackup),
         "BackupComplete" => Some(WriterEvent::BackupComplete),
+        "PreRestore" => Some(WriterEvent::PreRestore),
+        "PostRestore" => Some(WriterEvent::PostRestore),
         "AbortBackup" => Some(WriterEvent::Abort),
         "Release" => Some(WriterEvent::BackupShutdown),
         _ => None,

@@ -14,10 +14,10 @@ use crate::verdict::Findings;
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         id: "initialize-before-anything-else",
-        requirements: &["BKP-ORD-001"],
+        requirements: &["BKP-ORD-001", "RST-ORD-001"],
         actor: Requester,
         level: Must,
-        sentence: "InitializeForBackup is called before any other backup call on the object.",
+        sentence: "InitializeForBackup or InitializeForRestore is called before anything else on the object.",
         source: "overview-of-backup-initialization.md",
         check: initialize_first,
     },
@@ -162,8 +162,9 @@ fn initialize_first(facts: &Facts<'_>, findings: &mut Findings) {
     for object in facts.objects.values() {
         let early = object.calls.iter().find(|call| !matches!(call.method(), "CreateVssBackupComponents" | "Release"));
         if let Some(call) = early {
-            findings.check(call.method() == "InitializeForBackup", [call.begin.n], || {
-                format!("{} called {} before InitializeForBackup", object.actor, call.method())
+            let first = matches!(call.method(), "InitializeForBackup" | "InitializeForRestore");
+            findings.check(first, [call.begin.n], || {
+                format!("{} called {} before InitializeForBackup or InitializeForRestore", object.actor, call.method())
             });
         }
     }

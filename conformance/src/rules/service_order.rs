@@ -3,6 +3,9 @@
 //! ```text
 //! Initialize ─ SetContext ─ SetBackupState ─ GatherWriterMetadata ─ AddComponent ─ StartSnapshotSet ─ AddToSnapshotSet
 //!   ─ PrepareForBackup ─ DoSnapshotSet ─ SetBackupSucceeded ─ BackupComplete ─ SaveAsXML ─ Release
+//!
+//! InitializeForRestore ─ GatherWriterMetadata ─ SetSelectedForRestore … ─ PreRestore ─ SetFileRestoreStatus … ─ PostRestore
+//!   ─ Release
 //! ```
 //!
 //! A call out of sequence fails; one in sequence is not refused with `VSS_E_BAD_STATE`. The documents do not judge every
@@ -80,7 +83,8 @@ impl<'a, 't> Place<'a, 't> {
 
     /// The trace does not show when an earlier operation ended: then nothing is held against a later call.
     fn unseen(&self) -> bool {
-        let slow = ["GatherWriterMetadata", "PrepareForBackup", "DoSnapshotSet", "BackupComplete"];
+        let backup = ["GatherWriterMetadata", "PrepareForBackup", "DoSnapshotSet", "BackupComplete"];
+        let slow = [backup.as_slice(), &["PreRestore", "PostRestore"]].concat();
         slow.iter().any(|method| {
             self.object
                 .named(method)
@@ -128,8 +132,13 @@ impl<'a, 't> Place<'a, 't> {
         match method {
             "CreateVssBackupComponents" => Unsaid,
             "Release" => In,
-            "InitializeForBackup" if self.tried("InitializeForBackup") => Out("a new object"),
-            "InitializeForBackup" => In,
+            "InitializeForBackup" | "InitializeForRestore"
+                if self.tried("InitializeForBackup") || self.tried("InitializeForRestore") =>
+            {
+                Out("a new object")
+            }
+            "InitializeForBackup" | "InitializeForRestore" => In,
+            _ if self.tried("InitializeForRestore") => self.restore(method),
             _ if !self.tried("InitializeForBackup") => Out("InitializeForBackup"),
             "AbortBackup" => In,
             _ if self.over() => Out("a backup that goes on"),
@@ -142,6 +151,47 @@ impl<'a, 't> Place<'a, 't> {
                 self.progress(method)
             }
             _ => self.writers(method),
+        }
+    }
+
+    /// The calls of a restore (RST-ORD-007 to -016). What the pages let come late is left unsaid.
+    fn restore(&self, method: &str) -> Sequence {
+        let (gathered, pre) = (self.ended("GatherWriterMetadata"), self.ended("PreRestore"));
+        let (begun, over) = (self.begun("PreRestore"), self.tried("PostRestore"));
+        match method {
+            "AbortBackup" => In,
+            _ if self.unseen() => Unsaid,
+            // No shadow copy exists in a restore (RST-ORD-006).
+            "StartSnapshotSet" | "AddToSnapshotSet" | "DoSnapshotSet" | "PrepareForBackup" | "BackupComplete"
+            | "SetBackupState" | "SetBackupSucceeded" | "AddComponent" => Out("a backup"),
+            "PreRestore" if begun => Out("a restore not yet begun"),
+            "PreRestore" if !self.tried("GatherWriterMetadata") => Out("GatherWriterMetadata"),
+            "PreRestore" if gathered && !self.tried("PreRestore") => In,
+            "PostRestore" if !begun => Out("PreRestore"),
+            "PostRestore" if over => Out("a restore not yet ended"),
+            "PostRestore" if pre => In,
+            "SetSelectedForRestore" | "SetSelectedForRestoreEx" | "AddRestoreSubcomponent" | "SetRestoreOptions"
+                if begun =>
+            {
+                Out("being before PreRestore")
+            }
+            // AddRestoreSubcomponent is out of sequence, too, before its set is selected.
+            "SetSelectedForRestore" | "SetSelectedForRestoreEx" | "SetRestoreOptions" | "SetRestoreState"
+                if gathered && !begun =>
+            {
+                In
+            }
+            "SetFileRestoreStatus" | "AddAlternativeLocationMapping" if !begun => Out("PreRestore"),
+            "SetFileRestoreStatus" if over => Out("being before PostRestore"),
+            "SetFileRestoreStatus" | "AddAlternativeLocationMapping" | "SetRangesFilePath" if pre && !over => In,
+            "GatherWriterMetadata"
+            | "GetWriterMetadata"
+            | "GetWriterMetadataCount"
+            | "FreeWriterMetadata"
+            | "GetWriterStatus"
+            | "GetWriterStatusCount"
+            | "FreeWriterStatus" => self.writers(method),
+            _ => Unsaid,
         }
     }
 

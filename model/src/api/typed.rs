@@ -52,9 +52,11 @@ impl MethodCall {
         })
     }
 
-    fn ids<T>(&self, parameter: &str, id: impl Fn(crate::ids::Guid) -> T) -> Vec<T> {
+    /// An array, as long as the parameter behind it says.
+    fn ids<T>(&self, parameter: &str, count: &str, id: impl Fn(crate::ids::Guid) -> T) -> Vec<T> {
+        let count = if self.arguments.contains_key(count) { self.index(count) } else { usize::MAX };
         match self.argument(parameter) {
-            Value::List(all) => all.iter().filter_map(Value::as_guid).map(id).collect(),
+            Value::List(all) => all.iter().take(count).filter_map(Value::as_guid).map(id).collect(),
             _ => Vec::new(),
         }
     }
@@ -71,10 +73,10 @@ impl MethodCall {
                 backup_type: BackupType::from_number(self.number("backupType"))?,
                 partial_file_support: self.flag("bPartialFileSupport"),
             },
-            "EnableWriterClasses" => B::EnableWriterClasses { classes: self.ids("rgWriterClassId", WriterClassId) },
-            "DisableWriterClasses" => B::DisableWriterClasses { classes: self.ids("rgWriterClassId", WriterClassId) },
+            "EnableWriterClasses" => B::EnableWriterClasses { classes: self.ids("rgWriterClassId", "cClassId", WriterClassId) },
+            "DisableWriterClasses" => B::DisableWriterClasses { classes: self.ids("rgWriterClassId", "cClassId", WriterClassId) },
             "DisableWriterInstances" => {
-                B::DisableWriterInstances { instances: self.ids("rgWriterInstanceId", WriterInstanceId) }
+                B::DisableWriterInstances { instances: self.ids("rgWriterInstanceId", "cInstanceId", WriterInstanceId) }
             }
             "GatherWriterMetadata" => B::GatherWriterMetadata,
             "GetWriterMetadataCount" => B::GetWriterMetadataCount,
@@ -109,6 +111,9 @@ impl MethodCall {
             "BackupComplete" => B::BackupComplete,
             "AbortBackup" => B::AbortBackup,
             "SaveAsXML" => B::SaveAsXML,
+            "InitializeForRestore" => B::InitializeForRestore { xml: self.text("bstrXML")?.to_owned() },
+            "PreRestore" => B::PreRestore,
+            "PostRestore" => B::PostRestore,
             _ => return None,
         })
     }

@@ -25,6 +25,7 @@ mod examined;
 mod same;
 mod shape;
 mod sound;
+mod stored;
 mod tree;
 mod values;
 mod writer_metadata;
@@ -42,6 +43,7 @@ pub use examined::{
     Identity,
 };
 pub use same::{Difference, same_document};
+pub use stored::Unreadable;
 pub use values::{
     BackupSchema, ComponentFlags, ComponentType, FileRestoreStatus, FileSpecBackupType, RestoreMethodKind,
     RestoreTarget, RestoreType, RollForwardType, SourceType, UsageType, WriterRestore,

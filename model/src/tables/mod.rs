@@ -22,6 +22,7 @@ use crate::hresult::HResult;
 pub mod graph;
 pub mod provider;
 pub mod requester;
+mod requester_restore;
 pub mod snapshot;
 mod watch;
 pub mod writer;

@@ -1,4 +1,4 @@
-//! The calls on one backup components object, for a backup.
+//! The calls on one backup components object.
 //!
 //! ```text
 //! NoObject -CreateVssBackupComponents-> ObjectCreated -InitializeForBackup-> Initialized -GatherWriterMetadata ends->
@@ -11,6 +11,13 @@
 //! to Aborted; from both only AbortBackup and Release lead on (BKP-ORD-003). A call out of sequence gives
 //! `VSS_E_BAD_STATE` (S-01). The pages name the code and rarely the sequence: what is in sequence is decided here, and
 //! decided generously where a documented chain of calls needs it (C-02).
+//!
+//! A restore is a life of its own (protocol of the restore: [`super::requester_restore`]):
+//!
+//! ```text
+//! ObjectCreated -InitializeForRestore-> RestoreInitialized -GatherWriterMetadata ends-> RestoreGathered -PreRestore->
+//!   PreRestoring -> PreRestored -PostRestore-> PostRestoring -> PostRestored -Release-> Released
+//! ```
 //!
 //! The table judges the order of calls alone. Arguments (an unknown volume, a component added twice) are not its matter.
 
@@ -52,6 +59,18 @@ symbols! {
         BackupCompleted,
         /// AbortBackup done.
         Aborted,
+        /// InitializeForRestore done.
+        RestoreInitialized,
+        /// GatherWriterMetadata ended, in a restore.
+        RestoreGathered,
+        /// PreRestore runs.
+        PreRestoring,
+        /// PreRestore ended: files are restored.
+        PreRestored,
+        /// PostRestore runs.
+        PostRestoring,
+        /// PostRestore ended.
+        PostRestored,
         /// The object was released.
         Released,
     }
@@ -89,15 +108,15 @@ symbols! {
 
 /// The methods as a closed enumeration without arguments.
 macro_rules! method_table {
-    ($($variant:ident)*) => {
-        /// A method of `IVssBackupComponents`, with `CreateVssBackupComponents` before and `Release` behind.
+    ($($variant:ident)*; $($other:ident)*) => {
+        /// A method of `IVssBackupComponents` or a successor, with `CreateVssBackupComponents` before and `Release` behind.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Method { $(
-            #[doc = concat!("`", stringify!($variant), "`")]
-            $variant,
-        )* }
+        pub enum Method {
+            $(#[doc = concat!("`", stringify!($variant), "`")] $variant,)*
+            $(#[doc = concat!("`", stringify!($other), "`")] $other,)*
+        }
 
-        const METHODS: &[Method] = &[$(Method::$variant),*];
+        const METHODS: &[Method] = &[$(Method::$variant,)* $(Method::$other),*];
 
         impl From<&BackupComponentsCall> for Method {
             fn from(call: &BackupComponentsCall) -> Method {
@@ -109,7 +128,13 @@ macro_rules! method_table {
             /// The method's name.
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self { $(Method::$variant => stringify!($variant)),* }
+                match self { $(Method::$variant => stringify!($variant),)* $(Method::$other => stringify!($other)),* }
+            }
+
+            /// The method of this name, if the table rules it.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Method> {
+                METHODS.iter().copied().find(|method| method.name() == name)
             }
         }
     };
@@ -118,7 +143,27 @@ method_table!(CreateVssBackupComponents InitializeForBackup SetContext SetBackup
     DisableWriterClasses DisableWriterInstances GatherWriterMetadata GetWriterMetadataCount GetWriterMetadata
     FreeWriterMetadata AddComponent StartSnapshotSet IsVolumeSupported AddToSnapshotSet SetBackupOptions
     SetPreviousBackupStamp PrepareForBackup GatherWriterStatus GetWriterStatusCount GetWriterStatus FreeWriterStatus
-    DoSnapshotSet GetSnapshotProperties SetBackupSucceeded BackupComplete AbortBackup SaveAsXML Release);
+    DoSnapshotSet GetSnapshotProperties SetBackupSucceeded BackupComplete AbortBackup SaveAsXML InitializeForRestore
+    PreRestore PostRestore Release;
+    SetSelectedForRestore SetSelectedForRestoreEx AddRestoreSubcomponent SetRestoreOptions SetRestoreState AddNewTarget
+    SetAdditionalRestores SetRestoreName SetAuthoritativeRestore SetRollForward AddAlternativeLocationMapping
+    SetRangesFilePath SetFileRestoreStatus);
+
+impl RequesterState {
+    /// Whether the object was initialised for a restore.
+    #[must_use]
+    pub const fn is_restore(self) -> bool {
+        matches!(
+            self,
+            S::RestoreInitialized
+                | S::RestoreGathered
+                | S::PreRestoring
+                | S::PreRestored
+                | S::PostRestoring
+                | S::PostRestored
+        )
+    }
+}
 
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,6 +184,10 @@ symbols! {
         DoSnapshotSet,
         /// `BackupComplete`
         BackupComplete,
+        /// `PreRestore`
+        PreRestore,
+        /// `PostRestore`
+        PostRestore,
     }
 }
 
@@ -196,9 +245,9 @@ use RequesterGuard as G;
 use RequesterInput::{Call, Failed, Finished};
 use RequesterState as S;
 
-type RequesterDraft = Draft<S, RequesterInput, G>;
+pub(super) type RequesterDraft = Draft<S, RequesterInput, G>;
 
-const BAD_STATE: Then<S> = Then::Refuse(HResult::VSS_E_BAD_STATE);
+pub(super) const BAD_STATE: Then<S> = Then::Refuse(HResult::VSS_E_BAD_STATE);
 
 /// From InitializeForBackup to AbortBackup or Release.
 const IN_USE: [S; 10] = [
@@ -241,6 +290,7 @@ pub fn documented() -> RequesterTable {
     do_snapshot_set(&mut draft);
     backup_complete(&mut draft);
     abort_backup(&mut draft);
+    super::requester_restore::rows(&mut draft);
     for operation in OPERATIONS {
         draft.on(&OVER, &[Finished(*operation), Failed(*operation)], &[], Then::Ignore, "BKP-ORD-003, S-22");
     }

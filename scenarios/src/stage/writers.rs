@@ -8,7 +8,6 @@ use vssim_model::documents::WriterMetadata;
 use vssim_model::file_spec::Variables;
 use vssim_model::ids::{WriterClassId, WriterInstanceId};
 use vssim_model::time::Ticks;
-use vssim_sim::metadata::environment;
 use vssim_sim::plan::{ComponentOf, MetadataPlan, WriterPlan};
 
 use super::{Stager, derived_id, index};
@@ -55,7 +54,7 @@ fn a_match(specification: &str) -> String {
 impl Stager<'_> {
     pub(super) fn writers(&mut self) -> Vec<StagedWriter> {
         let scenario = self.scenario;
-        let variables = environment();
+        let variables = variables();
         let mut documents = Vec::new();
         for writer in &scenario.document.machine.writers {
             documents.push(match &writer.metadata.value {
@@ -152,4 +151,23 @@ fn explicit(writer: u16, document: &WriterMetadata) -> Vec<ComponentOf> {
         name: component.name().to_owned(),
     };
     document.components().filter(chosen).map(named).collect()
+}
+
+/// The environment of a Windows that is installed on C:.
+pub(super) fn variables() -> Variables {
+    [
+        ("SystemDrive", "C:"),
+        ("SystemRoot", "C:\\Windows"),
+        ("WinDir", "C:\\Windows"),
+        ("ProgramData", "C:\\ProgramData"),
+        ("AllUsersProfile", "C:\\ProgramData"),
+        ("ProgramFiles", "C:\\Program Files"),
+        ("ProgramFiles(x86)", "C:\\Program Files (x86)"),
+        ("CommonProgramFiles", "C:\\Program Files\\Common Files"),
+        ("Public", "C:\\Users\\Public"),
+        ("UserProfile", "C:\\Users\\Administrator"),
+        ("Temp", "C:\\Windows\\Temp"),
+    ]
+    .into_iter()
+    .collect()
 }

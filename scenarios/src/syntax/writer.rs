@@ -284,10 +284,14 @@ pub struct Handlers {
     pub backup_complete: Handler,
     /// OnBackupShutdown.
     pub backup_shutdown: Handler,
+    /// OnPreRestore.
+    pub pre_restore: Handler,
+    /// OnPostRestore.
+    pub post_restore: Handler,
 }
 
 impl Handlers {
-    /// The handler of an event; none for the events of a restore.
+    /// The handler of an event.
     #[must_use]
     pub fn of(&self, event: WriterEvent) -> Option<&Handler> {
         Some(match event {
@@ -300,6 +304,8 @@ impl Handlers {
             WriterEvent::Abort => &self.abort,
             WriterEvent::BackupComplete => &self.backup_complete,
             WriterEvent::BackupShutdown => &self.backup_shutdown,
+            WriterEvent::PreRestore => &self.pre_restore,
+            WriterEvent::PostRestore => &self.post_restore,
             _ => return None,
         })
     }

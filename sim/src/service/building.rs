@@ -14,7 +14,6 @@ use vssim_model::trace::DocumentKind;
 
 use super::methods::Object;
 use super::{Document, Service, Target};
-use crate::metadata::environment;
 use crate::plan::{ActorId, MetadataPlan};
 
 /// A document that a writer built.
@@ -89,13 +88,13 @@ impl Service {
             place.and_then(|place| u16::try_from(place).ok())
         };
         let text = document.to_xml();
-        let plan = MetadataPlan::of(document, None, &environment(), &volume);
+        let built = MetadataPlan::of(document, None, &plan.variables, &volume);
         let document = Arc::new(Document::new(DocumentKind::WriterMetadata, text.into()));
-        self.built.insert(writer, Built { plan, document }.into());
+        self.built.insert(writer, Built { plan: built, document }.into());
     }
 
     /// The metadata of a writer as a backup components object holds it.
-    pub(super) fn gathered_metadata(&self, object: u32, writer: u16) -> Option<ExaminedMetadata> {
+    pub(super) fn examined_metadata(&self, object: u32, writer: u16) -> Option<ExaminedMetadata> {
         let object = self.objects.get(object)?;
         if let Some(damaged) = object.damaged.get(&writer) {
             return Some(damaged.clone());
@@ -118,7 +117,7 @@ impl Service {
             }
             PlantedInto::Gathered(writer) => {
                 if let Some(index) = self.object_damaged_by(actor, planted.object)
-                    && let Some(mut document) = self.gathered_metadata(index, writer)
+                    && let Some(mut document) = self.examined_metadata(index, writer)
                     && let Some(object) = self.objects.get_mut(index)
                 {
                     document.damage(fault);

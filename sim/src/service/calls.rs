@@ -55,7 +55,8 @@ impl Service {
             state: RequesterState::ObjectCreated,
             context: 0,
             done: std::collections::BTreeSet::new(),
-            disabled: std::collections::BTreeSet::new(),
+            choice: super::methods::WriterChoice::default(),
+            unreadable: None,
             identified: Vec::new(),
             components: Vec::new(),
             succeeded: std::collections::BTreeMap::new(),
@@ -70,6 +71,7 @@ impl Service {
                 backup_type: BackupType::Full,
                 partial_file_support: false,
             },
+            restoring: std::collections::BTreeMap::new(),
         });
         self.give(slot, HResult::S_OK, Out::Object(number));
     }
@@ -116,12 +118,12 @@ impl Service {
     }
 
     /// Whether a planted defect lets a call in that the table refuses.
-    fn lets_in(&self, call: &BackupComponentsCall) -> bool {
+    pub(super) fn lets_in(&self, call: &BackupComponentsCall) -> bool {
         let asks = matches!(call, BackupComponentsCall::GetSnapshotProperties { .. });
         self.has(ServiceDefect::AcceptsBadState) || asks && self.has(ServiceDefect::SnapshotVisibleEarly)
     }
 
-    fn set_state(&mut self, index: u32, state: RequesterState) {
+    pub(super) fn set_state(&mut self, index: u32, state: RequesterState) {
         if let Some(object) = self.objects.get_mut(index) {
             object.state = state;
         }
@@ -141,7 +143,7 @@ impl Service {
         }
     }
 
-    fn holds(&self, index: u32, guard: RequesterGuard, own: bool) -> bool {
+    pub(super) fn holds(&self, index: u32, guard: RequesterGuard, own: bool) -> bool {
         let Some(object) = self.objects.get(index) else { return false };
         match guard {
             RequesterGuard::WithWriters => self.with_writers(object),
@@ -155,7 +157,7 @@ impl Service {
         }
     }
 
-    fn with_writers(&self, object: &Object) -> bool {
+    pub(super) fn with_writers(&self, object: &Object) -> bool {
         Context::from_bits(object.context).is_ok_and(|context| context.involves_writers())
     }
 
@@ -167,6 +169,7 @@ impl Service {
     fn perform(&mut self, slot: Slot, index: u32, call: &BackupComponentsCall, now: Ticks) -> Result<Done, HResult> {
         use BackupComponentsCall as B;
         let nothing = Ok(Done::Now(Out::Nothing));
+        self.meets_conditions(index, call)?;
         match call {
             B::GatherWriterMetadata => {
                 self.remember(index, RequesterGuard::MetadataAsked);
@@ -178,16 +181,27 @@ impl Service {
             }
             B::PrepareForBackup => self.prepare_for_backup(slot, index, now),
             B::DoSnapshotSet => self.do_snapshot_set(slot, index, now),
-            B::BackupComplete => self.start_async(slot, index, Kind::BackupComplete, now),
+            B::BackupComplete => {
+                self.invalidate_pointers(index);
+                self.start_async(slot, index, Kind::BackupComplete, now);
+            }
+            B::PreRestore => {
+                self.invalidate_pointers(index);
+                self.start_async(slot, index, Kind::PreRestore, now);
+            }
+            B::PostRestore => {
+                self.invalidate_pointers(index);
+                self.start_async(slot, index, Kind::PostRestore, now);
+            }
             B::AbortBackup => self.stop_then(Some(slot), index, Kind::Abort, now),
             B::Release => self.stop_then(Some(slot), index, Kind::Close(Closing::Delete), now),
             B::IsVolumeSupported { provider, volume } => {
-                let search = self.search(volume, *provider)?;
+                let search = self.search_supported(volume, *provider)?;
                 self.start_call(slot, index, Kind::IsSupported(search), now);
             }
             B::AddToSnapshotSet { volume, provider } => {
                 let search = self.search(volume, *provider)?;
-                self.check_addition(index, search.volume)?;
+                self.check_addition(index, search.volume, now)?;
                 self.start_call(slot, index, Kind::AddVolume(search), now);
             }
             B::StartSnapshotSet => return Ok(Done::Now(self.start_set(index))),
@@ -201,6 +215,9 @@ impl Service {
                 return self.gathered(index, call).map(Done::Now);
             }
             B::GetSnapshotProperties { snapshot } => return self.properties(*snapshot).map(Done::Now),
+            B::InitializeForRestore { xml } => {
+                return self.initialize_for_restore(index, xml).map(|()| Done::Now(Out::Nothing));
+            }
             B::SaveAsXML => return Ok(Done::Now(self.save_as_xml(index))),
             B::CreateVssBackupComponents => return nothing,
             _ => return self.keep(index, call).map(|()| Done::Now(Out::Nothing)),
@@ -230,18 +247,10 @@ impl Service {
                 object.document.0.set_backup_state(state);
                 object.done.insert(RequesterGuard::BackupStateSet);
             }
-            B::EnableWriterClasses { classes } => self.enable(index, |class| classes.contains(&class), true),
-            B::DisableWriterClasses { classes } => self.enable(index, |class| classes.contains(&class), false),
-            B::DisableWriterInstances { instances } => {
-                let named: Vec<u16> = (0_u16..)
-                    .zip(&self.writers)
-                    .filter(|(_, writer)| instances.contains(&writer.instance.0))
-                    .map(|(index, _)| index)
-                    .collect();
-                if let Some(object) = self.objects.get_mut(index) {
-                    object.disabled.extend(named);
-                }
-            }
+            B::InitializeForBackup { xml } => self.initialize_for_backup(index, xml.as_deref())?,
+            B::EnableWriterClasses { classes } => self.enable_classes(index, classes),
+            B::DisableWriterClasses { classes } => self.disable_classes(index, classes),
+            B::DisableWriterInstances { instances } => self.disable_instances(index, instances),
             B::FreeWriterMetadata => self.forget(index, RequesterGuard::MetadataHeld),
             B::FreeWriterStatus => self.forget(index, RequesterGuard::StatusHeld),
             B::SetBackupSucceeded { component, succeeded } => {
@@ -252,10 +261,10 @@ impl Service {
                 self.annotate(index, component, |document, name| document.set_backup_succeeded(name, *succeeded))?;
             }
             B::SetBackupOptions { component, options } => {
-                self.annotate(index, component, |document, name| document.set_backup_options(name, options))?;
+                self.annotate_class(index, component, |document, name| document.set_backup_options(name, options))?;
             }
             B::SetPreviousBackupStamp { component, stamp } => {
-                self.annotate(index, component, |document, name| document.set_previous_backup_stamp(name, stamp))?;
+                self.annotate_class(index, component, |document, name| document.set_previous_backup_stamp(name, stamp))?;
             }
             _ => {}
         }
@@ -274,24 +283,15 @@ impl Service {
         }
     }
 
-    fn enable(&mut self, index: u32, named: impl Fn(vssim_model::ids::WriterClassId) -> bool, enable: bool) {
-        let plan = std::sync::Arc::clone(&self.plan);
-        let Some(object) = self.objects.get_mut(index) else { return };
-        for (writer, plan) in (0_u16..).zip(&plan.writers) {
-            match (enable, named(plan.class)) {
-                // Enabling some classes leaves out all others (EnableWriterClasses).
-                (true, false) | (false, true) => {
-                    object.disabled.insert(writer);
-                }
-                (true, true) => {
-                    object.disabled.remove(&writer);
-                }
-                (false, false) => {}
-            }
+    /// The requester's pointers into the document are no longer good.
+    fn invalidate_pointers(&mut self, index: u32) {
+        if let Some(object) = self.objects.get(index) {
+            self.held.invalidate(ActorId::Requester(object.requester), index);
         }
     }
 
     fn prepare_for_backup(&mut self, slot: Slot, index: u32, now: Ticks) {
+        self.invalidate_pointers(index);
         let mut participants = self.participants(index);
         if let Some(object) = self.objects.get_mut(index) {
             object.participants.clone_from(&participants);
@@ -307,11 +307,14 @@ impl Service {
     }
 
     fn do_snapshot_set(&mut self, slot: Slot, index: u32, now: Ticks) {
+        self.invalidate_pointers(index);
         let Some(object) = self.objects.get(index) else { return };
         let Some(set) = object.set else { return };
         let forced = self.has(ServiceDefect::EventsWithoutWriters);
         let with_writers = self.with_writers(object) || forced;
-        let transactions = self.plan.release.freezes_transactions();
+        // NOT_TRANSACTED keeps the transaction managers out of it (CTX-023).
+        let not_transacted = Attributes(object.context).contains(Attributes::NOT_TRANSACTED);
+        let transactions = self.plan.release.freezes_transactions() && !not_transacted;
         let creation = Creation::new(set, with_writers, transactions, |defect| self.plan.defects.contains(&defect));
         if forced {
             let everybody = self.all_writers();
@@ -341,16 +344,16 @@ impl Service {
 
     fn add_component(&mut self, index: u32, name: &ComponentName) -> Result<(), HResult> {
         let Some(object) = self.objects.get(index) else { return Err(HResult::VSS_E_BAD_STATE) };
-        let of = self.component_of(name).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
-        // Without components being selected there is nothing to add to (SetBackupState).
+        // The page has no VSS_E_OBJECT_NOT_FOUND: a component that no gathered document has is a wrong parameter.
+        let of = self.component_of(name).ok_or(HResult::E_INVALIDARG)?;
         if !object.identified.contains(&of.writer) {
-            return Err(HResult::VSS_E_OBJECT_NOT_FOUND);
+            return Err(HResult::E_INVALIDARG);
         }
         let known = self.component_plan(&of).is_some();
         if !known && !self.has(ServiceDefect::AcceptsUnknownComponent) {
-            return Err(HResult::VSS_E_OBJECT_NOT_FOUND);
+            return Err(HResult::E_INVALIDARG);
         }
-        if object.components.contains(&of) {
+        if object.components.contains(&of) || object.document.0.component(name).is_some() {
             return Err(HResult::VSS_E_OBJECT_ALREADY_EXISTS);
         }
         let database = self.component_plan(&of).is_some_and(|component| component.database);
@@ -364,7 +367,7 @@ impl Service {
         Ok(())
     }
 
-    fn component_of(&self, name: &ComponentName) -> Option<ComponentOf> {
+    pub(super) fn component_of(&self, name: &ComponentName) -> Option<ComponentOf> {
         let (writer, _) =
             (0_u16..).zip(&self.plan.writers).zip(&self.writers).find_map(|((index, plan), writer)| {
                 (plan.class == name.writer && writer.instance.0 == name.instance).then_some((index, plan))
@@ -385,6 +388,9 @@ impl Service {
         name: &ComponentName,
         write: impl FnOnce(&mut BackupComponents, &ComponentName) -> Result<(), DocumentError>,
     ) -> Result<(), HResult> {
+        if self.objects.get(index).is_some_and(|object| object.state.is_restore()) {
+            return self.annotate_stored(index, name, write);
+        }
         self.component_added(index, name)?;
         let object = self.objects.get_mut(index).ok_or(HResult::VSS_E_BAD_STATE)?;
         // The component is there; what is left is a text that XML cannot hold.
@@ -467,6 +473,10 @@ impl Service {
             return self.give(slot, HResult::E_INVALIDARG, Out::Nothing);
         }
         match call {
+            // IVssAsync::Wait: on Windows Server 2003 the time has to be INFINITE.
+            AsyncCall::Wait { milliseconds: Some(_), .. } if !self.plan.release.waits_with_time_limit() => {
+                self.give(slot, HResult::E_INVALIDARG, Out::Nothing);
+            }
             AsyncCall::Wait { .. } => self.wait(slot, index),
             AsyncCall::Cancel { .. } => {
                 let code = self.cancel(index);

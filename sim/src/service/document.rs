@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use vssim_model::api::Out;
-use vssim_model::documents::BackupSchema;
+use vssim_model::documents::{BackupSchema, WriterMetadata};
+use vssim_model::ids::WriterInstanceId;
 use vssim_model::trace::DocumentKind;
 
 use super::{Document, Effect, Service};
-use crate::plan::{ActorId, ComponentOf, ComponentPlan, FileSet};
+use crate::plan::{ActorId, ComponentOf, ComponentPlan};
 
 impl Document {
     /// A document, with the SHA-256 of its text.
@@ -51,17 +52,25 @@ impl Service {
         self.current_metadata(of.writer)?.components.get(&(of.logical_path.clone(), of.name.clone()))
     }
 
-    /// The file sets of a component.
+    /// The text of the document that a writer gave at its last Identify.
     #[must_use]
-    pub fn files_of(&self, of: &ComponentOf) -> &[FileSet] {
-        self.component_plan(of).map(|component| &*component.files).unwrap_or_default()
+    pub fn metadata_text(&self, writer: u16) -> Option<Arc<str>> {
+        self.metadata_of(writer).map(|document| Arc::clone(&document.text))
+    }
+
+    /// The document that a writer gave at its last Identify, with the instance that gave it.
+    #[must_use]
+    pub fn gathered_metadata(&self, writer: u16) -> Option<(WriterInstanceId, &WriterMetadata)> {
+        let instance = self.writers.get(usize::from(writer))?.instance.0;
+        Some((instance, &self.current_metadata(writer)?.document))
     }
 
     /// SaveAsXML: the Backup Components Document goes on record.
     pub(super) fn save_as_xml(&mut self, index: u32) -> Out {
         let Some(object) = self.objects.get(index) else { return Out::Nothing };
-        let requester = object.requester;
+        let (requester, number) = (object.requester, object.number.0);
         let text = object.document.to_xml();
+        self.effect(Effect::Saved { object: number, text: text.as_str().into() });
         let sha256 = self.save_document(ActorId::Requester(requester), DocumentKind::BackupComponents, text);
         Out::Document(sha256)
     }

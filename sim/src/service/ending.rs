@@ -225,6 +225,7 @@ impl Service {
         };
         match &running.kind {
             Kind::Create(creation) if creation.committed() => {}
+            _ if running.cancelled => return HResult::VSS_S_ASYNC_CANCELLED,
             _ => running.cancelled = true,
         }
         HResult::S_OK

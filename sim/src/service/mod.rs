@@ -19,6 +19,7 @@ mod document;
 mod ending;
 pub mod methods;
 mod operation;
+mod restore;
 mod volumes;
 mod writers;
 
@@ -96,6 +97,13 @@ pub enum Effect {
     Record(ActorId, What),
     /// Put a document on record, if the trace does not hold it yet.
     Document(ActorId, Arc<Document>),
+    /// A requester saved the Backup Components Document of an object.
+    Saved {
+        /// The object's number in the trace.
+        object: u32,
+        /// The document.
+        text: Arc<str>,
+    },
     /// Compare the shadow copies of a set with their references.
     Compare(u32),
     /// A set has been created: look at the applications' data in it.
@@ -135,8 +143,10 @@ pub struct Object {
     pub context: u32,
     /// Which of the remembered conditions of the requester's table hold.
     pub done: BTreeSet<RequesterGuard>,
-    /// Classes and instances that do not take part, by writer.
-    pub disabled: BTreeSet<u16>,
+    /// Whether EnableWriterClasses was called, and which writers do not take part.
+    pub choice: methods::WriterChoice,
+    /// What of a stored document could not be read.
+    pub unreadable: Option<vssim_model::documents::Unreadable>,
     /// The writers whose Identify succeeded.
     pub identified: Vec<u16>,
     /// The components added, in order.
@@ -156,6 +166,8 @@ pub struct Object {
     pub statuses: Option<Vec<WriterStatus>>,
     /// What kind of backup this is.
     pub backup_state: BackupState,
+    /// The writers that PreRestore was raised to, with the instances that they were then.
+    pub restoring: BTreeMap<u16, Unhashed<WriterInstanceId>>,
 }
 
 /// A shadow copy set.
@@ -207,6 +219,8 @@ pub struct Writer {
     pub state: WriterState,
     /// Its last failure.
     pub failure: HResult,
+    /// What SetWriterFailureEx said of its application, with the last failure.
+    pub application: Option<ApplicationFailure>,
     /// The object whose backup it takes part in.
     pub session: Option<u32>,
     /// Whether it got Freeze and neither Thaw nor Abort since.
@@ -219,6 +233,15 @@ pub struct Writer {
     pub identified: u16,
     /// Whether it has an event that it did not answer in time.
     pub silent: bool,
+}
+
+/// What a writer tells of its application's failure (CVssWriterEx2::SetWriterFailureEx).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ApplicationFailure {
+    /// The application's own code.
+    pub hresult: HResult,
+    /// Its message.
+    pub message: Option<String>,
 }
 
 /// An IVssAsync.
@@ -276,6 +299,8 @@ pub struct Service {
     pub deliveries: Slots<Delivery>,
     /// The set whose creation holds the system-wide lock.
     pub lock: Option<u32>,
+    /// Whether writers can no longer be reached.
+    pub writers_unreachable: bool,
     /// Objects handed out by calls of the catalogue.
     pub held: methods::Held,
     /// What writers are building in their Identify handlers, by delivery.
@@ -302,6 +327,7 @@ impl Service {
             instance: Unhashed(instance),
             state: WriterState::Stable,
             failure: HResult::S_OK,
+            application: None,
             session: None,
             frozen: false,
             aborted: false,
@@ -318,6 +344,7 @@ impl Service {
             operations: Slots::default(),
             deliveries: Slots::default(),
             lock: None,
+            writers_unreachable: false,
             held: methods::Held::default(),
             building: BTreeMap::new(),
             built: BTreeMap::new(),
@@ -432,5 +459,6 @@ impl std::hash::Hash for Service {
         self.building.hash(state);
         self.built.hash(state);
         self.express.hash(state);
+        self.writers_unreachable.hash(state);
     }
 }

@@ -66,6 +66,10 @@ pub enum Kind {
     BeginPrepare(Search),
     /// AbortBackup.
     Abort,
+    /// PreRestore: to every writer with a selected component.
+    PreRestore,
+    /// PostRestore: to every writer whose PreRestore went well.
+    PostRestore,
     /// Release, or the end of the process.
     Close(Closing),
 }
@@ -103,6 +107,8 @@ impl Kind {
             Kind::PrepareForBackup(_) => Some(Ending::PrepareForBackup),
             Kind::Create(_) => Some(Ending::DoSnapshotSet),
             Kind::BackupComplete => Some(Ending::BackupComplete),
+            Kind::PreRestore => Some(Ending::PreRestore),
+            Kind::PostRestore => Some(Ending::PostRestore),
             _ => None,
         }
     }
@@ -158,6 +164,8 @@ impl Service {
             Kind::GatherMetadata => self.raise_identify(operation, object),
             Kind::GatherStatus => self.gather_status(object),
             Kind::BackupComplete => self.raise_backup_complete(operation, object),
+            Kind::PreRestore => self.raise_pre_restore(operation, object),
+            Kind::PostRestore => self.raise_post_restore(operation, object),
             Kind::Abort => {
                 let early = self.objects.get(object).and_then(|object| object.set);
                 if let (Some(set), true) = (early, self.has(ServiceDefect::AbortSnapshotsEarly)) {
@@ -191,7 +199,12 @@ impl Service {
                 Kind::IsSupported(_) | Kind::AddVolume(_) => self.ask_next_provider(operation),
                 Kind::BeginPrepare(_) => self.volume_added(operation),
                 Kind::Close(_) => self.next_closing(operation),
-                Kind::GatherMetadata | Kind::GatherStatus | Kind::BackupComplete | Kind::Abort => false,
+                Kind::GatherMetadata
+                | Kind::GatherStatus
+                | Kind::BackupComplete
+                | Kind::PreRestore
+                | Kind::PostRestore
+                | Kind::Abort => false,
             };
             if !more {
                 self.finish(operation, now);
@@ -211,6 +224,7 @@ impl Service {
         if let Some(writer) = self.writers.get_mut(usize::from(writer)) {
             writer.session = Some(object);
             writer.silent = false;
+            writer.application = None;
             writer.aborted = false;
             writer.post_snapshot = false;
         }
@@ -256,6 +270,7 @@ impl Service {
         }
         if let Kind::Close(_) = ended.kind {
             self.objects.remove(ended.object);
+            self.held.forget_backup(ended.object);
         } else {
             self.after_end(ended.object, now);
         }

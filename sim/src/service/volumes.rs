@@ -12,11 +12,15 @@ use super::{Effect, MAXIMUM_VOLUMES, Service, Shadow, Target};
 use crate::plan::ServiceDefect;
 use crate::unhashed::Unhashed;
 
+/// The most characters of a path, the NUL at its end among them.
+const MAX_PATH: usize = 260;
+
 impl Service {
     /// The volume's index by the name that a requester gives.
     fn volume(&self, name: &str) -> Result<u16, HResult> {
-        // The trailing backslash is required (API-034).
-        let bare = name.strip_suffix('\\').ok_or(HResult::E_INVALIDARG)?;
+        // The trailing backslash is required (API-034); no path is longer than MAX_PATH.
+        let bare = name.strip_suffix('\\').filter(|_| name.encode_utf16().count() < MAX_PATH);
+        let bare = bare.ok_or(HResult::E_INVALIDARG)?;
         let found = (0_u16..).zip(&self.plan.volumes).find(|(_, volume)| {
             volume.name.trim_end_matches('\\').eq_ignore_ascii_case(bare)
                 || volume.id.guid_name().eq_ignore_ascii_case(name)
@@ -27,6 +31,9 @@ impl Service {
     /// The providers to ask: the named one, or software providers before the system provider.
     pub(super) fn search(&self, volume: &str, provider: ProviderId) -> Result<Search, HResult> {
         let volume = self.volume(volume)?;
+        if self.is_nested_twice(volume) {
+            return Err(HResult::VSS_E_NESTED_VOLUME_LIMIT);
+        }
         let mut candidates: Vec<u16> = (0_u16..)
             .zip(&self.plan.providers)
             .filter(|(_, plan)| provider.is_null() || plan.id == provider)
@@ -35,16 +42,59 @@ impl Service {
         if candidates.is_empty() && !provider.is_null() {
             return Err(HResult::VSS_E_PROVIDER_NOT_REGISTERED);
         }
+        // Before Windows 7 nobody makes shadow copies of what lies in a virtual disk.
+        if self.host_of(volume).is_some() && !self.plan.release.has_virtual_disks() {
+            candidates.clear();
+        }
         // The next one stands last: the system provider first in the list is asked last.
         candidates.sort_by_key(|&index| self.plan.providers.get(usize::from(index)).is_some_and(|plan| !plan.system));
         Ok(Search { volume, named: !provider.is_null(), candidates, found: None })
     }
 
-    pub(super) fn check_addition(&self, index: u32, volume: u16) -> Result<(), HResult> {
+    /// IsVolumeSupported: its page has no `E_INVALIDARG`; a name that cannot be a volume's is one that is not found.
+    pub(super) fn search_supported(&self, volume: &str, provider: ProviderId) -> Result<Search, HResult> {
+        match self.search(volume, provider) {
+            Err(HResult::E_INVALIDARG) => Err(HResult::VSS_E_OBJECT_NOT_FOUND),
+            // Nobody supports the volume through a provider that is not there.
+            Err(HResult::VSS_E_PROVIDER_NOT_REGISTERED) => {
+                let volume = self.volume(volume)?;
+                Ok(Search { volume, named: true, candidates: Vec::new(), found: None })
+            }
+            other => other,
+        }
+    }
+
+    /// The volume that holds the virtual disk of this one.
+    fn host_of(&self, volume: u16) -> Option<u16> {
+        self.plan.volumes.get(usize::from(volume))?.virtual_disk_on
+    }
+
+    /// Whether a volume lies in a virtual disk inside a virtual disk.
+    fn is_nested_twice(&self, volume: u16) -> bool {
+        let twice = self.host_of(volume).is_some_and(|host| self.host_of(host).is_some());
+        twice && self.plan.release.has_virtual_disks()
+    }
+
+    /// Whether a set has both a volume and the one that holds its virtual disk.
+    pub(super) fn is_nested_in_set(&self, index: u32) -> bool {
+        let set = self.objects.get(index).and_then(|object| object.set).and_then(|set| self.sets.get(set));
+        let Some(set) = set else { return false };
+        let has = |volume: u16| set.shadows.iter().any(|shadow| shadow.volume == volume);
+        set.shadows.iter().any(|shadow| self.host_of(shadow.volume).is_some_and(has))
+    }
+
+    pub(super) fn check_addition(&self, index: u32, volume: u16, now: Ticks) -> Result<(), HResult> {
         let set = self.objects.get(index).and_then(|object| object.set).and_then(|set| self.sets.get(set));
         let Some(set) = set else { return Err(HResult::VSS_E_BAD_STATE) };
         if set.shadows.iter().any(|shadow| shadow.volume == volume) {
             return Err(HResult::E_INVALIDARG);
+        }
+        if self.host_of(volume).is_some_and(|host| set.shadows.iter().any(|shadow| shadow.volume == host)) {
+            return Err(HResult::VSS_E_NESTED_VOLUME_LIMIT);
+        }
+        let elsewhere = self.plan.volumes.get(usize::from(volume)).and_then(|plan| plan.created_elsewhere);
+        if elsewhere.is_some_and(|(from, to)| from <= now && now < to) {
+            return Err(HResult::VSS_E_SNAPSHOT_SET_IN_PROGRESS);
         }
         if set.shadows.len() >= MAXIMUM_VOLUMES {
             return Err(HResult::VSS_E_MAXIMUM_NUMBER_OF_VOLUMES_REACHED);

@@ -47,9 +47,8 @@ impl Service {
 
     /// Identify goes to every enabled writer at once (BKP-ORD-010, BKP-ORD-012).
     pub(super) fn raise_identify(&mut self, operation: u32, object: u32) {
-        let Some(disabled) = self.objects.get(object).map(|object| object.disabled.clone()) else { return };
         let mut writers = self.all_writers();
-        writers.retain(|writer| !disabled.contains(writer));
+        writers.retain(|&writer| self.objects.get(object).is_some_and(|object| object.choice.takes_part(writer)));
         if self.has(ServiceDefect::IdentifySkipsAWriter) {
             writers.pop();
         }

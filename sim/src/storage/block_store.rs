@@ -73,7 +73,8 @@ struct Directory {
     pages: Vec<Option<Arc<Page>>>,
 }
 
-struct Page {
+/// Some blocks side by side, with their hashes.
+pub(super) struct Page {
     bytes: Vec<u8>,
     hashes: Vec<u128>,
 }
@@ -102,6 +103,16 @@ impl fmt::Debug for Page {
 impl Page {
     fn new(blocks: u32) -> Page {
         Page { bytes: vec![0; BLOCK_SIZE * blocks as usize], hashes: vec![ZERO_HASH; blocks as usize] }
+    }
+
+    /// All its bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The hash of each of its blocks.
+    pub(super) fn hashes(&self) -> &[u128] {
+        &self.hashes
     }
 
     fn block(&self, at: usize) -> &Block {
@@ -289,6 +300,13 @@ impl BlockStore {
         let page = index / u64::from(self.blocks_a_page);
         let at = index % u64::from(self.blocks_a_page);
         ((page / DIRECTORY as u64) as usize, (page % DIRECTORY as u64) as usize, at as usize)
+    }
+
+    /// The page that holds a block, and where in it the block begins; none for a block of zeros.
+    pub(super) fn page_of(&self, block: u64) -> Option<(&Arc<Page>, usize)> {
+        let (directory, page, at) = self.place(block);
+        let page = self.root.get(directory)?.as_deref()?.pages.get(page)?.as_ref()?;
+        (page.hashes.get(at).is_some_and(|&hash| hash != ZERO_HASH)).then_some((page, at * BLOCK_SIZE))
     }
 
     fn page(&self, directory: usize, page: usize) -> Option<&Page> {

@@ -109,11 +109,16 @@ impl File {
 
 type Chunk = Arc<Vec<Option<File>>>;
 
+/// When each of 64 files was last written.
+type Times = Arc<[u64; CHUNK]>;
+
 /// The file table of a volume. Hashing it hashes its digest.
 #[derive(Clone, Debug)]
 pub struct FileTable {
     names: Arc<BTreeMap<Arc<str>, FileId>>,
     files: Arc<Vec<Chunk>>,
+    /// Beside the files and in no digest: a write inside a file changes a number here and nothing else.
+    times: Arc<Vec<Times>>,
     next: u32,
     freed: Arc<Vec<FileId>>,
     used: Bitmap,
@@ -141,6 +146,7 @@ impl FileTable {
         FileTable {
             names: Arc::default(),
             files: Arc::default(),
+            times: Arc::default(),
             next: 0,
             freed: Arc::default(),
             used: Bitmap::new(blocks * CLUSTERS_A_BLOCK),
@@ -357,6 +363,23 @@ impl FileTable {
             return Ok(());
         }
         self.update(id, |file| file.valid = end.min(file.size))
+    }
+
+    /// Notes when a file was last written (FILETIME).
+    pub fn touch(&mut self, id: FileId, time: u64) {
+        let (chunk, at) = (id.0 as usize / CHUNK, id.0 as usize % CHUNK);
+        let times = Arc::make_mut(&mut self.times);
+        while times.len() <= chunk {
+            times.push(Arc::new([0; CHUNK]));
+        }
+        Arc::make_mut(&mut times[chunk])[at] = time;
+    }
+
+    /// When a file was last written (FILETIME); 0 where that is not known.
+    #[must_use]
+    pub fn modified(&self, id: FileId) -> u64 {
+        let times = self.times.get(id.0 as usize / CHUNK);
+        times.and_then(|times| times.get(id.0 as usize % CHUNK)).copied().unwrap_or(0)
     }
 
     /// Reserves up to `want` whole free blocks for VSS, first fit, none of them in `avoid`, and adds them to `into`. Gives how many

@@ -123,7 +123,9 @@ impl Storage {
     /// When there is no such volume, its writes are held, the path is bad or taken, or there is no room.
     pub fn create_file(&mut self, volume: VolumeId, path: &str, size: u64) -> Result<FileId, StorageError> {
         let at = self.unheld(volume)?;
-        self.volumes[at].files.create(path, size)
+        let file = self.volumes[at].files.create(path, size)?;
+        self.volumes[at].files.touch(file, *self.now);
+        Ok(file)
     }
 
     /// Removes a file. Its bytes stay on the volume until its blocks are written over.
@@ -150,7 +152,9 @@ impl Storage {
     /// When there is no such volume or file, the volume's writes are held, or there is no room.
     pub fn set_file_size(&mut self, volume: VolumeId, file: FileId, size: u64) -> Result<(), StorageError> {
         let at = self.unheld(volume)?;
-        self.volumes[at].files.set_size(file, size)
+        self.volumes[at].files.set_size(file, size)?;
+        self.volumes[at].files.touch(file, *self.now);
+        Ok(())
     }
 
     /// Lands bytes in a file, which grows when they reach beyond its end. Adds to `report` what that caused.
@@ -184,6 +188,7 @@ impl Storage {
             gap += length;
         }
         self.write_runs(at, file, offset, bytes, report)?;
+        self.volumes[at].files.touch(file, *self.now);
         self.volumes[at].files.note_written(file, end)
     }
 

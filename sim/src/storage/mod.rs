@@ -8,7 +8,7 @@
 //!   reading copy k:   its overlay ──► diff(k) ──► diff(k+1) ──► … ──► the live volume
 //! ```
 //!
-//! Nothing here knows a queue, an actor or the time: [`Storage`] is a value with verbs, cheap to clone, and hashed by digests.
+//! Nothing here knows a queue or an actor, and the time only as a number that files carry: [`Storage`] is a value with verbs, cheap to clone, and hashed by digests.
 //! Happy path: [`Storage::add_disk`], [`Storage::add_volume`], [`Storage::create_file`], [`Storage::submit`]; then
 //! [`Storage::prepare_snapshot`], [`Storage::hold`], [`Storage::commit_snapshot`], [`Storage::release`];
 //! [`Storage::view`] reads the copy and [`Storage::compare`] holds it against the full copy taken at the same instant.
@@ -19,6 +19,7 @@
 //! |---|---|
 //! | [`words`] | sparse arrays of numbers and bits |
 //! | [`block_store`] | the bytes |
+//! | [`bytes`] | bytes of files that are kept as they were |
 //! | [`path`] | paths inside a volume |
 //! | [`file_table`] | files, clusters |
 //! | [`gate`] | the write gate of flush and hold |
@@ -38,6 +39,7 @@
 
 pub mod attach;
 pub mod block_store;
+pub mod bytes;
 mod catalog;
 mod deletion;
 pub mod diff_area;
@@ -64,6 +66,7 @@ mod tests;
 
 pub use attach::{Attached, Interrupted};
 pub use block_store::{BLOCK_BYTES, BLOCK_SIZE, Block, BlockStore};
+pub use bytes::Bytes;
 pub use error::StorageError;
 pub use file_table::{CLUSTER, File, FileId, FileTable};
 pub use gate::{FileWrite, Gate, Passage};
@@ -92,6 +95,8 @@ pub struct Storage {
     references: bool,
     layout: Layout,
     machine: Unhashed<Arc<str>>,
+    /// What files that are written from now on get for the time of their last write (FILETIME).
+    now: Unhashed<u64>,
     journal: Unhashed<Option<Box<Journal>>>,
 }
 
@@ -121,6 +126,7 @@ impl Storage {
             references: true,
             layout: Layout::Windows,
             machine: Unhashed("VSSIM".into()),
+            now: Unhashed(0),
             journal: Unhashed(None),
         }
     }
@@ -133,6 +139,12 @@ impl Storage {
     /// The name of the machine, which the shadow copies that follow carry.
     pub fn set_machine(&mut self, name: &str) {
         self.machine = Unhashed(name.into());
+    }
+
+    /// Says what time it is (FILETIME): files that are written from now on carry it. It is no part of a state's identity, as no absolute
+    /// time is.
+    pub fn set_time(&mut self, now: u64) {
+        self.now = Unhashed(now);
     }
 
     /// Keeps a [`Journal`] of everything written from now on. It holds every byte, so it is for small machines.
@@ -188,6 +200,7 @@ impl Storage {
             references: false,
             layout: self.layout,
             machine: self.machine.clone(),
+            now: self.now,
             journal: Unhashed(None),
         }
     }

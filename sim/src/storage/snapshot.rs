@@ -418,7 +418,10 @@ impl Storage {
             gap += length;
         }
         self.write_snapshot_runs(id, file, offset, bytes)?;
-        Arc::make_mut(&mut self.volumes[at].snapshots[copy]).files.note_written(file, end)
+        let now = *self.now;
+        let files = &mut Arc::make_mut(&mut self.volumes[at].snapshots[copy]).files;
+        files.touch(file, now);
+        files.note_written(file, end)
     }
 
     /// Removes a file from the copy, while it is writable. Its blocks stay saved and compared: they were owned at the commit.

@@ -8,7 +8,23 @@ use super::{Caller, Done};
 use crate::service::Service;
 
 impl Service {
-    pub(super) fn backup_components_method(&mut self, _: Caller, _: &MethodCall, _: Ticks) -> Result<Done, HResult> {
-        Err(HResult::E_NOTIMPL)
+    /// A method that is not typed, or a typed one that was given NULL where its page has no code for it.
+    pub(super) fn backup_components_method(
+        &mut self,
+        caller: Caller,
+        call: &MethodCall,
+        _: Ticks,
+    ) -> Result<Done, HResult> {
+        match call.method.method.name {
+            "GetWriterComponentsCount" => self.get_writer_components_count(caller),
+            "GetWriterComponents" => self.get_writer_components(caller, call),
+            "GetWriterStatusEx" => self.get_writer_status_ex(caller, call),
+            // docs/choices.md, `null-pointers`.
+            "IsVolumeSupported" if call.passes_null("pwszVolumeName") => Err(HResult::VSS_E_OBJECT_NOT_FOUND),
+            "IsVolumeSupported" | "EnableWriterClasses" | "DisableWriterClasses" | "DisableWriterInstances" => {
+                Err(HResult::E_INVALIDARG)
+            }
+            _ => Err(HResult::E_NOTIMPL),
+        }
     }
 }

@@ -44,7 +44,7 @@ impl Service {
         }
         let object = self.objects.get(index).ok_or(HResult::VSS_E_BAD_STATE)?;
         let writer = *object.identified.get(number).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
-        let metadata = self.gathered_metadata(index, writer).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+        let metadata = self.examined_metadata(index, writer).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         metadata.sound_root().map_err(invalid)?;
         let instance = self.writers.get(usize::from(writer)).map(|writer| writer.instance.0).unwrap_or_default();
         let object = self.hand_out(caller, Object::Examine(metadata.into()));

@@ -7,7 +7,7 @@
 //!
 //! An express writer is metadata and nothing else: no process of it runs during a backup.
 
-use vssim_model::api::{MethodCall, Out, Value};
+use vssim_model::api::{MethodCall, Out};
 use vssim_model::documents::{ExaminedMetadata, SourceType, UsageType, WriterMetadata};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, WriterClassId, WriterInstanceId};

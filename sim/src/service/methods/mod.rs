@@ -8,6 +8,7 @@
 //! What a call fails with changes nothing.
 
 mod arguments;
+mod backup;
 mod backup_components;
 mod components;
 mod create_metadata;
@@ -18,13 +19,17 @@ mod filedesc;
 mod functions;
 mod icon;
 mod objects;
+mod restore;
+mod status;
 mod writer;
+mod writer_components;
 
 use vssim_model::api::{Call, MethodCall, Out};
 use vssim_model::hresult::HResult;
 use vssim_model::time::Ticks;
 
 pub use self::filedesc::Filedesc;
+pub use self::backup::WriterChoice;
 pub use self::objects::{Held, Object};
 use super::Service;
 use crate::message::Slot;
@@ -69,6 +74,7 @@ impl Service {
     /// A call of the catalogue arrives.
     pub fn method_called(&mut self, caller: Caller, call: &MethodCall, now: Ticks) {
         if let Some(code) = call.injected {
+            let code = if code == HResult::VSS_E_UNEXPECTED { self.unexpected() } else { code };
             return self.give(caller.slot, code, Out::Nothing);
         }
         if call.unprivileged && call.method.method.documents("E_ACCESSDENIED") {
@@ -78,6 +84,9 @@ impl Service {
             return self.give(caller.slot, code, Out::Nothing);
         }
         if let Some(typed) = call.typed() {
+            if let Err(code) = self.component_type_fits(call) {
+                return self.give(caller.slot, code, Out::Nothing);
+            }
             return self.typed_called(caller, &typed, now);
         }
         let done = match call.method.interface.name {
@@ -104,6 +113,7 @@ impl Service {
                 self.get_writer_metadata(caller, call)
             }
             "CVssWriter" | "CVssWriterEx" | "CVssWriterEx2" => self.writer_method(caller, call, now),
+            _ if restore::is_of_restore(call) => self.restore_method(caller, call),
             _ => self.backup_components_method(caller, call, now),
         };
         match done {

@@ -22,6 +22,23 @@ pub enum Object {
     Examine(Unhashed<ExaminedMetadata>),
     /// IVssWMComponent.
     MetadataComponent(Unhashed<ExaminedComponent>),
+    /// IVssWriterComponents(Ext): a writer and its components in a Backup Components Document, read live
+    /// (nf-vsbackup-ivssbackupcomponents-getwritercomponents.md). A writer gets it with an event.
+    WriterComponents {
+        /// The backup components object, by its place among the service's.
+        backup: u32,
+        /// The writer's place in the document.
+        writer: usize,
+    },
+    /// IVssComponent: a component in a Backup Components Document, read live.
+    Component {
+        /// The backup components object, by its place among the service's.
+        backup: u32,
+        /// The writer's place in the document.
+        writer: usize,
+        /// The component's place among the writer's.
+        component: usize,
+    },
     /// IVssWMFiledesc.
     Filedesc(Filedesc),
     /// IVssWMDependency.
@@ -30,6 +47,16 @@ pub enum Object {
     ExpressWriter(ExpressWriter),
     /// IVssCreateExpressWriterMetadata.
     ExpressMetadata(Unhashed<WriterMetadataBuilder>),
+}
+
+impl Object {
+    /// The backup components object whose document it shows.
+    const fn backup(&self) -> Option<u32> {
+        match self {
+            Object::WriterComponents { backup, .. } | Object::Component { backup, .. } => Some(*backup),
+            _ => None,
+        }
+    }
 }
 
 /// The objects of all processes, by number.
@@ -48,6 +75,18 @@ impl Held {
     /// The process is gone, and all that it held.
     pub(in crate::service) fn forget(&mut self, holder: ActorId) {
         self.objects.retain(|_, (known, _)| *known != holder);
+    }
+
+    /// The backup components object is gone, and all that shows its document.
+    pub(in crate::service) fn forget_backup(&mut self, backup: u32) {
+        self.objects.retain(|_, (_, object)| object.backup() != Some(backup));
+    }
+
+    /// What the holder has of this backup's document is no longer good: PrepareForBackup, DoSnapshotSet, BackupComplete,
+    /// PreRestore, PostRestore and the release of the backup components object make it invalid
+    /// (nf-vsbackup-ivssbackupcomponents-getwritercomponents.md).
+    pub(in crate::service) fn invalidate(&mut self, holder: ActorId, backup: u32) {
+        self.objects.retain(|_, (known, object)| *known != holder || object.backup() != Some(backup));
     }
 }
 

@@ -1,0 +1,371 @@
+//! The backup set: which files a requester copies, from where, whole or in ranges. It follows from the documents, the
+//! backup type and what is on the volumes; nothing is read but ranges files.
+//!
+//! ```text
+//!  Writer Metadata Documents ──► file sets of the included components ──► less the exclude list ──┐
+//!                                 (path or alternate path; mask: wanted? from a shadow copy?)      ▼
+//!  Backup Components Document ─► differenced files (INC-001) ─► partial files ─► the rest by mask ─► items
+//! ```
+//!
+//! The documents are looked at when the files are copied, so what writers added at PostSnapshot counts
+//! (docs/choices.md, C-33). Files are compared by their original paths, whatever path they are read from (INC-032).
+
+mod candidates;
+pub mod ranges;
+mod schema;
+
+use std::collections::BTreeMap;
+
+use vssim_model::api::{BackupType, ComponentName};
+use vssim_model::component::{Component, ComponentId, Components, Inclusion};
+use vssim_model::documents::{BackupComponents, BackupSchema, ComponentView, WriterMetadata};
+use vssim_model::file_spec::{FileSet, Variables};
+use vssim_model::ids::WriterInstanceId;
+
+use crate::backup_store::BackupStore;
+use crate::storage::{FileId, FileTable};
+
+pub use self::ranges::{BadRanges, Range};
+pub use self::schema::effective_type;
+
+use self::candidates::{Candidate, Candidates, Place, full_path, key};
+
+/// Where a file is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The shadow copy of its volume.
+    Copy,
+    /// The volume itself.
+    Live,
+}
+
+/// One volume, as the requester sees it.
+#[derive(Clone, Debug)]
+pub struct VolumeFiles<'a> {
+    /// What paths on it begin with, without trailing backslash: `C:`.
+    pub name: &'a str,
+    /// Its files as they are now.
+    pub live: Option<&'a FileTable>,
+    /// The files of its shadow copy, when the set has one.
+    pub copy: Option<&'a FileTable>,
+}
+
+impl<'a> VolumeFiles<'a> {
+    fn files(&self, source: Source) -> Option<&'a FileTable> {
+        match source {
+            Source::Copy => self.copy,
+            Source::Live => self.live,
+        }
+    }
+}
+
+/// What a backup set is made from.
+pub struct Given<'a> {
+    /// The Backup Components Document as it is now.
+    pub document: &'a BackupComponents,
+    /// The Writer Metadata Documents as they were gathered, by instance.
+    pub metadata: &'a [(WriterInstanceId, &'a WriterMetadata)],
+    /// The environment in which paths are expanded.
+    pub variables: &'a Variables,
+    /// The volumes, by number.
+    pub volumes: &'a [VolumeFiles<'a>],
+    /// What the requester backed up before.
+    pub store: &'a BackupStore,
+    /// Reads a ranges file.
+    pub read: &'a dyn Fn(u16, Source, FileId) -> Option<Vec<u8>>,
+}
+
+/// What is to be copied of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// All of it.
+    Whole,
+    /// These ranges, in this order.
+    Ranges(Vec<Range>),
+}
+
+/// A file to copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The path at which it will be restored.
+    pub path: String,
+    /// The path that it is read from, where that is another one.
+    pub read_from: Option<String>,
+    /// The volume that it is read from.
+    pub volume: u16,
+    /// From the shadow copy, or not.
+    pub source: Source,
+    /// The file.
+    pub file: FileId,
+    /// All of it, or ranges.
+    pub what: What,
+}
+
+/// A component of the backup, explicitly or implicitly included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The component.
+    pub component: ComponentName,
+    /// The component of the document that brings it; itself for an explicit one.
+    pub explicit: ComponentName,
+    /// How it is backed up.
+    pub backup_type: BackupType,
+    /// Its files, in order of their paths.
+    pub items: Vec<Item>,
+}
+
+/// Something that is wrong with the instructions of a writer, or cannot be copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The explicit component.
+    pub component: ComponentName,
+    /// The file, or the folder and specification.
+    pub path: String,
+    /// What is wrong.
+    pub kind: ProblemKind,
+}
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// It has to be read from a shadow copy, and its volume has none.
+    NoShadowCopy,
+    /// It is named as a partial file and as a differenced file (INC-016); the latter counts (INC-017).
+    PartialAndDifferenced,
+    /// The ranges of a partial file cannot be read.
+    Ranges(BadRanges),
+    /// A partial file, or a ranges file, is not there.
+    NotThere,
+}
+
+impl ProblemKind {
+    /// Whether something was left out for it.
+    #[must_use]
+    pub fn loses_data(self) -> bool {
+        self != ProblemKind::PartialAndDifferenced
+    }
+}
+
+/// A backup set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// The components, writer by writer.
+    pub components: Vec<Chosen>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// Makes the backup set.
+#[must_use]
+pub fn select(given: &Given<'_>) -> Selection {
+    let mut selection = Selection::default();
+    let requested = given.document.backup_state().map_or(BackupType::Full, |state| state.backup_type);
+    let partial_files = given.document.backup_state().is_some_and(|state| state.partial_file_support);
+    for writer in given.document.writers() {
+        let by_instance = given.metadata.iter().find(|(instance, _)| *instance == writer.instance());
+        let of_class = || given.metadata.iter().find(|(_, known)| known.identification().writer() == writer.writer());
+        let Some((_, metadata)) = by_instance.or_else(of_class) else { continue };
+        let all = metadata.components().map(|component| Component {
+            id: ComponentId::new(component.logical_path(), component.name()),
+            selectable: component.selectable(),
+        });
+        let Ok(all) = Components::new(all.collect()) else { continue };
+        let ids: Vec<ComponentId> =
+            writer.components().map(|view| ComponentId::new(view.logical_path(), view.name())).collect();
+        let included = all.included(&ids);
+        let excludes = excludes(metadata, given.variables);
+        for (view, explicit) in writer.components().zip(&ids) {
+            let brought = included.iter().filter_map(|(id, inclusion)| match inclusion {
+                Inclusion::Explicit => (*id == explicit).then_some(*id),
+                Inclusion::Implicit { by } => (*by == explicit).then_some(*id),
+            });
+            let brought: Vec<&ComponentId> = brought.collect();
+            let schema = metadata.backup_schema();
+            Chooser { given, metadata, view, schema, requested, partial_files, excludes: &excludes }.choose(
+                explicit,
+                &brought,
+                &mut selection,
+            );
+        }
+    }
+    selection
+}
+
+/// The exclude list of a writer; its paths are original paths.
+fn excludes(metadata: &WriterMetadata, variables: &Variables) -> Vec<FileSet> {
+    let sets = metadata.excludes().filter_map(|set| FileSet::new(set.path(), set.filespec(), set.recursive()).ok());
+    sets.filter_map(|set| set.expand(variables).ok()).collect()
+}
+
+/// Chooses the files of one explicit component and of those that come with it.
+struct Chooser<'a> {
+    given: &'a Given<'a>,
+    metadata: &'a WriterMetadata,
+    view: ComponentView<'a>,
+    schema: BackupSchema,
+    requested: BackupType,
+    partial_files: bool,
+    excludes: &'a [FileSet],
+}
+
+/// A differenced entry, with the time from which on files count as changed.
+struct Differenced {
+    set: FileSet,
+    /// Files modified later count; at this very moment they count too when the time is the requester's own.
+    since: u64,
+    own: bool,
+}
+
+impl Differenced {
+    fn changed(&self, modified: u64) -> bool {
+        modified > self.since || self.own && modified == self.since
+    }
+}
+
+impl Chooser<'_> {
+    fn choose(&self, own: &ComponentId, brought: &[&ComponentId], into: &mut Selection) {
+        let explicit = self.view.full_name();
+        let backup_type = effective_type(self.requested, self.schema, self.given.store, &explicit);
+        let mut candidates = Candidates::default();
+        let mut names = vec![explicit.clone()];
+        for id in brought {
+            let Some(component) =
+                self.metadata.components().find(|c| ComponentId::new(c.logical_path(), c.name()) == **id)
+            else {
+                continue;
+            };
+            let name = ComponentName {
+                logical_path: component.logical_path().to_owned(),
+                name: component.name().to_owned(),
+                ..explicit.clone()
+            };
+            let member = if *id == own {
+                0
+            } else {
+                names.push(name);
+                names.len() - 1
+            };
+            for set in component.file_sets() {
+                if let Some(lost) = candidates.add(self.given, member, set, backup_type) {
+                    let component = explicit.clone();
+                    into.problems.push(Problem { component, path: lost, kind: ProblemKind::NoShadowCopy });
+                }
+            }
+        }
+        candidates.files.retain(|_, file| !self.is_excluded(&file.path));
+        let mut items = BTreeMap::new();
+        if matches!(backup_type, BackupType::Incremental | BackupType::Differential) {
+            self.differenced(backup_type, &explicit, &mut candidates, &mut items);
+        }
+        self.partial(&explicit, &mut candidates, &mut items, into);
+        for (key, file) in candidates.files {
+            if file.wanted {
+                items.insert(key, file.item(What::Whole));
+            }
+        }
+        let mut chosen: Vec<Chosen> = names
+            .into_iter()
+            .map(|component| Chosen { component, explicit: explicit.clone(), backup_type, items: Vec::new() })
+            .collect();
+        for (member, item) in items.into_values() {
+            if let Some(chosen) = chosen.get_mut(member) {
+                chosen.items.push(item);
+            }
+        }
+        into.components.extend(chosen);
+    }
+
+    /// CMP-DEF-032: whatever was selected.
+    fn is_excluded(&self, path: &str) -> bool {
+        self.excludes.iter().any(|set| set.matches(path))
+    }
+
+    /// Differenced files: whole, if they were modified since; masks do not count (INC-008).
+    fn differenced(
+        &self,
+        backup_type: BackupType,
+        explicit: &ComponentName,
+        candidates: &mut Candidates,
+        items: &mut BTreeMap<String, (usize, Item)>,
+    ) {
+        for entry in self.differenced_entries(backup_type, explicit) {
+            // Files of the component; they are decided on here and nowhere else.
+            let named = candidates.files.extract_if(.., |_, file| entry.set.matches(&file.path));
+            let named: Vec<(String, Candidate)> = named.collect();
+            let news = candidates::beside_components(self.given, &entry.set, &named);
+            let news = news.into_iter().filter(|(key, file)| !items.contains_key(key) && !self.is_excluded(&file.path));
+            let news: Vec<(String, Candidate)> = news.collect();
+            for (key, file) in named.into_iter().chain(news) {
+                if entry.changed(file.modified) {
+                    items.insert(key, file.item(What::Whole));
+                }
+            }
+        }
+    }
+
+    fn differenced_entries(&self, backup_type: BackupType, explicit: &ComponentName) -> Vec<Differenced> {
+        let base = || self.given.store.base(backup_type, explicit).map_or(0, |base| base.taken);
+        let entries = self.view.differenced_files().filter_map(|(path, spec, recursive, time)| {
+            let set = FileSet::new(path, spec, recursive).ok()?.expand(self.given.variables).ok()?;
+            Some(match time {
+                // INC-010: the requester's own records. INC-009: any other time is the only basis.
+                0 => Differenced { set, since: base(), own: true },
+                since => Differenced { set, since, own: false },
+            })
+        });
+        entries.collect()
+    }
+
+    /// Partial files: their ranges and nothing else of them (PART-008), masks do not count (PART-010).
+    fn partial(
+        &self,
+        explicit: &ComponentName,
+        candidates: &mut Candidates,
+        items: &mut BTreeMap<String, (usize, Item)>,
+        into: &mut Selection,
+    ) {
+        let differenced = self.differenced_entries(BackupType::Full, explicit);
+        for (folder, name, ranges, _) in self.view.partial_files() {
+            let Ok(folder) = vssim_model::file_spec::expand(folder, self.given.variables) else { continue };
+            let path = full_path(&folder, name);
+            let key = key(&path);
+            let problem = |kind| Problem { component: explicit.clone(), path: path.clone(), kind };
+            if self.is_excluded(&path) {
+                continue;
+            }
+            if differenced.iter().any(|entry| entry.set.matches(&path)) {
+                into.problems.push(problem(ProblemKind::PartialAndDifferenced));
+                continue;
+            }
+            let there = candidates.files.remove(&key).or_else(|| candidates::at(self.given, &path));
+            let Some(file) = there else {
+                into.problems.push(problem(ProblemKind::NotThere));
+                continue;
+            };
+            if !self.partial_files {
+                // A requester that cannot copy ranges copies the file.
+                items.insert(key, file.item(What::Whole));
+                continue;
+            }
+            match self.ranges(ranges, items) {
+                Ok(ranges) => drop(items.insert(key, file.item(What::Ranges(ranges)))),
+                Err(kind) => into.problems.push(problem(kind)),
+            }
+        }
+    }
+
+    /// The ranges of a partial file. A file that holds them is backed up too, whole (PART-007).
+    fn ranges(&self, text: &str, items: &mut BTreeMap<String, (usize, Item)>) -> Result<Vec<Range>, ProblemKind> {
+        let Some(path) = ranges::file_of(text) else { return ranges::parse(text).map_err(ProblemKind::Ranges) };
+        let Ok(path) = vssim_model::file_spec::expand(path, self.given.variables) else {
+            return Err(ProblemKind::NotThere);
+        };
+        let file = candidates::at(self.given, &path).ok_or(ProblemKind::NotThere)?;
+        let Place { volume, source, file: id } = file.place;
+        let bytes = (self.given.read)(volume, source, id).ok_or(ProblemKind::NotThere)?;
+        let ranges = ranges::read(&bytes).map_err(ProblemKind::Ranges)?;
+        items.entry(key(&path)).or_insert_with(|| file.item(What::Whole));
+        Ok(ranges)
+    }
+}
