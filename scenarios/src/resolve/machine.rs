@@ -34,7 +34,9 @@ impl Resolver<'_> {
             self.files(at, volume, size, &mut filled);
             self.diff_area(at, volume, layout);
             self.image(volume);
+            self.shared_volume(volume);
         }
+        self.virtual_disks();
         for application in &machine.applications {
             self.application_files(application, layout, &mut filled);
         }
@@ -47,7 +49,8 @@ impl Resolver<'_> {
             self.problem(Problem::new(ErrorKind::Contradiction, what).expected("`kind: software`"), second.kind.pos);
         }
         let faults = &machine.kernel.faults;
-        for volume in faults.broken_hold.iter().chain(&faults.lost_blocks).chain(&faults.slow_growth) {
+        let of_volumes = faults.broken_hold.iter().chain(&faults.lost_blocks);
+        for volume in of_volumes.chain(&faults.slow_growth).chain(&faults.restart_pending) {
             self.a_volume(volume);
         }
         self.registry();
@@ -121,6 +124,32 @@ impl Resolver<'_> {
         if size > 0 && *used > size && before <= size {
             let what = format!("`{}` does not fit: {bytes} B, and {} B are left", shortened(&path.0), size - before);
             self.problem(Problem::new(ErrorKind::ImpossibleSize, what), path.pos);
+        }
+    }
+
+    fn shared_volume(&mut self, volume: &Volume) {
+        let Some(span) = volume.created_elsewhere.as_ref().filter(|span| span.from.0 >= span.to.0) else { return };
+        let problem = Problem::new(ErrorKind::OutOfRange, "the creation on the other node is over before it begins")
+            .expected("a later time than `from`");
+        self.problem(problem, span.to.pos);
+    }
+
+    /// No volume lies in a virtual disk on itself, however far down.
+    fn virtual_disks(&mut self) {
+        let volumes = &self.document.machine.volumes;
+        for (at, volume) in volumes.iter().enumerate() {
+            let Some(host) = &volume.virtual_disk_on else { continue };
+            self.a_volume(host);
+            let mut below = self.names.volume(host.as_str());
+            for _ in 0..volumes.len() {
+                if below == Some(at) {
+                    let what = format!("volume `{}` lies in a virtual disk on itself", shortened(volume.name.as_str()));
+                    self.problem(Problem::new(ErrorKind::Contradiction, what).expected("another volume"), host.pos);
+                    break;
+                }
+                let next = below.and_then(|at| volumes.get(at)).and_then(|volume| volume.virtual_disk_on.as_ref());
+                below = next.and_then(|host| self.names.volume(host.as_str()));
+            }
         }
     }
 

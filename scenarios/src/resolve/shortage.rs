@@ -68,6 +68,7 @@ impl Resolver<'_> {
             Incident::OverwriteFile(file) => drop(self.on_a_volume(&file.path)),
             Incident::GrowFile(file) => drop(self.on_a_volume(&file.path)),
             Incident::Dismount(volume) | Incident::IoError(volume) => self.a_volume(&volume.volume),
+            Incident::WritersUnreachable(_) => {}
         }
     }
 }

@@ -76,6 +76,12 @@ impl Stager<'_> {
                 diff_area_maximum: maximum,
                 diff_area_growth: (growth, growth),
                 diff_area_given: area.is_some(),
+                virtual_disk_on: volume
+                    .virtual_disk_on
+                    .as_ref()
+                    .and_then(|host| scenario.names.volume(host.as_str()))
+                    .map(index),
+                created_elsewhere: volume.created_elsewhere.as_ref().map(|span| (span.from.0, span.to.0)),
                 image: volume.image.as_ref().map(images::source),
                 files: self.files(at, volume, size(at), writers).into(),
             });
@@ -177,6 +183,7 @@ impl Stager<'_> {
             broken_hold: volumes(&kernel.faults.broken_hold),
             lost_blocks: volumes(&kernel.faults.lost_blocks),
             slow_growth: volumes(&kernel.faults.slow_growth),
+            restart_pending: volumes(&kernel.faults.restart_pending),
         }
     }
 
@@ -201,6 +208,7 @@ impl Stager<'_> {
             }
             syntax::Incident::Dismount(what) => (what.at.0, Incident::Dismount(volume(&what.volume))),
             syntax::Incident::IoError(what) => (what.at.0, Incident::IoError(volume(&what.volume))),
+            syntax::Incident::WritersUnreachable(what) => (what.at.0, Incident::WritersUnreachable),
         };
         let incidents = &self.scenario.document.machine.incidents;
         incidents.iter().map(|incident| planned(&incident.value)).map(|(at, what)| IncidentPlan { at, what }).collect()

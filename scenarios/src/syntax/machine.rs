@@ -66,6 +66,16 @@ pub enum Incident {
     Dismount(HappensTo),
     /// From now on no write of volsnap to the volume succeeds.
     IoError(HappensTo),
+    /// From now on the writers cannot be reached: the event service has stopped.
+    WritersUnreachable(Happens),
+}
+
+/// Something happens.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Happens {
+    /// When.
+    pub at: At<Duration>,
 }
 
 /// A file is written over.
@@ -138,6 +148,22 @@ pub struct Volume {
     /// itself, without a limit.
     #[serde(default)]
     pub diff_area: Option<DiffArea>,
+    /// The volume with the file of the virtual disk that this volume lies in. Absent: it lies in none.
+    #[serde(default)]
+    pub virtual_disk_on: Option<At<Name>>,
+    /// When another node of the cluster makes a shadow copy of this cluster shared volume.
+    #[serde(default)]
+    pub created_elsewhere: Option<Meanwhile>,
+}
+
+/// A span of virtual time.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Meanwhile {
+    /// When it begins.
+    pub from: At<Duration>,
+    /// When it is over.
+    pub to: At<Duration>,
 }
 
 /// An image of a volume, or of a disk that has the volume as a partition: the file alone, or with more.
@@ -370,6 +396,8 @@ pub struct Faults {
     pub lost_blocks: Vec<At<Name>>,
     /// Volumes whose diff area does not grow as fast as they are written to.
     pub slow_growth: Vec<At<Name>>,
+    /// Volumes that volsnap can have to do with only after the computer was started again.
+    pub restart_pending: Vec<At<Name>>,
 }
 
 /// The VSS service.
