@@ -50,6 +50,10 @@ pub struct Plan {
     pub kernel: KernelPlan,
     /// How many shadow copies of a volume may be client accessible (the registry value MaxShadowCopies).
     pub max_shadow_copies: u16,
+    /// Services that a restore may have to stop.
+    pub services: Vec<ServicePlan>,
+    /// Files that are in use until the machine starts anew, by full path in upper case.
+    pub in_use: BTreeSet<String>,
     /// What happens to the machine by itself.
     pub incidents: Vec<IncidentPlan>,
     /// Defects planted in the VSS service, for the tests of the rules that bind it.
@@ -271,6 +275,13 @@ pub enum Incident {
         /// The size in bytes.
         size: u64,
     },
+    /// A file is gone, or all files in a folder and below it.
+    DeleteFiles {
+        /// The volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+    },
     /// A volume is dismounted by force.
     Dismount(u16),
     /// From now on no write of volsnap to this volume succeeds.
@@ -412,6 +423,10 @@ pub enum Op {
     Damage(Arc<DamageOp>),
     /// Requester: copies the files of the components it added into the store.
     CopyFiles,
+    /// Requester: a part of a restore.
+    Restore(Arc<RestoreOp>),
+    /// Writer or requester: starts a service, or stops it.
+    Service(Name, bool),
     /// Requester: its process dies.
     Crash,
 
@@ -457,6 +472,35 @@ pub enum Op {
     Log(String),
     /// Provider: the callback returns. What follows goes on after it.
     Answer(HResult),
+}
+
+/// A part of a restore that turns on what was stored.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RestoreOp {
+    /// InitializeForRestore with the document of a backup of the store, counted from 1; the last one if none is named.
+    Initialize(Option<u16>),
+    /// SetSelectedForRestore, and SetAdditionalRestores.
+    Select {
+        /// The components: writer class, logical path, name. All if none are named.
+        components: Option<Vec<(WriterClassId, String, String)>>,
+        /// Whether more restores of them follow.
+        more: bool,
+    },
+    /// The files go where the rules say; then SetFileRestoreStatus and what else has to be told.
+    Files,
+}
+
+/// A service of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePlan {
+    /// Its name.
+    pub name: Name,
+    /// Whether it runs at the start.
+    pub runs: bool,
+    /// Whether it can be stopped.
+    pub stoppable: bool,
+    /// The files that nobody else can write while it runs, by full path.
+    pub holds: BTreeSet<String>,
 }
 
 /// A call of the catalogue, with the parts that only the run knows left open.

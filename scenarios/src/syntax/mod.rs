@@ -14,6 +14,7 @@ pub mod damage;
 pub mod machine;
 pub mod method;
 pub mod requester;
+pub mod restore;
 pub mod sins;
 pub mod writer;
 

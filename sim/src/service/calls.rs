@@ -71,6 +71,7 @@ impl Service {
                 backup_type: BackupType::Full,
                 partial_file_support: false,
             },
+            restored_from: Unhashed(None),
             restoring: std::collections::BTreeMap::new(),
         });
         self.give(slot, HResult::S_OK, Out::Object(number));
@@ -264,7 +265,9 @@ impl Service {
                 self.annotate_class(index, component, |document, name| document.set_backup_options(name, options))?;
             }
             B::SetPreviousBackupStamp { component, stamp } => {
-                self.annotate_class(index, component, |document, name| document.set_previous_backup_stamp(name, stamp))?;
+                self.annotate_class(index, component, |document, name| {
+                    document.set_previous_backup_stamp(name, stamp)
+                })?;
             }
             _ => {}
         }
