@@ -158,8 +158,8 @@ pub(crate) fn replay(script: &Script, actor: &str, calls: &Calls<'_>) -> BTreeMa
             Op::Restore(_) => {
                 last = Some(HResult::S_OK);
                 while let Some(call) = calls.next_if(|call| call.listed) {
-                    let missing = call.method == "SetSelectedForRestore"
-                        && call.told() == Some(HResult::VSS_E_OBJECT_NOT_FOUND);
+                    let missing =
+                        call.method == "SetSelectedForRestore" && call.told() == Some(HResult::VSS_E_OBJECT_NOT_FOUND);
                     last = if missing { last } else { call.told() };
                 }
                 at.saturating_add(1)
