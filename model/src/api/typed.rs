@@ -73,8 +73,12 @@ impl MethodCall {
                 backup_type: BackupType::from_number(self.number("backupType"))?,
                 partial_file_support: self.flag("bPartialFileSupport"),
             },
-            "EnableWriterClasses" => B::EnableWriterClasses { classes: self.ids("rgWriterClassId", "cClassId", WriterClassId) },
-            "DisableWriterClasses" => B::DisableWriterClasses { classes: self.ids("rgWriterClassId", "cClassId", WriterClassId) },
+            "EnableWriterClasses" => {
+                B::EnableWriterClasses { classes: self.ids("rgWriterClassId", "cClassId", WriterClassId) }
+            }
+            "DisableWriterClasses" => {
+                B::DisableWriterClasses { classes: self.ids("rgWriterClassId", "cClassId", WriterClassId) }
+            }
             "DisableWriterInstances" => {
                 B::DisableWriterInstances { instances: self.ids("rgWriterInstanceId", "cInstanceId", WriterInstanceId) }
             }

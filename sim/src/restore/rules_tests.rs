@@ -52,7 +52,8 @@ fn mappings() -> Vec<Mapping> {
 
 fn outcome(method: M, target: T, mappings: &[Mapping], machine: &Machine) -> Result<Decision, Refusal> {
     let (new_targets, directed) = (&[], &[]);
-    let set = ComponentSet { method, service: Some("Orders"), target, files: vec![A, B], mappings, new_targets, directed };
+    let set =
+        ComponentSet { method, service: Some("Orders"), target, files: vec![A, B], mappings, new_targets, directed };
     decide(&set, machine)
 }
 

@@ -264,7 +264,9 @@ impl Service {
                 self.annotate_class(index, component, |document, name| document.set_backup_options(name, options))?;
             }
             B::SetPreviousBackupStamp { component, stamp } => {
-                self.annotate_class(index, component, |document, name| document.set_previous_backup_stamp(name, stamp))?;
+                self.annotate_class(index, component, |document, name| {
+                    document.set_previous_backup_stamp(name, stamp)
+                })?;
             }
             _ => {}
         }
