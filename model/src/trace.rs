@@ -253,6 +253,22 @@ pub enum What {
         /// The text.
         text: String,
     },
+    /// A fault was planted into a document in memory; the actor is who did it.
+    Damaged {
+        /// Which kind of document.
+        document: DocumentKind,
+        /// The name of the element.
+        element: String,
+        /// Which of the elements of this name, from 0.
+        #[serde(default, skip_serializing_if = "is_zero_u32")]
+        which: u32,
+        /// The attribute; absent if the whole element went.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attribute: Option<String>,
+        /// What the attribute says from now on; absent if it went.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+    },
     /// A process began or ended; the actor is who.
     Process(ProcessEdge),
     /// What the bytes of a finished shadow copy say about an application's data; the actor is the application.

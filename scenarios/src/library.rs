@@ -84,6 +84,13 @@ library! {
         "writers-left-out",
     }
     // One for each rule, named after it.
+    Lesson in "metadata/" {
+        "dependency-on-nobody",
+        "metadata-in-sequence",
+        "no-memory-for-getters",
+        "null-pointers-of-getters",
+        "read-through-the-interfaces",
+    }
     Lesson in "restore/" {
         "arguments-of-a-restore",
         "calls-out-of-order",

@@ -10,6 +10,7 @@
 //! that cannot be read, a database of too many pages, no room for a file, a script that is too long. Nothing is read
 //! but through [`Files`].
 
+mod damage;
 mod documents;
 mod handlers;
 mod images;

@@ -28,6 +28,7 @@ use vssim_model::time::Ticks;
 use crate::choices::{Choices, Point, Purpose};
 use crate::message::{Answer, KernelRequest, Request, Slot};
 use crate::plan::{ActorId, ComponentOf, ComponentOp, Op, Plan, Script, Span, Template};
+use crate::service::Planted;
 use crate::slots::Slots;
 use crate::unhashed::Unhashed;
 
@@ -158,6 +159,8 @@ pub enum Output {
     },
     /// It writes this to the Application log, and goes on at once.
     Log(String),
+    /// It plants a fault into a document that it holds, and goes on at once.
+    Damage(Planted),
     /// The task is over.
     End,
     /// The process dies.
@@ -419,6 +422,7 @@ impl Turn<'_> {
                 return Some(Output::Log(message));
             }
             Op::Commit { gap } => self.task.frames.push(Frame::Commit { index: 0, rested: false, gap }),
+            Op::Damage(op) => return Some(self.damage(&op)),
             Op::CopyFiles
             | Op::Restore(_)
             | Op::Service(..)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, ComponentName, Value};
 use vssim_model::catalogue::MethodRef;
-use vssim_model::documents::WriterMetadata;
+use vssim_model::documents::{Damage, WriterMetadata};
 use vssim_model::file_spec::Variables;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, VolumeId, WriterClassId, WriterInstanceId};
@@ -422,6 +422,8 @@ pub enum Op {
     Method(Arc<MethodOp>),
     /// Requester: from here on its calls are made with backup privileges, or without.
     Privileges(bool),
+    /// Requester or writer: a fault is planted into a document in memory.
+    Damage(Arc<DamageOp>),
     /// Requester: copies the files of the components it added into the store.
     CopyFiles,
     /// Requester: a part of a restore.
@@ -519,6 +521,28 @@ pub struct MethodOp {
     pub step: u32,
     /// Where what it hands back is kept.
     pub save: Option<u16>,
+}
+
+/// A fault planted into a document in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamageOp {
+    /// Into which one.
+    pub of: DamagedDocument,
+    /// The fault.
+    pub fault: Damage,
+}
+
+/// The document that a fault is planted into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DamagedDocument {
+    /// The metadata that a backup components object gathered from a writer.
+    Gathered(u16),
+    /// The metadata that a writer builds in its Identify handler.
+    Built,
+    /// The metadata that an object holds.
+    Held(Argument),
+    /// The Backup Components Document of a requester's object, or of the backup that a writer takes part in.
+    BackupComponents,
 }
 
 /// An argument of a call of the catalogue.

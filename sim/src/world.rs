@@ -31,7 +31,7 @@ use crate::plan::{ActorId, KERNEL, Plan, SERVICE};
 use crate::queue::{Class, Queue};
 use crate::record::Recorder;
 use crate::service::methods::Caller;
-use crate::service::{Service, Timer};
+use crate::service::{Planted, Service, Timer};
 use crate::slots::Slots;
 use crate::storage::Storage;
 use crate::unhashed::Unhashed;
@@ -391,8 +391,7 @@ impl World {
             }
             ActorId::Writer(writer) => {
                 let task = self.calls.get(slot).map(|call| call.task);
-                let serves = task.and_then(|task| self.process(from)?.tasks.get(task)?.serves);
-                let delivery = serves.and_then(|serves| self.calls.get(serves)).map(|call| call.task);
+                let delivery = task.and_then(|task| self.delivery_of(from, task));
                 if let Call::Method(call) = call {
                     let caller = Caller { actor: from, slot, object, delivery };
                     self.service.method_called(caller, call, self.now);
@@ -436,6 +435,7 @@ impl World {
             Output::Hang => {}
             Output::Done { answer, more } => self.actor_answers(actor, task, answer, more, step),
             Output::Log(message) => self.actor_logs(actor, task, message, step),
+            Output::Damage(planted) => self.actor_damages(actor, task, &planted, step),
             Output::End => self.task_ends(actor, index, task, step),
             Output::Crash => self.crash(actor, step),
         }
@@ -448,6 +448,27 @@ impl World {
             What::EventLog(EventLogEntry { log: EventLog::Application, source, id: None, message })
         });
         self.queue.push(self.now, Class::Message, self.cause.0, Event::GoOn(actor, task));
+    }
+
+    /// An actor plants a fault into a document that it holds. Nobody else learns of it until somebody reads there.
+    fn actor_damages(&mut self, actor: ActorId, task: u32, planted: &Planted, step: &mut Step<'_>) {
+        let delivery = self.delivery_of(actor, task);
+        let document = self.service.damage(actor, delivery, planted);
+        let fault = planted.fault.clone();
+        self.record(step, actor, || What::Damaged {
+            document,
+            element: fault.element,
+            which: fault.which,
+            attribute: fault.attribute,
+            value: fault.value,
+        });
+        self.queue.push(self.now, Class::Message, self.cause.0, Event::GoOn(actor, task));
+    }
+
+    /// The service's number for the event that a task handles.
+    fn delivery_of(&self, actor: ActorId, task: u32) -> Option<u32> {
+        let serves = self.process(actor)?.tasks.get(task)?.serves?;
+        self.calls.get(serves).map(|call| call.task)
     }
 
     fn task_ends(&mut self, actor: ActorId, index: usize, task: u32, step: &mut Step<'_>) {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use vssim_model::states::WriterEvent;
 
+use super::damage::Damage;
 use super::method::MethodStep;
 use super::restore::MappingOf;
 use super::sins::WriterSin;
@@ -372,6 +373,8 @@ pub enum Action {
     Work(At<DurationRange>),
     /// A call of any documented method, by the names of the headers.
     Call(Box<MethodStep>),
+    /// Plants a fault into a document in memory.
+    Damage(Box<Damage>),
 }
 
 /// A component of the writer itself.
