@@ -372,6 +372,9 @@ defects! {
     SnapshotStateSkipped = "snapshot_state_skipped", "A shadow copy goes from preparing to pre-committed.";
     WrongWriterState = "wrong_writer_state", "A writer that froze is said to wait for PostSnapshot.";
     FailureForgotten = "failure_forgotten", "A writer's failure does not change its state.";
+    PreRestoreSkipsAWriter = "pre_restore_skips_a_writer", "PreRestore does not reach the last writer.";
+    PreRestoreToAll = "pre_restore_to_all", "PreRestore is raised to writers without a selected component.";
+    SelectsMissingWriter = "selects_missing_writer", "A component is selected although its writer does not run.";
     StatusMadeUp = "status_made_up", "GetWriterStatus tells that every writer is stable.";
 }
 
