@@ -147,6 +147,13 @@ library! {
         "system-state",
     }
     // One for each rule, named after it.
+    Lesson in "metadata/" {
+        "dependency-on-nobody",
+        "metadata-in-sequence",
+        "no-memory-for-getters",
+        "null-pointers-of-getters",
+        "read-through-the-interfaces",
+    }
     Lesson in "restore/" {
         "arguments-of-a-restore",
         "at-reboot",

@@ -10,10 +10,12 @@
 //! that cannot be read, a database of too many pages, no room for a file, a script that is too long. Nothing is read
 //! but through [`Files`].
 
+mod damage;
 mod documents;
 mod handlers;
 mod images;
 mod machine;
+mod main_script;
 mod methods;
 mod providers;
 mod requester;
@@ -144,6 +146,7 @@ impl Stager<'_> {
             applications: self.applications(),
             requesters: requesters.plans,
             kernel: self.kernel(),
+            safe_mode: self.scenario.document.machine.safe_mode.0,
             max_shadow_copies: self.max_shadow_copies(),
             services: self.services(),
             in_use: self.in_use(),

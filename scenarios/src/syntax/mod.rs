@@ -10,6 +10,7 @@
 //! | [`requester`] | requesters, their scripts and macros |
 //! | [`sins`] | every misbehaviour an actor can be told |
 
+pub mod damage;
 pub mod machine;
 pub mod method;
 pub mod requester;
