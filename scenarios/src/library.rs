@@ -147,12 +147,26 @@ library! {
         "system-state",
     }
     // One for each rule, named after it.
+    Lesson in "express/" {
+        "damaged-express-metadata",
+        "express-writer-registered",
+        "functions-of-the-base-class",
+        "no-memory-for-express-writers",
+        "what-express-writers-cannot-do",
+    }
     Lesson in "metadata/" {
+        "built-in-identify",
         "dependency-on-nobody",
+        "document-damaged-while-built",
+        "faults-are-found-where-they-are-read",
+        "metadata-after-identify",
         "metadata-in-sequence",
         "no-memory-for-getters",
+        "no-memory-while-building",
         "null-pointers-of-getters",
         "read-through-the-interfaces",
+        "refused-while-building",
+        "stored-metadata-is-loaded",
     }
     Lesson in "restore/" {
         "arguments-of-a-restore",
