@@ -42,9 +42,7 @@ pub(crate) fn check_free(folder: &Path, force: bool) -> Result<(), BadInput> {
     let is_store = folder.join(MANIFEST).is_file();
     match (force, is_store) {
         (true, true) => Ok(()),
-        (false, true) => {
-            Err(BadInput(format!("error: {} exists already\n  --force replaces it", folder.display())))
-        }
+        (false, true) => Err(BadInput(format!("error: {} exists already\n  --force replaces it", folder.display()))),
         (_, false) => Err(BadInput(format!("error: {} exists already and is no store of backups", folder.display()))),
     }
 }

@@ -508,7 +508,7 @@ impl WriterStatus {
             ("pidWriter", Value::guid(self.writer.0)),
             ("pbstrWriter", Value::text(self.name.clone())),
             ("pnStatus", Value::text(self.state.name())),
-            ("phrFailureWriter", Value::text(self.failure.to_string())),
+            ("phResultFailure", Value::text(self.failure.to_string())),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()

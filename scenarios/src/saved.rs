@@ -344,11 +344,7 @@ impl Loader<'_> {
     fn document(&self, file: &str, of_writer: bool) -> Result<Arc<str>, LoadError> {
         let wrong = |place, why| LoadError { file: file.to_owned(), place, why };
         let bytes = (self.read)(file, LONGEST_TEXT).map_err(|why| wrong(None, why))?;
-        let fault = if of_writer {
-            WriterMetadata::read(&bytes).err()
-        } else {
-            BackupComponents::read(&bytes).err()
-        };
+        let fault = if of_writer { WriterMetadata::read(&bytes).err() } else { BackupComponents::read(&bytes).err() };
         if let Some(error) = fault {
             return Err(wrong(None, error.to_string()));
         }

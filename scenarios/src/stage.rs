@@ -10,6 +10,7 @@
 //! that cannot be read, a database of too many pages, no room for a file, a script that is too long. Nothing is read
 //! but through [`Files`].
 
+mod damage;
 mod documents;
 mod handlers;
 mod images;
@@ -141,6 +142,8 @@ impl Stager<'_> {
             requesters: requesters.plans,
             kernel: self.kernel(),
             max_shadow_copies: self.max_shadow_copies(),
+            services: self.services(),
+            in_use: self.in_use(),
             incidents: self.incidents(),
             defects: document.machine.service.defects.iter().map(|defect| defect.value.0).collect::<BTreeSet<_>>(),
             open: OpenChoices::default(),

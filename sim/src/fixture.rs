@@ -90,6 +90,8 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
             slow_growth: BTreeSet::new(),
         },
         max_shadow_copies: MAX_SHADOW_COPIES,
+        services: Vec::new(),
+        in_use: BTreeSet::new(),
         incidents: Vec::new(),
         defects: BTreeSet::new(),
         open: what.open,

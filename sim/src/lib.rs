@@ -26,6 +26,7 @@ pub mod invariant;
 pub mod kernel;
 mod losses;
 pub mod message;
+mod metadata;
 pub mod ntfs;
 pub mod plan;
 pub mod queue;

@@ -173,6 +173,7 @@ impl World {
             Incident::OverwriteFile { volume, path } => self.overwrite(number, volume, &path, step),
             Incident::GrowFile { volume, path, size } => self.grow_file(number, volume, &path, size),
             Incident::WriteFile { .. } => self.write_incident(number, &what, step),
+            Incident::DeleteFiles { volume, path } => self.delete_files(volume, &path),
             Incident::Dismount(volume) => self.dismount(volume, step),
             Incident::IoError(volume) => {
                 let _ = self.storage.set_failing(self.volume_id(volume), true);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, BackupType, ComponentName, Value};
 use vssim_model::catalogue::MethodRef;
-use vssim_model::documents::WriterMetadata;
+use vssim_model::documents::{Damage, WriterMetadata};
 use vssim_model::file_spec::Variables;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, VolumeId, WriterClassId, WriterInstanceId};
@@ -50,6 +50,10 @@ pub struct Plan {
     pub kernel: KernelPlan,
     /// How many shadow copies of a volume may be client accessible (the registry value MaxShadowCopies).
     pub max_shadow_copies: u16,
+    /// Services that a restore may have to stop.
+    pub services: Vec<ServicePlan>,
+    /// Files that are in use until the machine starts anew, by full path in upper case.
+    pub in_use: BTreeSet<String>,
     /// What happens to the machine by itself.
     pub incidents: Vec<IncidentPlan>,
     /// Defects planted in the VSS service, for the tests of the rules that bind it.
@@ -297,6 +301,13 @@ pub enum Incident {
         /// The seed.
         seed: u64,
     },
+    /// A file is gone, or all files in a folder and below it.
+    DeleteFiles {
+        /// The volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+    },
     /// A volume is dismounted by force.
     Dismount(u16),
     /// From now on no write of volsnap to this volume succeeds.
@@ -434,8 +445,14 @@ pub enum Op {
     Method(Arc<MethodOp>),
     /// Requester: from here on its calls are made with backup privileges, or without.
     Privileges(bool),
+    /// Requester or writer: a fault is planted into a document in memory.
+    Damage(Arc<DamageOp>),
     /// Requester: copies the files of the components it added into the store.
     CopyFiles,
+    /// Requester: a part of a restore.
+    Restore(Arc<RestoreOp>),
+    /// Writer or requester: starts a service, or stops it.
+    Service(Name, bool),
     /// Requester: its process dies.
     Crash,
 
@@ -485,6 +502,35 @@ pub enum Op {
     Answer(HResult),
 }
 
+/// A part of a restore that turns on what was stored.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RestoreOp {
+    /// InitializeForRestore with the document of a backup of the store, counted from 1; the last one if none is named.
+    Initialize(Option<u16>),
+    /// SetSelectedForRestore, and SetAdditionalRestores.
+    Select {
+        /// The components: writer class, logical path, name. All if none are named.
+        components: Option<Vec<(WriterClassId, String, String)>>,
+        /// Whether more restores of them follow.
+        more: bool,
+    },
+    /// The files go where the rules say; then SetFileRestoreStatus and what else has to be told.
+    Files,
+}
+
+/// A service of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePlan {
+    /// Its name.
+    pub name: Name,
+    /// Whether it runs at the start.
+    pub runs: bool,
+    /// Whether it can be stopped.
+    pub stoppable: bool,
+    /// The files that nobody else can write while it runs, by full path.
+    pub holds: BTreeSet<String>,
+}
+
 /// A call of the catalogue, with the parts that only the run knows left open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MethodOp {
@@ -500,6 +546,28 @@ pub struct MethodOp {
     pub step: u32,
     /// Where what it hands back is kept.
     pub save: Option<u16>,
+}
+
+/// A fault planted into a document in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamageOp {
+    /// Into which one.
+    pub of: DamagedDocument,
+    /// The fault.
+    pub fault: Damage,
+}
+
+/// The document that a fault is planted into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DamagedDocument {
+    /// The metadata that a backup components object gathered from a writer.
+    Gathered(u16),
+    /// The metadata that a writer builds in its Identify handler.
+    Built,
+    /// The metadata that an object holds.
+    Held(Argument),
+    /// The Backup Components Document of a requester's object, or of the backup that a writer takes part in.
+    BackupComponents,
 }
 
 /// An argument of a call of the catalogue.

@@ -31,7 +31,7 @@ use crate::plan::{ActorId, KERNEL, Plan, SERVICE};
 use crate::queue::{Class, Queue};
 use crate::record::Recorder;
 use crate::service::methods::Caller;
-use crate::service::{Service, Timer};
+use crate::service::{Planted, Service, Timer};
 use crate::slots::Slots;
 use crate::storage::Storage;
 use crate::unhashed::Unhashed;
@@ -89,6 +89,8 @@ pub struct World {
     /// What requesters backed up, in this run or before it.
     pub store: Arc<BackupStore>,
     pub(crate) copying: Unhashed<Copying>,
+    /// Restores: services, what was chosen, what waits for the next start.
+    pub restores: crate::restore::Restores,
     /// Calls under way.
     pub calls: Slots<OpenCall>,
     /// What the invariants remember.
@@ -194,6 +196,7 @@ impl World {
         for (number, incident) in (0_u16..).zip(&plan.incidents) {
             queue.push(incident.at, Class::Kernel, 0, Event::Incident(number));
         }
+        let restores = crate::restore::Restores::of(&plan);
         let salt = Unhashed(storage.digest_of_ids());
         World {
             names: Arc::new(Names::of(&plan)),
@@ -208,6 +211,7 @@ impl World {
             storage,
             store: Arc::default(),
             copying: Unhashed(Copying::default()),
+            restores,
             calls: Slots::default(),
             instances,
             documents: Unhashed(Arc::default()),
@@ -387,8 +391,7 @@ impl World {
             }
             ActorId::Writer(writer) => {
                 let task = self.calls.get(slot).map(|call| call.task);
-                let serves = task.and_then(|task| self.process(from)?.tasks.get(task)?.serves);
-                let delivery = serves.and_then(|serves| self.calls.get(serves)).map(|call| call.task);
+                let delivery = task.and_then(|task| self.delivery_of(from, task));
                 if let Call::Method(call) = call {
                     let caller = Caller { actor: from, slot, object, delivery };
                     self.service.method_called(caller, call, self.now);
@@ -433,6 +436,7 @@ impl World {
             Output::Hang => {}
             Output::Done { answer, more } => self.actor_answers(actor, task, answer, more, step),
             Output::Log(message) => self.actor_logs(actor, task, message, step),
+            Output::Damage(planted) => self.actor_damages(actor, task, &planted, step),
             Output::End => self.task_ends(actor, index, task, step),
             Output::Crash => self.crash(actor, step),
         }
@@ -445,6 +449,27 @@ impl World {
             What::EventLog(EventLogEntry { log: EventLog::Application, source, id: None, message })
         });
         self.queue.push(self.now, Class::Message, self.cause.0, Event::GoOn(actor, task));
+    }
+
+    /// An actor plants a fault into a document that it holds. Nobody else learns of it until somebody reads there.
+    fn actor_damages(&mut self, actor: ActorId, task: u32, planted: &Planted, step: &mut Step<'_>) {
+        let delivery = self.delivery_of(actor, task);
+        let document = self.service.damage(actor, delivery, planted);
+        let fault = planted.fault.clone();
+        self.record(step, actor, || What::Damaged {
+            document,
+            element: fault.element,
+            which: fault.which,
+            attribute: fault.attribute,
+            value: fault.value,
+        });
+        self.queue.push(self.now, Class::Message, self.cause.0, Event::GoOn(actor, task));
+    }
+
+    /// The service's number for the event that a task handles.
+    fn delivery_of(&self, actor: ActorId, task: u32) -> Option<u32> {
+        let serves = self.process(actor)?.tasks.get(task)?.serves?;
+        self.calls.get(serves).map(|call| call.task)
     }
 
     fn task_ends(&mut self, actor: ActorId, index: usize, task: u32, step: &mut Step<'_>) {
@@ -625,6 +650,7 @@ impl Hash for World {
         self.kernel.hash(state);
         self.storage.hash(state);
         self.store.hash(state);
+        self.restores.hash(state);
         self.calls.hash(state);
         self.watch.hash(state);
     }

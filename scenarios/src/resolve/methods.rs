@@ -68,7 +68,7 @@ impl Resolver<'_> {
         self.problem(problem, pos);
     }
 
-    fn argument(
+    pub(super) fn argument(
         &mut self,
         argument: &Node<Argument>,
         parameter: Option<&'static Parameter>,

@@ -20,12 +20,25 @@ pub(super) fn full_name(path: Option<&At<Text>>, name: &At<Name>) -> String {
 /// The components of a writer whose metadata stands in the scenario, in upper case.
 pub(super) fn components(writer: &Writer) -> Option<BTreeSet<String>> {
     match &writer.metadata.value {
+        // What it builds when it is asked is known only then.
+        Metadata::Inline(_) if builds(writer) => None,
         Metadata::Inline(inline) => {
             let full = |it: &Component| full_name(it.logical_path.as_ref(), &it.name).to_uppercase();
             Some(inline.components.iter().map(full).collect())
         }
         Metadata::File(_) => None,
     }
+}
+
+/// Whether its Identify handler adds components.
+fn builds(writer: &Writer) -> bool {
+    let adds = |action: &Action| match action {
+        Action::Call(call) => {
+            call.method.0.is_some_and(|method| method.to_string() == "IVssCreateWriterMetadata::AddComponent")
+        }
+        _ => false,
+    };
+    writer.handlers.identify.actions.iter().flatten().any(|action| adds(&action.value))
 }
 
 impl Resolver<'_> {
@@ -55,7 +68,8 @@ impl Resolver<'_> {
 
     fn metadata(&mut self, inline: &Inline) {
         if let Some(restore) = &inline.restore {
-            let stops = restore.method.value == RestoreMethod::StopRestoreStart;
+            let stops = [RestoreMethod::StopRestoreStart, RestoreMethod::RestoreStopStart];
+            let stops = stops.contains(&restore.method.value);
             if stops && restore.service.is_none() {
                 let problem = Problem::new(ErrorKind::MissingKey, "`stop-restore-start` needs a service to stop")
                     .expected("the key `service`");
@@ -109,10 +123,10 @@ impl Resolver<'_> {
         for event in WriterEvent::ALL {
             let Some(handler) = handlers.of(*event) else { continue };
             for action in handler.actions.iter().flatten() {
-                if let Action::Call(call) = &action.value {
-                    self.method(call, &mut handed);
-                } else {
-                    self.action(writer, *event, &action.value, action.pos);
+                match &action.value {
+                    Action::Call(call) => self.method(call, &mut handed),
+                    Action::Damage(damage) => self.damage(damage, &handed, false),
+                    other => self.action(writer, *event, other, action.pos),
                 }
             }
             if let Some(times) = handler.times.as_ref().filter(|_| handler.veto.is_none() && handler.returns.is_none())
@@ -121,6 +135,16 @@ impl Resolver<'_> {
                     .expected("`veto` or `returns` beside it");
                 self.problem(problem, times.pos);
             }
+        }
+    }
+
+    fn a_service(&mut self, name: &At<Name>) {
+        let services = &self.document.machine.services;
+        if !services.iter().any(|service| service.name.0 == name.0) {
+            let what = format!("there is no service `{}`", crate::error::shortened(&name.0));
+            let known = services.iter().map(|service| service.name.0.as_str());
+            let problem = Problem::new(ErrorKind::UnknownName, what).expected("a service of the machine");
+            self.problem(problem.near(&name.0, known), name.pos);
         }
     }
 
@@ -148,7 +172,8 @@ impl Resolver<'_> {
                     self.problem(problem, write.length.pos);
                 }
             }
-            Action::DeleteExcluded(_) | Action::Work(_) | Action::Call(_) => {}
+            Action::StopService(name) | Action::StartService(name) => self.a_service(name),
+            Action::DeleteExcluded(_) | Action::Work(_) | Action::Call(_) | Action::Damage(_) => {}
         }
     }
 }

@@ -10,9 +10,11 @@
 //! | [`requester`] | requesters, their scripts and macros |
 //! | [`sins`] | every misbehaviour an actor can be told |
 
+pub mod damage;
 pub mod machine;
 pub mod method;
 pub mod requester;
+pub mod restore;
 pub mod sins;
 pub mod writer;
 

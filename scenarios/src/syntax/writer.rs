@@ -5,8 +5,10 @@ use serde::Deserialize;
 use vssim_model::documents::FileSpecBackupType;
 use vssim_model::states::WriterEvent;
 
+use super::damage::Damage;
 use super::method::MethodStep;
 use super::requester::Empty;
+use super::restore::MappingOf;
 use super::sins::WriterSin;
 use crate::scalars::{Code, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
 use crate::words::{Level, words};
@@ -105,6 +107,8 @@ words! {
         AtRebootIfCannotReplace = "restore-at-reboot-if-cannot-replace",
         /// VSS_RME_CUSTOM.
         Custom = "custom",
+        /// VSS_RME_RESTORE_STOP_START: needs `service`.
+        RestoreStopStart = "restore-stop-start",
     }
 }
 
@@ -139,6 +143,16 @@ words! {
         LastModify = "last-modify",
         /// VSS_BS_INDEPENDENT_SYSTEM_STATE.
         IndependentSystemState = "independent-system-state",
+        /// VSS_BS_WRITER_SUPPORTS_NEW_TARGET.
+        WriterSupportsNewTarget = "writer-supports-new-target",
+        /// VSS_BS_WRITER_SUPPORTS_RESTORE_WITH_MOVE.
+        WriterSupportsRestoreWithMove = "writer-supports-restore-with-move",
+        /// VSS_BS_ROLLFORWARD_RESTORE.
+        RollforwardRestore = "rollforward-restore",
+        /// VSS_BS_RESTORE_RENAME.
+        RestoreRename = "restore-rename",
+        /// VSS_BS_AUTHORITATIVE_RESTORE.
+        AuthoritativeRestore = "authoritative-restore",
     }
 }
 
@@ -184,6 +198,9 @@ pub struct Restore {
     /// Whether a reboot is needed afterwards.
     #[serde(default)]
     pub reboot: At<Flag>,
+    /// Where files may be restored to instead (AddAlternateLocationMapping).
+    #[serde(default)]
+    pub mappings: Vec<MappingOf>,
 }
 
 words! {
@@ -404,10 +421,16 @@ pub enum Action {
     WriteToCopy(CopyWrite),
     /// Deletes from the shadow copy what the metadata excludes from it.
     DeleteExcluded(Empty),
+    /// Stops a service of the machine.
+    StopService(At<Name>),
+    /// Starts a service of the machine.
+    StartService(At<Name>),
     /// Works for a while before the next action.
     Work(At<DurationRange>),
     /// A call of any documented method, by the names of the headers.
     Call(Box<MethodStep>),
+    /// Plants a fault into a document in memory.
+    Damage(Box<Damage>),
 }
 
 /// A component of the writer itself.

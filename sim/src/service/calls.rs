@@ -61,6 +61,7 @@ impl Service {
             components: Vec::new(),
             succeeded: std::collections::BTreeMap::new(),
             document: Unhashed(BackupComponents::new()),
+            damaged: Unhashed(std::collections::BTreeMap::new()),
             participants: Vec::new(),
             set: None,
             statuses: None,
@@ -70,6 +71,7 @@ impl Service {
                 backup_type: BackupType::Full,
                 partial_file_support: false,
             },
+            restored_from: Unhashed(None),
             restoring: std::collections::BTreeMap::new(),
         });
         self.give(slot, HResult::S_OK, Out::Object(number));
@@ -108,6 +110,12 @@ impl Service {
                 self.give(slot, code, Out::Nothing);
             }
         }
+    }
+
+    /// What the requester's table says of a method, for an object as it stands.
+    pub(super) fn outcome_of(&self, index: u32, input: RequesterInput) -> Outcome<RequesterState> {
+        let state = self.objects.get(index).map_or(RequesterState::Released, |object| object.state);
+        self.plan.tables.requester.step(state, input, |guard| self.holds(index, guard, false))
     }
 
     /// Whether a planted defect lets a call in that the table refuses.
@@ -344,11 +352,7 @@ impl Service {
         if !object.identified.contains(&of.writer) {
             return Err(HResult::E_INVALIDARG);
         }
-        let version = usize::from(self.writers.get(usize::from(of.writer)).map_or(0, |writer| writer.identified));
-        let documents = self.plan.writers.get(usize::from(of.writer)).map(|plan| &plan.documents);
-        let document = documents.and_then(|documents| documents.get(version).or_else(|| documents.last()));
-        let key = (of.logical_path.clone(), of.name.clone());
-        let known = document.is_some_and(|document| document.components.contains_key(&key));
+        let known = self.component_plan(&of).is_some();
         if !known && !self.has(ServiceDefect::AcceptsUnknownComponent) {
             return Err(HResult::E_INVALIDARG);
         }

@@ -12,6 +12,7 @@
 //! asynchronous (or slow) method does: it sends requests and goes on when all of them are answered. The happy path of
 //! the largest one, DoSnapshotSet, is the list of stages in `creation`; its failures go through `ending`.
 
+mod building;
 mod calls;
 mod creation;
 mod document;
@@ -27,14 +28,15 @@ use std::sync::Arc;
 
 use vssim_model::api::{AsyncId, Call, Out, WriterStatus};
 use vssim_model::context::Context;
-use vssim_model::documents::{BackupComponents, BackupState};
+use vssim_model::documents::{BackupComponents, BackupState, ExaminedMetadata, WriterMetadataBuilder};
 use vssim_model::hresult::HResult;
-use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, WriterInstanceId};
+use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, WriterClassId, WriterInstanceId};
 use vssim_model::states::{SnapshotState, WriterEvent, WriterState};
 use vssim_model::tables::{ProviderCallback, ProviderState, RequesterGuard, RequesterState};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{EventLogEntry, What};
 
+pub use self::building::{Built, Planted, PlantedInto};
 pub use self::creation::Stage;
 pub use self::operation::{Kind, Operation};
 use crate::message::{Answer, KernelRequest, Slot};
@@ -154,6 +156,8 @@ pub struct Object {
     /// The Backup Components Document: what requester and writers say of the components. It names instances, which are
     /// random, so it has no part in a state's identity; what the protocol turns on is kept beside it.
     pub document: Unhashed<BackupComponents>,
+    /// Metadata gathered from writers that was damaged since.
+    pub damaged: Unhashed<BTreeMap<u16, ExaminedMetadata>>,
     /// The writers of this backup, from PrepareForBackup on.
     pub participants: Vec<u16>,
     /// The set, once started.
@@ -162,6 +166,8 @@ pub struct Object {
     pub statuses: Option<Vec<WriterStatus>>,
     /// What kind of backup this is.
     pub backup_state: BackupState,
+    /// The stored document that a restore began with.
+    pub restored_from: Unhashed<Option<Arc<str>>>,
     /// The writers that PreRestore was raised to, with the instances that they were then.
     pub restoring: BTreeMap<u16, Unhashed<WriterInstanceId>>,
 }
@@ -299,9 +305,15 @@ pub struct Service {
     pub writers_unreachable: bool,
     /// Objects handed out by calls of the catalogue.
     pub held: methods::Held,
-    documents: Vec<Vec<Arc<Document>>>,
-    /// The documents that SaveAsXML gave, by SHA-256: calls name documents so.
+    /// What writers are building in their Identify handlers, by delivery.
+    building: BTreeMap<u32, Unhashed<WriterMetadataBuilder>>,
+    /// What writers built at their last Identify.
+    built: BTreeMap<u16, Unhashed<Built>>,
+    /// The metadata of express writers that are registered.
+    express: BTreeMap<WriterClassId, Unhashed<ExaminedMetadata>>,
+    /// Documents that SaveAsXML handed back, by their SHA-256. Any process may keep them in a file.
     saved: Unhashed<BTreeMap<String, Arc<str>>>,
+    documents: Vec<Vec<Arc<Document>>>,
     objects_made: Unhashed<u32>,
     devices_made: Unhashed<u32>,
     effects: Vec<Effect>,
@@ -336,8 +348,11 @@ impl Service {
             lock: None,
             writers_unreachable: false,
             held: methods::Held::default(),
+            building: BTreeMap::new(),
+            built: BTreeMap::new(),
+            express: BTreeMap::new(),
+            saved: Unhashed::default(),
             documents: Vec::new(),
-            saved: Unhashed(BTreeMap::new()),
             objects_made: Unhashed(0),
             devices_made: Unhashed(0),
             effects: Vec::new(),
@@ -404,6 +419,7 @@ impl Service {
         match (sent.to, answer) {
             (Target::Writer(writer, event), Answer::Handled { returned, failure }) => {
                 self.effect(Effect::StopTimer(Timer::Event(delivery)));
+                self.take_built(delivery, writer, *returned && failure.is_none());
                 self.event_handled(writer, event, *returned, *failure, sent.operation);
             }
             (Target::Provider(provider, step), Answer::Provider(code)) => {
@@ -416,6 +432,8 @@ impl Service {
             (Target::Kernel, Answer::Kernel(code)) => self.kernel_returned(*code, sent.operation),
             _ => {}
         }
+        // A handler that never ended built nothing.
+        self.building.remove(&delivery);
         if let Some(operation) = sent.operation {
             self.one_less(operation, now);
         }
@@ -440,6 +458,9 @@ impl std::hash::Hash for Service {
         self.deliveries.hash(state);
         self.lock.hash(state);
         self.held.hash(state);
+        self.building.hash(state);
+        self.built.hash(state);
+        self.express.hash(state);
         self.writers_unreachable.hash(state);
     }
 }

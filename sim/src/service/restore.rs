@@ -29,13 +29,16 @@ impl Service {
     /// SaveAsXML gave.
     pub(super) fn initialize_for_restore(&mut self, index: u32, xml: &str) -> Result<(), HResult> {
         let stored = self.saved.0.get(xml).cloned();
-        let xml = stored.as_deref().unwrap_or(xml);
-        let document = BackupComponents::read(xml.as_bytes()).map_err(|_| HResult::VSS_E_INVALID_XML_DOCUMENT)?;
+        let text = stored.unwrap_or_else(|| Arc::from(xml));
+        let xml = &*text;
+        let (document, unreadable) = BackupComponents::read_stored(xml).map_err(|_| self.invalid_document())?;
         let object = self.objects.get_mut(index).ok_or(HResult::VSS_E_BAD_STATE)?;
         if let Some(state) = document.backup_state() {
             object.backup_state = state;
         }
         object.document = Unhashed(document);
+        object.unreadable = unreadable;
+        object.restored_from = Unhashed(Some(text));
         Ok(())
     }
 

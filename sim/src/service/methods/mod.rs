@@ -14,8 +14,10 @@ mod components;
 mod create_metadata;
 mod enumeration;
 mod examine;
+mod express;
 mod filedesc;
 mod functions;
+mod icon;
 mod objects;
 mod restore;
 mod status;
@@ -88,6 +90,9 @@ impl Service {
             return self.typed_called(caller, &typed, now);
         }
         let done = match call.method.interface.name {
+            "vsbackup.h" if call.method.method.name == "CreateVssExamineWriterMetadata" => {
+                self.create_examine(caller, call)
+            }
             "vsbackup.h" => self.backup_function(caller, call, now),
             "vswriter.h" => self.writer_function(caller, call),
             "IVssEnumObject" => self.enumeration_method(caller, call),
@@ -100,10 +105,13 @@ impl Service {
             "IVssWriterComponents" | "IVssComponent" | "IVssComponentEx" | "IVssComponentEx2" => {
                 self.component_method(caller, call)
             }
-            "IVssCreateWriterMetadata"
-            | "IVssCreateWriterMetadataEx"
-            | "IVssCreateExpressWriterMetadata"
-            | "IVssExpressWriter" => self.create_metadata_method(caller, call),
+            "IVssCreateWriterMetadata" | "IVssCreateWriterMetadataEx" | "IVssCreateExpressWriterMetadata" => {
+                self.create_metadata_method(caller, call)
+            }
+            "IVssExpressWriter" => self.express_writer_method(caller, call),
+            _ if matches!(call.method.method.name, "GetWriterMetadata" | "GetWriterMetadataEx") => {
+                self.get_writer_metadata(caller, call)
+            }
             "CVssWriter" | "CVssWriterEx" | "CVssWriterEx2" => self.writer_method(caller, call, now),
             _ if restore::is_of_restore(call) => self.restore_method(caller, call),
             _ => self.backup_components_method(caller, call, now),

@@ -3,17 +3,25 @@
 use std::collections::BTreeMap;
 
 use vssim_model::api::{MethodCall, Value};
+use vssim_model::documents::{ExaminedComponent, ExaminedMetadata, WriterMetadataBuilder};
 use vssim_model::hresult::HResult;
 
 use super::Caller;
+use super::examine::Dependency;
+use super::express::ExpressWriter;
 use super::filedesc::Filedesc;
 use crate::plan::ActorId;
 use crate::service::Service;
+use crate::unhashed::Unhashed;
 
 /// An object that a caller holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Object {
+    /// IVssExamineWriterMetadata.
+    Examine(Unhashed<ExaminedMetadata>),
+    /// IVssWMComponent.
+    MetadataComponent(Unhashed<ExaminedComponent>),
     /// IVssWriterComponents(Ext): a writer and its components in a Backup Components Document, read live
     /// (nf-vsbackup-ivssbackupcomponents-getwritercomponents.md). A writer gets it with an event.
     WriterComponents {
@@ -33,6 +41,12 @@ pub enum Object {
     },
     /// IVssWMFiledesc.
     Filedesc(Filedesc),
+    /// IVssWMDependency.
+    Dependency(Dependency),
+    /// IVssExpressWriter.
+    ExpressWriter(ExpressWriter),
+    /// IVssCreateExpressWriterMetadata.
+    ExpressMetadata(Unhashed<WriterMetadataBuilder>),
 }
 
 impl Object {
@@ -40,7 +54,7 @@ impl Object {
     const fn backup(&self) -> Option<u32> {
         match self {
             Object::WriterComponents { backup, .. } | Object::Component { backup, .. } => Some(*backup),
-            Object::Filedesc(_) => None,
+            _ => None,
         }
     }
 }
@@ -53,6 +67,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// An object of an actor's, to be changed.
+    pub(in crate::service) fn get_mut(&mut self, holder: ActorId, number: u32) -> Option<&mut Object> {
+        self.objects.get_mut(&number).filter(|(known, _)| *known == holder).map(|(_, object)| object)
+    }
+
     /// The process is gone, and all that it held.
     pub(in crate::service) fn forget(&mut self, holder: ActorId) {
         self.objects.retain(|_, (known, _)| *known != holder);

@@ -12,7 +12,7 @@ impl Service {
         Err(HResult::E_NOTIMPL)
     }
 
-    pub(super) fn writer_function(&mut self, _: Caller, _: &MethodCall) -> Result<Done, HResult> {
-        Err(HResult::E_NOTIMPL)
+    pub(super) fn writer_function(&mut self, caller: Caller, call: &MethodCall) -> Result<Done, HResult> {
+        self.express_function(caller, call)
     }
 }
