@@ -83,10 +83,32 @@ library! {
         "veto-at-prepare-for-snapshot",
         "writers-left-out",
     }
-    // One for each rule, named after it.
+    Lesson in "backup/" {
+        "alternate-path",
+        "backup-type-masks",
+        "component-sets-files",
+        "damaged-ranges",
+        "differenced-by-stamp",
+        "differential-after-incremental",
+        "excluded-files",
+        "excluded-from-the-shadow-copy",
+        "never-mixed",
+        "no-exclusion-without-auto-recovery",
+        "no-partial-file-support",
+        "partial-and-differenced",
+        "partial-files",
+        "ranges-file",
+        "schema-missing",
+        "type-copy",
+        "type-differential",
+        "type-incremental",
+        "type-log",
+        "type-other",
+    }
     Lesson in "restore/" {
         "restore-in-sequence",
     }
+    // One for each rule, named after it.
     Broken in "broken/" {
         "abort-after-failed-snapshot",
         "abort-backup-reaches-writers",
