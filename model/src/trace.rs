@@ -68,6 +68,12 @@ pub enum Role {
         level: ApplicationLevel,
         /// How long it may stay frozen.
         freeze_timeout: Ticks,
+        /// Whether it overrides OnIdentifyEx rather than OnIdentify.
+        #[serde(default, skip_serializing_if = "is_false")]
+        identify_ex: bool,
+        /// Whether it subscribes by calls of its own, rather than being subscribed from the start.
+        #[serde(default, skip_serializing_if = "is_false")]
+        joins: bool,
     },
     /// A provider.
     Provider {
@@ -94,6 +100,11 @@ pub struct Record {
     /// The number of the record that led to this one; 0 for none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cause: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

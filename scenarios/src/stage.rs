@@ -15,6 +15,7 @@ mod documents;
 mod handlers;
 mod images;
 mod machine;
+mod main_script;
 mod methods;
 mod providers;
 mod requester;
@@ -141,6 +142,7 @@ impl Stager<'_> {
             applications: self.applications(),
             requesters: requesters.plans,
             kernel: self.kernel(),
+            safe_mode: self.scenario.document.machine.safe_mode.0,
             max_shadow_copies: self.max_shadow_copies(),
             services: self.services(),
             in_use: self.in_use(),

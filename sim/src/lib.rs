@@ -31,6 +31,7 @@ pub mod ntfs;
 pub mod plan;
 pub mod queue;
 pub mod record;
+mod restarts;
 pub mod restore;
 pub mod run;
 pub mod search;

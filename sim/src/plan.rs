@@ -48,6 +48,8 @@ pub struct Plan {
     pub requesters: Vec<RequesterPlan>,
     /// The kernel.
     pub kernel: KernelPlan,
+    /// Whether Windows runs in safe mode or in setup: writers cannot be initialised (page of Initialize).
+    pub safe_mode: bool,
     /// How many shadow copies of a volume may be client accessible (the registry value MaxShadowCopies).
     pub max_shadow_copies: u16,
     /// Services that a restore may have to stop.
@@ -154,6 +156,11 @@ pub struct WriterPlan {
     pub documents: Vec<MetadataPlan>,
     /// What its handlers do; an event without an entry is handled at once and well.
     pub handlers: BTreeMap<WriterEvent, Script>,
+    /// What it does from the start: it makes its object, subscribes, and leaves. Without it the writer is subscribed from
+    /// the start.
+    pub main: Option<Script>,
+    /// Whether it overrides OnIdentifyEx rather than OnIdentify.
+    pub identify_ex: bool,
     /// Something it does by itself, outside of any handler, and when.
     pub background: Option<(Ticks, Script)>,
 }
@@ -453,8 +460,10 @@ pub enum Op {
     Restore(Arc<RestoreOp>),
     /// Writer or requester: starts a service, or stops it.
     Service(Name, bool),
-    /// Requester: its process dies.
+    /// Requester, or a writer's main script: its process dies.
     Crash,
+    /// Writer's main script: its process ends, and starts again after a while, behind this instruction; none for never.
+    Stop(Option<Span>),
 
     /// Writer: `SetWriterFailure`.
     Fail(HResult),

@@ -285,8 +285,14 @@ pub fn header(world: &World, seed: u64) -> Header {
         actors.push(actor(ActorId::Requester(index), Role::Requester));
     }
     for (index, (writer, &instance)) in (0_u16..).zip(plan.writers.iter().zip(world.instances.iter())) {
-        let role =
-            Role::Writer { class: writer.class, instance, level: writer.level, freeze_timeout: writer.freeze_timeout };
+        let role = Role::Writer {
+            class: writer.class,
+            instance,
+            level: writer.level,
+            freeze_timeout: writer.freeze_timeout,
+            identify_ex: writer.identify_ex,
+            joins: writer.main.is_some(),
+        };
         actors.push(actor(ActorId::Writer(index), role));
     }
     for (index, provider) in (0_u16..).zip(&plan.providers) {

@@ -41,6 +41,8 @@ use crate::unhashed::Unhashed;
 pub enum Event {
     /// An actor starts.
     Start(ActorId),
+    /// The process of a writer with a main script starts, at this instruction.
+    StartWriter(u16, u16),
     /// A call arrives.
     Deliver(Slot),
     /// An answer arrives at the caller.
@@ -186,6 +188,9 @@ impl World {
             queue.push(requester.starts, Class::Message, 0, Event::Start(ActorId::Requester(index)));
         }
         for (index, writer) in (0_u16..).zip(&plan.writers) {
+            if writer.main.is_some() {
+                queue.push(Ticks::ZERO, Class::Message, 0, Event::StartWriter(index, 0));
+            }
             if let Some((at, _)) = writer.background {
                 queue.push(at, Class::Message, 0, Event::Start(ActorId::Writer(index)));
             }
@@ -232,7 +237,7 @@ impl World {
         self.processes.get_mut(index)
     }
 
-    fn process_index(&self, actor: ActorId) -> Option<usize> {
+    pub(crate) fn process_index(&self, actor: ActorId) -> Option<usize> {
         let (requesters, writers) = (self.plan.requesters.len(), self.plan.writers.len());
         match actor {
             ActorId::Requester(index) => Some(usize::from(index)),
@@ -284,6 +289,7 @@ impl World {
     fn handle(&mut self, event: Event, step: &mut Step<'_>) {
         match event {
             Event::Start(actor) => self.start(actor, step),
+            Event::StartWriter(writer, at) => self.start_writer(writer, at, step),
             Event::Deliver(slot) => self.deliver(slot, step),
             Event::Answer(slot, answer) => self.answer(slot, answer, step),
             Event::Wake(actor, task) => self.resume(actor, task, Input::Woken, step),
@@ -389,14 +395,14 @@ impl World {
                     self.queue.push(at, Class::Limit, self.cause.0, Event::WaitOver(slot));
                 }
             }
-            ActorId::Writer(writer) => {
+            ActorId::Writer(_) => {
                 let task = self.calls.get(slot).map(|call| call.task);
                 let delivery = task.and_then(|task| self.delivery_of(from, task));
                 if let Call::Method(call) = call {
                     let caller = Caller { actor: from, slot, object, delivery };
                     self.service.method_called(caller, call, self.now);
                 } else {
-                    self.service.writer_calls(slot, writer, delivery, call);
+                    self.service.writer_calls(slot, delivery, call);
                 }
             }
             _ => {}
@@ -413,7 +419,7 @@ impl World {
     }
 
     /// Goes on with a task of an actor, as far as it goes without waiting.
-    fn resume(&mut self, actor: ActorId, task: u32, input: Input, step: &mut Step<'_>) {
+    pub(crate) fn resume(&mut self, actor: ActorId, task: u32, input: Input, step: &mut Step<'_>) {
         if self.crashes(actor, step) {
             return;
         }
@@ -439,6 +445,7 @@ impl World {
             Output::Damage(planted) => self.actor_damages(actor, task, &planted, step),
             Output::End => self.task_ends(actor, index, task, step),
             Output::Crash => self.crash(actor, step),
+            Output::Stop(again) => self.stop_writer(actor, again, step),
         }
     }
 
@@ -485,7 +492,7 @@ impl World {
         }
     }
 
-    fn end_process(&mut self, index: usize) {
+    pub(crate) fn end_process(&mut self, index: usize) {
         if let Some(process) = self.processes.get_mut(index) {
             process.alive = false;
             process.tasks = Slots::default();
@@ -517,7 +524,11 @@ impl World {
             self.carry_out(step);
             return;
         }
-        // Whoever waits for the dead process learns of it at once.
+        self.nobody_answers(actor, n);
+    }
+
+    /// Whoever waits for a process that is gone learns of it at once.
+    pub(crate) fn nobody_answers(&mut self, actor: ActorId, n: u64) {
         let unanswered: Vec<Slot> =
             self.calls.iter().filter(|(_, call)| call.to == actor).map(|(slot, _)| slot).collect();
         for slot in unanswered {

@@ -48,6 +48,8 @@ pub fn header() -> Header {
                     instance: INSTANCE,
                     level: ApplicationLevel::BackEnd,
                     freeze_timeout: Ticks::from_secs(60),
+                    identify_ex: true,
+                    joins: true,
                 },
             ),
             actor(PROVIDER, Role::Provider { id: ProviderId::SYSTEM }),

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Resolver;
 use crate::error::{ErrorKind, Problem, one_of, shortened};
 use crate::scalars::{Name, Text};
-use crate::syntax::writer::{Action, Component, ComponentRef, Handlers, Inline, Metadata, RestoreMethod, Writer};
-use crate::yaml::At;
+use crate::syntax::writer::{
+    Action, Component, ComponentRef, Handlers, Inline, MainStep, Metadata, RestoreMethod, Writer,
+};
+use crate::yaml::{At, Pos};
 use vssim_model::states::WriterEvent;
 
 /// The name under which a component is known: its logical path, empty for the root, and its name.
@@ -56,7 +58,13 @@ impl Resolver<'_> {
             if let Metadata::Inline(inline) = &writer.metadata.value {
                 self.metadata(inline);
             }
-            self.handlers(at, &writer.handlers);
+            let mut handed = BTreeMap::new();
+            for step in writer.main.iter().flatten() {
+                if let MainStep::Call(call) = &step.value {
+                    self.method(call, &mut handed);
+                }
+            }
+            self.handlers(at, &writer.handlers, handed);
             let mut seen = BTreeSet::new();
             for sin in &writer.misbehaviours {
                 if !seen.insert(format!("{:?}", sin.value)) {
@@ -118,8 +126,7 @@ impl Resolver<'_> {
         self.problem(problem, name.pos);
     }
 
-    fn handlers(&mut self, writer: usize, handlers: &Handlers) {
-        let mut handed = BTreeMap::new();
+    fn handlers(&mut self, writer: usize, handlers: &Handlers, mut handed: BTreeMap<String, Pos>) {
         for event in WriterEvent::ALL {
             let Some(handler) = handlers.of(*event) else { continue };
             for action in handler.actions.iter().flatten() {
@@ -148,7 +155,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn action(&mut self, writer: usize, event: WriterEvent, action: &Action, pos: crate::yaml::Pos) {
+    fn action(&mut self, writer: usize, event: WriterEvent, action: &Action, pos: Pos) {
         match action {
             Action::Quiesce(name) | Action::Resume(name) | Action::TruncateLog(name) => self.an_application(name),
             Action::SetBackupMetadata(of) | Action::SetBackupStamp(of) => {

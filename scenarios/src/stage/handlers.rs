@@ -31,11 +31,11 @@ impl Stager<'_> {
         at: u16,
         writer: &Writer,
         own: Option<&ComponentOf>,
+        places: &mut Places,
     ) -> (BTreeMap<WriterEvent, Script>, Option<(Ticks, Script)>) {
         let mut handlers = Handlers::new();
-        let mut places = Places::new();
         for &event in WriterEvent::ALL {
-            let ops = self.handler(at, writer, event, &mut places);
+            let ops = self.handler(at, writer, event, places);
             if !ops.is_empty() {
                 handlers.insert(event, ops);
             }

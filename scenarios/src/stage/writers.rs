@@ -10,6 +10,7 @@ use vssim_model::ids::{WriterClassId, WriterInstanceId};
 use vssim_model::time::Ticks;
 use vssim_sim::plan::{ComponentOf, MetadataPlan, WriterPlan};
 
+use super::methods::Places;
 use super::{Stager, derived_id, index};
 use crate::syntax::writer::{Metadata, Writer};
 use crate::yaml::Pos;
@@ -94,7 +95,9 @@ impl Stager<'_> {
         documents: Vec<MetadataPlan>,
     ) -> StagedWriter {
         let explicit = documents.first().map(|document| explicit(index(at), &document.document)).unwrap_or_default();
-        let (handlers, background) = self.handlers(index(at), writer, explicit.first());
+        let mut places = Places::new();
+        let main = self.main(writer, class, &mut places);
+        let (handlers, background) = self.handlers(index(at), writer, explicit.first(), &mut places);
         let plan = WriterPlan {
             name: writer.name.0.as_str().into(),
             class,
@@ -103,6 +106,8 @@ impl Stager<'_> {
             freeze_timeout: writer.freeze_timeout.as_ref().map_or(FREEZE_WINDOW, |window| window.0),
             documents,
             handlers,
+            main,
+            identify_ex: writer.identify_ex.0,
             background,
         };
         let creates = writer.create_files.as_ref().map(|size| (size.0, size.pos));

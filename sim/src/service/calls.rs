@@ -19,6 +19,7 @@ use vssim_model::trace::What;
 use super::creation::Creation;
 use super::ending::Closing;
 use super::methods::Caller;
+use super::methods::components_set::is_legal_in;
 use super::operation::Kind;
 use super::{Object, Service, Set};
 use crate::message::Slot;
@@ -72,6 +73,7 @@ impl Service {
                 partial_file_support: false,
             },
             restored_from: Unhashed(None),
+            lost: std::collections::BTreeMap::new(),
             restoring: std::collections::BTreeMap::new(),
         });
         self.give(slot, HResult::S_OK, Out::Object(number));
@@ -493,7 +495,7 @@ impl Service {
     }
 
     /// A writer calls, inside the handler of the delivery given, or outside of any.
-    pub fn writer_calls(&mut self, slot: Slot, writer: u16, delivery: Option<u32>, call: &Call) {
+    pub fn writer_calls(&mut self, slot: Slot, delivery: Option<u32>, call: &Call) {
         let result = match call {
             Call::Writer(WriterCall::SetWriterFailure { failure }) => {
                 Ok(Out::Nothing).and_then(|out| match self.set_writer_failure(delivery, *failure) {
@@ -501,7 +503,7 @@ impl Service {
                     code => Err(code),
                 })
             }
-            Call::Component(call) => self.component_call(writer, call),
+            Call::Component(of) => self.component_call(delivery, call.name().1, of),
             _ => Err(HResult::E_NOTIMPL),
         };
         match result {
@@ -510,11 +512,20 @@ impl Service {
         }
     }
 
-    fn component_call(&mut self, writer: u16, call: &ComponentCall) -> Result<Out, HResult> {
-        let session = self.writers.get(usize::from(writer)).and_then(|writer| writer.session);
-        let index = session.ok_or(HResult::VSS_E_BAD_STATE)?;
+    fn component_call(&mut self, delivery: Option<u32>, method: &str, call: &ComponentCall) -> Result<Out, HResult> {
+        let handling = delivery.and_then(|delivery| self.handling_of(delivery)).ok_or(HResult::VSS_E_BAD_STATE)?;
+        let index = handling.object;
+        let reads = matches!(call, ComponentCall::GetBackupSucceeded { .. });
+        if !reads && !is_legal_in(method, Some(handling.event)) {
+            return Err(HResult::VSS_E_BAD_STATE);
+        }
         let written = match call {
             ComponentCall::SetBackupMetadata { component, metadata } => {
+                let document = self.objects.get(index).map(|object| &object.document.0);
+                let known = document.and_then(|document| document.component(component)?.backup_metadata());
+                if known.is_some() {
+                    return Err(HResult::VSS_E_OBJECT_ALREADY_EXISTS);
+                }
                 self.annotate(index, component, |document, name| document.set_backup_metadata(name, metadata))
             }
             ComponentCall::SetBackupStamp { component, stamp } => {

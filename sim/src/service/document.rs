@@ -21,19 +21,32 @@ impl Document {
     }
 }
 
+/// The documents of a writer with its instance. One that came from Windows as a text stays as it is.
+fn documents(plan: &crate::plan::WriterPlan, instance: WriterInstanceId) -> Vec<Arc<Document>> {
+    let text = |document: &crate::plan::MetadataPlan| match &document.text {
+        Some(text) => Arc::clone(text),
+        None => Arc::from(document.document.with_instance(instance).to_xml()),
+    };
+    let document = |plan| Arc::new(Document::new(DocumentKind::WriterMetadata, text(plan)));
+    plan.documents.iter().map(document).collect()
+}
+
 impl Service {
     /// Writes the metadata documents of all writers, with the instance ids of this run.
     pub(crate) fn prepare_documents(&mut self) {
         let plan = Arc::clone(&self.plan);
-        let of_writer = |(plan, writer): (&crate::plan::WriterPlan, &super::Writer)| {
-            let text = |document: &crate::plan::MetadataPlan| match &document.text {
-                Some(text) => Arc::clone(text),
-                None => Arc::from(document.document.with_instance(writer.instance.0).to_xml()),
-            };
-            let document = |plan| Arc::new(Document::new(DocumentKind::WriterMetadata, text(plan)));
-            plan.documents.iter().map(document).collect()
-        };
+        let of_writer = |(plan, writer): (&crate::plan::WriterPlan, &super::Writer)| documents(plan, writer.instance.0);
         self.documents = plan.writers.iter().zip(&self.writers).map(of_writer).collect();
+    }
+
+    /// A writer is a new instance: what it says of itself names that one.
+    pub(super) fn rename_documents(&mut self, writer: u16, instance: WriterInstanceId) {
+        let Some(plan) = self.plan.writers.get(usize::from(writer)) else { return };
+        let renamed = documents(plan, instance);
+        if let Some(documents) = self.documents.get_mut(usize::from(writer)) {
+            *documents = renamed;
+        }
+        self.built.remove(&writer);
     }
 
     /// The document that a writer gave at its last Identify.

@@ -20,6 +20,7 @@ mod ending;
 pub mod methods;
 mod operation;
 mod restore;
+mod subscription;
 mod volumes;
 mod writers;
 
@@ -39,6 +40,7 @@ use vssim_model::trace::{EventLogEntry, What};
 pub use self::building::{Built, Planted, PlantedInto};
 pub use self::creation::Stage;
 pub use self::operation::{Kind, Operation};
+pub use self::subscription::{Life, Subscription};
 use crate::message::{Answer, KernelRequest, Slot};
 use crate::plan::{ActorId, ComponentOf, Plan, ServiceDefect};
 use crate::slots::Slots;
@@ -108,6 +110,8 @@ pub enum Effect {
     Compare(u32),
     /// A set has been created: look at the applications' data in it.
     Examine(u32),
+    /// A writer is a new instance.
+    Instance(u16, WriterInstanceId),
 }
 
 /// A document with its SHA-256.
@@ -128,6 +132,8 @@ pub enum Timer {
     FreezeWindow(u16),
     /// The limit of a delivery to a writer.
     Event(u32),
+    /// How long Unsubscribe waits for a writer's handlers.
+    Unsubscribe(u16),
 }
 
 /// A backup components object.
@@ -168,6 +174,9 @@ pub struct Object {
     pub backup_state: BackupState,
     /// The stored document that a restore began with.
     pub restored_from: Unhashed<Option<Arc<str>>>,
+    /// Writers that unsubscribed or ended since they answered Identify, with the instances that they were: to this
+    /// backup or restore they are gone for good.
+    pub lost: BTreeMap<u16, Unhashed<WriterInstanceId>>,
     /// The writers that PreRestore was raised to, with the instances that they were then.
     pub restoring: BTreeMap<u16, Unhashed<WriterInstanceId>>,
 }
@@ -235,6 +244,8 @@ pub struct Writer {
     pub identified: u16,
     /// Whether it has an event that it did not answer in time.
     pub silent: bool,
+    /// Whether it is subscribed, to what, and as what it freezes.
+    pub subscription: Subscription,
 }
 
 /// What a writer tells of its application's failure (CVssWriterEx2::SetWriterFailureEx).
@@ -270,6 +281,12 @@ pub struct Delivery {
     pub to: Target,
     /// What SetWriterFailure said inside the handler.
     pub failure: Option<HResult>,
+    /// What SetWriterFailureEx said there of the application.
+    pub application: Option<ApplicationFailure>,
+    /// The backup components object whose backup or restore it belongs to.
+    pub object: Option<u32>,
+    /// Whether VSS no longer waits: the answer will change nothing.
+    pub given_up: bool,
 }
 
 /// To whom a request went.
@@ -325,7 +342,7 @@ impl Service {
     /// A service that has just started, on the machine of the plan, with the writers' instance ids.
     #[must_use]
     pub fn new(plan: Arc<Plan>, instances: &[WriterInstanceId]) -> Service {
-        let writers = instances.iter().map(|&instance| Writer {
+        let writers = instances.iter().zip(&plan.writers).map(|(&instance, of)| Writer {
             instance: Unhashed(instance),
             state: WriterState::Stable,
             failure: HResult::S_OK,
@@ -336,6 +353,7 @@ impl Service {
             post_snapshot: false,
             identified: 0,
             silent: false,
+            subscription: Subscription::of(of),
         });
         Service {
             writers: writers.collect(),
@@ -412,15 +430,24 @@ impl Service {
 
     /// An answer to a request of the service arrived.
     pub fn answered(&mut self, delivery: u32, answer: &Answer, now: Ticks) {
-        if let (Some(Target::Writer(..)), Answer::Gone) = (self.deliveries.get(delivery).map(|sent| sent.to), answer) {
+        let given_up = self.deliveries.get(delivery).is_some_and(|sent| sent.given_up);
+        if let (Some(Target::Writer(..)), Answer::Gone, false) =
+            (self.deliveries.get(delivery).map(|sent| sent.to), answer, given_up)
+        {
             self.writer_silent(delivery, now);
         }
-        let Some(sent) = self.deliveries.remove(delivery) else { return };
+        let Some(mut sent) = self.deliveries.remove(delivery) else { return };
+        if given_up {
+            // Too late: whoever waited has gone on, and the writer counts as not responding (S-03).
+            return;
+        }
         match (sent.to, answer) {
             (Target::Writer(writer, event), Answer::Handled { returned, failure }) => {
                 self.effect(Effect::StopTimer(Timer::Event(delivery)));
                 self.take_built(delivery, writer, *returned && failure.is_none());
-                self.event_handled(writer, event, *returned, *failure, sent.operation);
+                let application = sent.application.take();
+                self.event_handled(writer, event, *returned, *failure, application, sent.operation);
+                self.handler_ended(writer, now);
             }
             (Target::Provider(provider, step), Answer::Provider(code)) => {
                 self.provider_returned(provider, step, *code, sent.operation);
@@ -444,6 +471,7 @@ impl Service {
         match timer {
             Timer::FreezeWindow(writer) => self.freeze_window_expired(writer, now),
             Timer::Event(delivery) => self.writer_silent(delivery, now),
+            Timer::Unsubscribe(writer) => self.unsubscribe_over(writer, now),
         }
     }
 }

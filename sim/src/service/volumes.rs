@@ -17,7 +17,7 @@ const MAX_PATH: usize = 260;
 
 impl Service {
     /// The volume's index by the name that a requester gives.
-    fn volume(&self, name: &str) -> Result<u16, HResult> {
+    pub(super) fn volume(&self, name: &str) -> Result<u16, HResult> {
         // The trailing backslash is required (API-034); no path is longer than MAX_PATH.
         let bare = name.strip_suffix('\\').filter(|_| name.encode_utf16().count() < MAX_PATH);
         let bare = bare.ok_or(HResult::E_INVALIDARG)?;

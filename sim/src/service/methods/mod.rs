@@ -11,12 +11,15 @@ mod arguments;
 mod backup;
 mod backup_components;
 mod components;
+mod components_get;
+pub(in crate::service) mod components_set;
 mod create_metadata;
 mod enumeration;
 mod examine;
 mod express;
 mod filedesc;
 mod functions;
+mod handling;
 mod icon;
 mod objects;
 mod restore;
@@ -126,7 +129,7 @@ impl Service {
     fn typed_called(&mut self, caller: Caller, call: &Call, now: Ticks) {
         match caller.actor {
             ActorId::Requester(requester) => self.requester_calls(caller.slot, requester, caller.object, call, now),
-            ActorId::Writer(writer) => self.writer_calls(caller.slot, writer, caller.delivery, call),
+            ActorId::Writer(_) => self.writer_calls(caller.slot, caller.delivery, call),
             _ => self.give(caller.slot, HResult::E_NOTIMPL, Out::Nothing),
         }
     }
