@@ -95,7 +95,6 @@ library! {
         "never-mixed",
         "no-exclusion-without-auto-recovery",
         "no-partial-file-support",
-        "partial-and-differenced",
         "partial-files",
         "ranges-file",
         "schema-missing",
