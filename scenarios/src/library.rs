@@ -51,6 +51,7 @@ macro_rules! library {
 
 library! {
     Lesson in "" {
+        "backup",
         "broken-hold",
         "client-accessible-limit",
         "database-on-two-volumes",
