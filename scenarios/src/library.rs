@@ -75,6 +75,7 @@ library! {
         "power-cut-redirected-area",
         "power-cut-stacked-copies",
         "requester-crash-after-freeze",
+        "restore",
         "second-requester",
         "shadow-copy-without-writers",
         "two-databases-on-two-volumes",
