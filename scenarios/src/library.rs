@@ -51,6 +51,7 @@ macro_rules! library {
 
 library! {
     Lesson in "" {
+        "backup",
         "broken-hold",
         "client-accessible-limit",
         "database-on-two-volumes",
@@ -74,6 +75,7 @@ library! {
         "power-cut-redirected-area",
         "power-cut-stacked-copies",
         "requester-crash-after-freeze",
+        "restore",
         "second-requester",
         "shadow-copy-without-writers",
         "two-databases-on-two-volumes",
@@ -146,7 +148,6 @@ library! {
         "logical-paths",
         "system-state",
     }
-    // One for each rule, named after it.
     Lesson in "express/" {
         "damaged-express-metadata",
         "express-writer-registered",
@@ -167,6 +168,27 @@ library! {
         "read-through-the-interfaces",
         "refused-while-building",
         "stored-metadata-is-loaded",
+    }
+    Lesson in "backup/" {
+        "alternate-path",
+        "backup-type-masks",
+        "component-sets-files",
+        "damaged-ranges",
+        "differenced-by-stamp",
+        "differential-after-incremental",
+        "excluded-files",
+        "excluded-from-the-shadow-copy",
+        "never-mixed",
+        "no-exclusion-without-auto-recovery",
+        "no-partial-file-support",
+        "partial-files",
+        "ranges-file",
+        "schema-missing",
+        "type-copy",
+        "type-differential",
+        "type-incremental",
+        "type-log",
+        "type-other",
     }
     Lesson in "restore/" {
         "arguments-of-a-restore",
@@ -194,6 +216,7 @@ library! {
         "writer-does-not-run",
         "writer-fails-pre-restore",
     }
+    // One for each rule, named after it.
     Broken in "broken/" {
         "abort-after-failed-snapshot",
         "abort-backup-reaches-writers",

@@ -100,6 +100,7 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
         defects: BTreeSet::new(),
         open: what.open,
         tables: Arc::new(Tables::documented()),
+        before: None,
     })
 }
 

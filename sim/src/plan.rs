@@ -66,6 +66,8 @@ pub struct Plan {
     pub open: OpenChoices,
     /// The state tables in force.
     pub tables: Arc<Tables>,
+    /// What ran before on another day: its store is there at the start.
+    pub before: Option<Arc<Plan>>,
 }
 
 /// A disk.
