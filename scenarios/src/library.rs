@@ -113,6 +113,9 @@ library! {
         "writer-forgets-backup-complete",
         "writer-stuck-in-failed",
     }
+    Lesson in "restore/" {
+        "restore-in-sequence",
+    }
     Lesson in "selection/" {
         "dependencies-followed",
         "dependency-cycle",
@@ -122,9 +125,6 @@ library! {
         "system-state",
     }
     // One for each rule, named after it.
-    Lesson in "restore/" {
-        "restore-in-sequence",
-    }
     Broken in "broken/" {
         "abort-after-failed-snapshot",
         "abort-backup-reaches-writers",

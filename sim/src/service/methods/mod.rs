@@ -26,8 +26,8 @@ use vssim_model::api::{Call, MethodCall, Out};
 use vssim_model::hresult::HResult;
 use vssim_model::time::Ticks;
 
-pub use self::filedesc::Filedesc;
 pub use self::backup::WriterChoice;
+pub use self::filedesc::Filedesc;
 pub use self::objects::{Held, Object};
 use super::Service;
 use crate::message::Slot;
