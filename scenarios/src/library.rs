@@ -149,6 +149,7 @@ library! {
         "copy-equals-its-reference",
         "copy-read-only-once-created",
         "creation-lock-freed",
+        "dependencies-included",
         "document-saved",
         "document-saved-only-after-snapshot",
         "documents-changed-in-prepare-or-post-only",
