@@ -140,6 +140,9 @@ library! {
         "writer-forgets-backup-complete",
         "writer-stuck-in-failed",
     }
+    Lesson in "restore/" {
+        "restore-in-sequence",
+    }
     Lesson in "selection/" {
         "dependencies-followed",
         "dependency-cycle",
@@ -241,6 +244,7 @@ library! {
         "copy-equals-its-reference",
         "copy-read-only-once-created",
         "creation-lock-freed",
+        "dependencies-included",
         "document-saved",
         "document-saved-only-after-snapshot",
         "documents-changed-in-prepare-or-post-only",
