@@ -49,6 +49,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
+#[command(group(clap::ArgGroup::new("written").args(["image", "save"]).multiple(true)))]
 pub(crate) struct Run {
     /// A ready scenario (see `vssim list`), or the path of a YAML file.
     #[arg(value_name = "NAME|FILE")]
@@ -66,8 +67,14 @@ pub(crate) struct Run {
     /// names into that of the file.
     #[arg(long, value_name = "FILE")]
     pub(crate) image: Option<PathBuf>,
-    /// Let --image write over files.
-    #[arg(long, requires = "image")]
+    /// Write what was backed up to this folder, with the documents: a later run restores it with --load.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) save: Option<PathBuf>,
+    /// Begin with what an earlier run saved to this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) load: Option<PathBuf>,
+    /// Let --image write over files, and --save over a store.
+    #[arg(long, requires = "written")]
     pub(crate) force: bool,
     /// How to print the result.
     #[command(flatten)]

@@ -9,6 +9,7 @@ mod files;
 mod image_file;
 mod images;
 mod progress;
+mod stores;
 mod terminal;
 
 use std::process::ExitCode;

@@ -255,6 +255,11 @@ pub enum What {
     },
     /// A process began or ended; the actor is who.
     Process(ProcessEdge),
+    /// The process of a writer began again, under a new instance id; the actor is the writer.
+    Instance {
+        /// The id from now on.
+        instance: WriterInstanceId,
+    },
     /// What the bytes of a finished shadow copy say about an application's data; the actor is the application.
     Consistency {
         /// The set.

@@ -88,6 +88,7 @@ impl Words<'_, '_> {
             }
             What::Process(ProcessEdge::Started) => "process started".to_owned(),
             What::Process(ProcessEdge::Exited) => "process exited".to_owned(),
+            What::Instance { instance } => format!("writer instance {} from now on", short(instance.0)),
             What::Process(ProcessEdge::Crashed) => "process crashed".to_owned(),
             What::Consistency { set, state, detail } => {
                 let detail = harmless(detail, MESSAGE);

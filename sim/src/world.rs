@@ -424,7 +424,8 @@ impl World {
         let plan = Arc::clone(&self.plan);
         let instances = Arc::clone(&self.instances);
         let full = self.full_about(actor, index, task);
-        let around = Surroundings { plan: &plan, instances: &instances, volumes: &volumes, full };
+        let store = Arc::clone(&self.store);
+        let around = Surroundings { plan: &plan, instances: &instances, volumes: &volumes, store: &store, full };
         let Some(process) = self.processes.get_mut(index) else { return };
         if !process.alive {
             return;

@@ -260,12 +260,14 @@ fn stopped(facts: &Facts<'_>, object: &Object<'_>) -> Option<Mark> {
 
 fn abort_after_failure(facts: &Facts<'_>, findings: &mut Findings) {
     for object in facts.objects.values() {
-        let Some((failed, code)) = object.first("DoSnapshotSet").and_then(CallFact::failed) else { continue };
+        let Some(creation) = object.first("DoSnapshotSet") else { continue };
+        let Some((failed, code)) = creation.failed() else { continue };
         let Some(stop) = stopped(facts, object) else {
             findings.excused(format!("{} crashed and could call nothing more", object.actor));
             continue;
         };
-        let kept = object.named("AbortBackup").any(|call| call.begin > failed && call.begin <= stop);
+        // The call that makes the creation fail counts too: it stops one that runs.
+        let kept = object.named("AbortBackup").any(|call| call.begin > creation.begin && call.begin <= stop);
         findings.check(kept, [failed.n, stop.n], || {
             format!("{} stopped without AbortBackup after DoSnapshotSet failed with {code}", object.actor)
         });

@@ -148,7 +148,7 @@ impl Resolver<'_> {
                     self.problem(problem, write.length.pos);
                 }
             }
-            Action::Work(_) | Action::Call(_) => {}
+            Action::DeleteExcluded(_) | Action::Work(_) | Action::Call(_) => {}
         }
     }
 }

@@ -109,6 +109,7 @@ impl Stager<'_> {
                 ops.push(Op::Component(ComponentOp::GetBackupSucceeded(component)));
             }
             Action::WriteToCopy(write) => ops.extend(self.write_to_copy(&write.path.0, write.length.0)),
+            Action::DeleteExcluded(_) => ops.push(Op::DeleteExcluded),
             Action::Work(takes) => ops.push(Op::Takes(span(**takes))),
             Action::Call(_) => {}
         }

@@ -36,6 +36,8 @@ impl Service {
             deliveries,
             lock,
             held,
+            unregistered,
+            reverts,
             writers_unreachable,
             saved,
             documents: _,
@@ -45,7 +47,7 @@ impl Service {
             id_bits: _,
         } = self;
         let mut digest = Digest(Xxh3::new());
-        let apart = (saved, writers_unreachable, objects_made, devices_made);
+        let apart = (saved, unregistered, reverts, writers_unreachable, objects_made, devices_made);
         // Writing to a digest cannot fail.
         let _ = write!(
             digest,
