@@ -282,6 +282,8 @@ pub enum What {
         /// Blocks that differ.
         different: u64,
     },
+    /// A requester restored a file, or could not restore a component, or a service was stopped or started for it.
+    Restore(Restored),
     /// A call was made to run out of a resource, as ordered, after all its work: the service took that back. The actor is
     /// the service; the cause is the call.
     TakenBack {
@@ -415,6 +417,54 @@ pub enum Io {
         /// How many bytes.
         length: u64,
     },
+}
+
+/// What a requester did with the files of a restore.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Restored {
+    /// A file went somewhere.
+    File {
+        /// The backup components object of the restore; 0 at the start of the machine.
+        object: u32,
+        /// The path that it was backed up from.
+        path: String,
+        /// The path that is written.
+        to: String,
+        /// How many bytes.
+        bytes: u64,
+        /// Whether it is written, or waits for the next start, or came into its place at it.
+        how: Placement,
+    },
+    /// Nothing of a component set is restored, or not all of it.
+    Refused {
+        /// The backup components object of the restore; 0 at the start of the machine.
+        object: u32,
+        /// Which component, or which file where the machine could not put it in place at its start.
+        what: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A service was started or stopped.
+    Service {
+        /// Its name.
+        name: Name,
+        /// Whether it runs from now on.
+        runs: bool,
+    },
+}
+
+/// How a file comes into its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// It was written.
+    Written,
+    /// It lies beside and is moved at the next start (MoveFileEx).
+    Staged,
+    /// It was moved into its place at the start of the machine.
+    Moved,
 }
 
 /// One entry of an event log.

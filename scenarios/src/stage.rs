@@ -145,6 +145,8 @@ impl Stager<'_> {
             requesters: requesters.plans,
             kernel: self.kernel(),
             max_shadow_copies: self.max_shadow_copies(),
+            services: self.services(),
+            in_use: self.in_use(),
             blocking_revert: self.blocking_revert(),
             incidents: self.incidents(),
             defects: document.machine.service.defects.iter().map(|defect| defect.value.0).collect::<BTreeSet<_>>(),

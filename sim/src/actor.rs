@@ -17,7 +17,9 @@ mod stamps;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, Out, Value, WriterCall};
+use vssim_model::api::{
+    AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, MethodCall, Out, Value, WriterCall,
+};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{SnapshotId, WriterInstanceId};
 use vssim_model::states::WriterEvent;
@@ -97,6 +99,13 @@ pub enum Frame {
         index: u32,
         /// How many there are, once known.
         count: Option<u32>,
+    },
+    /// Calls that are made one after the other, as long as they go well.
+    Calls {
+        /// The calls.
+        calls: Unhashed<Arc<[MethodCall]>>,
+        /// The one made next.
+        index: u32,
     },
     /// A loop over the volumes of a set: the commit of each.
     Commit {
@@ -253,8 +262,9 @@ impl Turn<'_> {
             self.task.failure.get_or_insert(*code);
         }
         if let (Input::Returned(Answer::Kernel(code)), ActorId::Requester(_)) = (&input, self.id) {
-            // It asks the kernel for the files of its components, and for nothing else.
+            // It asks the kernel for the files of its components, and in a restore.
             self.memory.copy_failed = code.is_failure();
+            self.memory.last = Some(*code);
         }
         match (input, self.task.frames.last().cloned()) {
             (Input::Go, _) => {}
@@ -264,6 +274,12 @@ impl Turn<'_> {
                 }
             }
             (Input::Woken, _) => self.step(),
+            (Input::Returned(Answer::Calls(calls)), _) => {
+                self.memory.last = Some(HResult::S_OK);
+                self.step();
+                self.task.frames.push(Frame::Calls { calls, index: 0 });
+            }
+            (Input::Returned(answer), Some(Frame::Calls { .. })) => self.listed_returned(&answer),
             (Input::Returned(answer), Some(Frame::Script(script, at))) => {
                 if let Some(op) = self.op(script, at) {
                     self.returned(&op, answer);
@@ -335,6 +351,7 @@ impl Turn<'_> {
                         None
                     }
                 },
+                Frame::Calls { calls, index } => self.listed(&calls, index),
                 Frame::Each { metadata, index, count } => self.each(metadata, index, count),
                 Frame::Commit { index, rested, gap } => self.commit(index, rested, gap),
             };
@@ -407,6 +424,8 @@ impl Turn<'_> {
             }
             Op::Commit { gap } => self.task.frames.push(Frame::Commit { index: 0, rested: false, gap }),
             Op::CopyFiles
+            | Op::Restore(_)
+            | Op::Service(..)
             | Op::WriteToSnapshot { .. }
             | Op::DeleteExcluded
             | Op::PrepareStorage
@@ -466,6 +485,8 @@ impl Turn<'_> {
         let (set, volume) = self.task.about.unwrap_or((u32::MAX, None));
         let request = match op {
             Op::CopyFiles => KernelRequest::CopyFiles { object: self.memory.object.0 },
+            Op::Restore(op) => KernelRequest::Restore { object: self.memory.object.0, op },
+            Op::Service(name, runs) => KernelRequest::SetService { name, runs },
             Op::WriteToSnapshot { volume, path, bytes } => {
                 KernelRequest::WriteToSnapshot { volume, path: path.into(), bytes }
             }

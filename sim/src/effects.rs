@@ -66,7 +66,7 @@ impl World {
         }
     }
 
-    fn put_document(&mut self, actor: ActorId, document: &Document, step: &mut Step<'_>) {
+    pub(crate) fn put_document(&mut self, actor: ActorId, document: &Document, step: &mut Step<'_>) {
         if !step.recorder.is_on() || self.documents.contains(&document.sha256) {
             return;
         }

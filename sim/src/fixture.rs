@@ -92,6 +92,8 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
             slow_growth: BTreeSet::new(),
         },
         max_shadow_copies: MAX_SHADOW_COPIES,
+        services: Vec::new(),
+        in_use: BTreeSet::new(),
         blocking_revert: BTreeSet::new(),
         incidents: Vec::new(),
         defects: BTreeSet::new(),

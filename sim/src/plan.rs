@@ -50,6 +50,10 @@ pub struct Plan {
     pub kernel: KernelPlan,
     /// How many shadow copies of a volume may be client accessible (the registry value MaxShadowCopies).
     pub max_shadow_copies: u16,
+    /// Services that a restore may have to stop.
+    pub services: Vec<ServicePlan>,
+    /// Files that are in use until the machine starts anew, by full path in upper case.
+    pub in_use: BTreeSet<String>,
     /// The writers that the registry lists under WritersBlockingRevert.
     pub blocking_revert: BTreeSet<u16>,
     /// What happens to the machine by itself.
@@ -326,6 +330,13 @@ pub enum Incident {
         /// The size in bytes.
         size: u64,
     },
+    /// A file is gone, or all files in a folder and below it.
+    DeleteFiles {
+        /// The volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+    },
     /// A part of a file is written, with what follows from a seed; the file is made if it is not there.
     WriteFile {
         /// The volume.
@@ -428,6 +439,9 @@ defects! {
     SnapshotStateSkipped = "snapshot_state_skipped", "A shadow copy goes from preparing to pre-committed.";
     WrongWriterState = "wrong_writer_state", "A writer that froze is said to wait for PostSnapshot.";
     FailureForgotten = "failure_forgotten", "A writer's failure does not change its state.";
+    PreRestoreSkipsAWriter = "pre_restore_skips_a_writer", "PreRestore does not reach the last writer.";
+    PreRestoreToAll = "pre_restore_to_all", "PreRestore is raised to writers without a selected component.";
+    SelectsMissingWriter = "selects_missing_writer", "A component is selected although its writer does not run.";
     StatusMadeUp = "status_made_up", "GetWriterStatus tells that every writer is stable.";
 }
 
@@ -484,6 +498,10 @@ pub enum Op {
     Privileges(bool),
     /// Requester: copies the files of the components it added into the store.
     CopyFiles,
+    /// Requester: a part of a restore.
+    Restore(Arc<RestoreOp>),
+    /// Writer or requester: starts a service, or stops it.
+    Service(Name, bool),
     /// Requester: its process dies.
     Crash,
 
@@ -531,6 +549,35 @@ pub enum Op {
     Log(String),
     /// Provider: the callback returns. What follows goes on after it.
     Answer(HResult),
+}
+
+/// A part of a restore that turns on what was stored.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RestoreOp {
+    /// InitializeForRestore with the document of a backup of the store, counted from 1; the last one if none is named.
+    Initialize(Option<u16>),
+    /// SetSelectedForRestore, and SetAdditionalRestores.
+    Select {
+        /// The components: writer class, logical path, name. All if none are named.
+        components: Option<Vec<(WriterClassId, String, String)>>,
+        /// Whether more restores of them follow.
+        more: bool,
+    },
+    /// The files go where the rules say; then SetFileRestoreStatus and what else has to be told.
+    Files,
+}
+
+/// A service of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePlan {
+    /// Its name.
+    pub name: Name,
+    /// Whether it runs at the start.
+    pub runs: bool,
+    /// Whether it can be stopped.
+    pub stoppable: bool,
+    /// The files that nobody else can write while it runs, by full path.
+    pub holds: BTreeSet<String>,
 }
 
 /// A call of the catalogue, with the parts that only the run knows left open.

@@ -33,6 +33,7 @@ impl World {
 
     /// What a machine does when it starts, in order. Files that are to be moved at the next start come before any process.
     fn start_again(&mut self, step: &mut Step<'_>) {
+        self.carry_out_moves(step);
         self.resume_applications();
         let instances: Vec<WriterInstanceId> =
             (0..self.instances.len()).map(|at| self.new_instance(at, step)).collect();

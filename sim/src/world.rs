@@ -89,6 +89,8 @@ pub struct World {
     /// What requesters backed up, in this run or before it.
     pub store: Arc<BackupStore>,
     pub(crate) copying: Unhashed<Copying>,
+    /// Restores: services, what was chosen, what waits for the next start.
+    pub restores: crate::restore::Restores,
     /// Calls under way.
     pub calls: Slots<OpenCall>,
     /// What the invariants remember.
@@ -194,6 +196,7 @@ impl World {
         for (number, incident) in (0_u16..).zip(&plan.incidents) {
             queue.push(incident.at, Class::Kernel, 0, Event::Incident(number));
         }
+        let restores = crate::restore::Restores::of(&plan);
         let salt = Unhashed(storage.digest_of_ids());
         World {
             names: Arc::new(Names::of(&plan)),
@@ -208,6 +211,7 @@ impl World {
             storage,
             store: Arc::default(),
             copying: Unhashed(Copying::default()),
+            restores,
             calls: Slots::default(),
             instances,
             documents: Unhashed(Arc::default()),
@@ -630,6 +634,7 @@ impl Hash for World {
         self.kernel.hash(state);
         self.storage.hash(state);
         self.store.hash(state);
+        self.restores.hash(state);
         self.calls.hash(state);
         self.watch.hash(state);
     }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
 use super::method::MethodStep;
+use super::restore::{InitializeForRestore, Restore, RestoreFiles, SelectComponents};
 use super::sins::RequesterSin;
 use super::writer::ComponentRef;
 use crate::scalars::{Code, Count, Duration, DurationRange, Flag, Id, Name, Text};
@@ -95,6 +96,12 @@ pub enum Step {
     AbortBackup(Plain),
     /// Saves the Backup Components Document.
     SaveAsXML(Plain),
+    /// Starts a restore with the document of a backup of the store.
+    InitializeForRestore(InitializeForRestore),
+    /// Raises PreRestore. Asynchronous.
+    PreRestore(Asynchronous),
+    /// Raises PostRestore. Asynchronous.
+    PostRestore(Asynchronous),
     /// Lets go of the object.
     Release(Plain),
     /// IVssAsync::Wait.
@@ -131,6 +138,16 @@ pub enum Step {
     /// SetBackupSucceeded for each component added: true if its files were copied.
     #[serde(rename = "report_components")]
     ReportComponents(Empty),
+    /// SetSelectedForRestore for each component; one whose writer does not run is left out.
+    #[serde(rename = "select_components")]
+    SelectComponents(SelectComponents),
+    /// Puts the files where the rules say, then calls AddAlternativeLocationMapping, SetRangesFilePath and
+    /// SetFileRestoreStatus for what became of them.
+    #[serde(rename = "restore_files")]
+    RestoreFiles(RestoreFiles),
+    /// A whole restore.
+    #[serde(rename = "restore")]
+    Restore(Box<Restore>),
     /// A whole backup.
     #[serde(rename = "backup")]
     Backup(Box<Backup>),

@@ -7,6 +7,7 @@ use vssim_model::states::WriterEvent;
 
 use super::method::MethodStep;
 use super::requester::Empty;
+use super::restore::MappingOf;
 use super::sins::WriterSin;
 use crate::scalars::{Code, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
 use crate::words::{Level, words};
@@ -105,6 +106,8 @@ words! {
         AtRebootIfCannotReplace = "restore-at-reboot-if-cannot-replace",
         /// VSS_RME_CUSTOM.
         Custom = "custom",
+        /// VSS_RME_RESTORE_STOP_START: needs `service`.
+        RestoreStopStart = "restore-stop-start",
     }
 }
 
@@ -139,6 +142,16 @@ words! {
         LastModify = "last-modify",
         /// VSS_BS_INDEPENDENT_SYSTEM_STATE.
         IndependentSystemState = "independent-system-state",
+        /// VSS_BS_WRITER_SUPPORTS_NEW_TARGET.
+        WriterSupportsNewTarget = "writer-supports-new-target",
+        /// VSS_BS_WRITER_SUPPORTS_RESTORE_WITH_MOVE.
+        WriterSupportsRestoreWithMove = "writer-supports-restore-with-move",
+        /// VSS_BS_ROLLFORWARD_RESTORE.
+        RollforwardRestore = "rollforward-restore",
+        /// VSS_BS_RESTORE_RENAME.
+        RestoreRename = "restore-rename",
+        /// VSS_BS_AUTHORITATIVE_RESTORE.
+        AuthoritativeRestore = "authoritative-restore",
     }
 }
 
@@ -184,6 +197,9 @@ pub struct Restore {
     /// Whether a reboot is needed afterwards.
     #[serde(default)]
     pub reboot: At<Flag>,
+    /// Where files may be restored to instead (AddAlternateLocationMapping).
+    #[serde(default)]
+    pub mappings: Vec<MappingOf>,
 }
 
 words! {
@@ -402,6 +418,10 @@ pub enum Action {
     GetBackupSucceeded(OwnComponent),
     /// Writes over the beginning of a file in the shadow copy.
     WriteToCopy(CopyWrite),
+    /// Stops a service of the machine.
+    StopService(At<Name>),
+    /// Starts a service of the machine.
+    StartService(At<Name>),
     /// Deletes from the shadow copy what the metadata excludes from it.
     DeleteExcluded(Empty),
     /// Works for a while before the next action.

@@ -167,6 +167,8 @@ pub struct Object {
     pub statuses: Option<Vec<WriterStatus>>,
     /// What kind of backup this is.
     pub backup_state: BackupState,
+    /// The stored document that a restore began with.
+    pub restored_from: Unhashed<Option<Arc<str>>>,
     /// The writers that PreRestore was raised to, with the instances that they were then.
     pub restoring: BTreeMap<u16, Unhashed<WriterInstanceId>>,
 }
