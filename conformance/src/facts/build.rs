@@ -135,8 +135,8 @@ impl<'t> Builder<'t> {
         };
         let (dead, _) = self.facts.processes.iter().find(|(_, edges)| is_cause(edges))?;
         let of_dead = |event: &&EventFact<'_>| {
-            let object = event.object.and_then(|object| self.facts.objects.get(&object));
-            object.is_some_and(|object| object.actor == *dead)
+            let is_of_dead = |object| self.facts.calls.iter().any(|call| call.object == object && call.actor == *dead);
+            event.object.is_some_and(is_of_dead)
         };
         let to_writer = self.facts.events.iter().rev().filter(|event| event.writer == writer);
         let part = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
