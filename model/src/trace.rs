@@ -68,6 +68,12 @@ pub enum Role {
         level: ApplicationLevel,
         /// How long it may stay frozen.
         freeze_timeout: Ticks,
+        /// Whether it overrides OnIdentifyEx rather than OnIdentify.
+        #[serde(default, skip_serializing_if = "is_false")]
+        identify_ex: bool,
+        /// Whether it subscribes by calls of its own, rather than being subscribed from the start.
+        #[serde(default, skip_serializing_if = "is_false")]
+        joins: bool,
     },
     /// A provider.
     Provider {
@@ -94,6 +100,11 @@ pub struct Record {
     /// The number of the record that led to this one; 0 for none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cause: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -253,6 +264,22 @@ pub enum What {
         /// The text.
         text: String,
     },
+    /// A fault was planted into a document in memory; the actor is who did it.
+    Damaged {
+        /// Which kind of document.
+        document: DocumentKind,
+        /// The name of the element.
+        element: String,
+        /// Which of the elements of this name, from 0.
+        #[serde(default, skip_serializing_if = "is_zero_u32")]
+        which: u32,
+        /// The attribute; absent if the whole element went.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attribute: Option<String>,
+        /// What the attribute says from now on; absent if it went.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+    },
     /// A process began or ended; the actor is who.
     Process(ProcessEdge),
     /// The process of a writer began again, under a new instance id; the actor is the writer.
@@ -282,6 +309,8 @@ pub enum What {
         /// Blocks that differ.
         different: u64,
     },
+    /// A requester restored a file, or could not restore a component, or a service was stopped or started for it.
+    Restore(Restored),
     /// A call was made to run out of a resource, as ordered, after all its work: the service took that back. The actor is
     /// the service; the cause is the call.
     TakenBack {
@@ -415,6 +444,54 @@ pub enum Io {
         /// How many bytes.
         length: u64,
     },
+}
+
+/// What a requester did with the files of a restore.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Restored {
+    /// A file went somewhere.
+    File {
+        /// The backup components object of the restore; 0 at the start of the machine.
+        object: u32,
+        /// The path that it was backed up from.
+        path: String,
+        /// The path that is written.
+        to: String,
+        /// How many bytes.
+        bytes: u64,
+        /// Whether it is written, or waits for the next start, or came into its place at it.
+        how: Placement,
+    },
+    /// Nothing of a component set is restored, or not all of it.
+    Refused {
+        /// The backup components object of the restore; 0 at the start of the machine.
+        object: u32,
+        /// Which component, or which file where the machine could not put it in place at its start.
+        what: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A service was started or stopped.
+    Service {
+        /// Its name.
+        name: Name,
+        /// Whether it runs from now on.
+        runs: bool,
+    },
+}
+
+/// How a file comes into its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// It was written.
+    Written,
+    /// It lies beside and is moved at the next start (MoveFileEx).
+    Staged,
+    /// It was moved into its place at the start of the machine.
+    Moved,
 }
 
 /// One entry of an event log.

@@ -12,7 +12,8 @@ use vssim_model::hresult::HResult;
 use vssim_model::ids::{ProviderId, SnapshotId, SnapshotSetId};
 use vssim_model::states::WriterState;
 use vssim_model::trace::{
-    Consistency, DocumentKind, Edge, EventLogEntry, Io, Phase, ProcessEdge, Record, TimerEdge, TimerName, What,
+    Consistency, DocumentKind, Edge, EventLogEntry, Io, Phase, Placement, ProcessEdge, Record, Restored, TimerEdge,
+    TimerName, What,
 };
 
 use crate::index::Index;
@@ -94,6 +95,20 @@ impl Words<'_, '_> {
                 let detail = harmless(detail, MESSAGE);
                 let because = if detail.is_empty() { "" } else { ": " };
                 format!("data in {} is {}{because}{detail}", self.set(*set), consistency(*state))
+            }
+            What::Restore(Restored::File { path, to, bytes, how, .. }) => {
+                let how = match how {
+                    Placement::Written => "restored to",
+                    Placement::Staged => "waits for the next start to go to",
+                    Placement::Moved => "moved into place at",
+                };
+                format!("{} {how} {}, {}", harmless(path, MESSAGE), harmless(to, MESSAGE), size(*bytes))
+            }
+            What::Restore(Restored::Refused { what, reason, .. }) => {
+                format!("{} not restored: {}", harmless(what, MESSAGE), harmless(reason, MESSAGE))
+            }
+            What::Restore(Restored::Service { name: service, runs }) => {
+                format!("service {} {}", name(service), if *runs { "started" } else { "stopped" })
             }
             What::Compared { snapshot, compared, excluded_vss, excluded_free, different } => format!(
                 "{} {} compared, {} differ; left out {} of VSS, {} free",

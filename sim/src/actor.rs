@@ -17,7 +17,9 @@ mod stamps;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, Out, Value, WriterCall};
+use vssim_model::api::{
+    AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, MethodCall, Out, Value, WriterCall,
+};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{SnapshotId, WriterInstanceId};
 use vssim_model::states::WriterEvent;
@@ -28,6 +30,7 @@ use crate::backup_store::BackupStore;
 use crate::choices::{Choices, Point, Purpose};
 use crate::message::{Answer, KernelRequest, Request, Slot};
 use crate::plan::{ActorId, ComponentOf, ComponentOp, Op, Plan, Script, Span, Template};
+use crate::service::Planted;
 use crate::slots::Slots;
 use crate::unhashed::Unhashed;
 
@@ -98,6 +101,13 @@ pub enum Frame {
         /// How many there are, once known.
         count: Option<u32>,
     },
+    /// Calls that are made one after the other, as long as they go well.
+    Calls {
+        /// The calls.
+        calls: Unhashed<Arc<[MethodCall]>>,
+        /// The one made next.
+        index: u32,
+    },
     /// A loop over the volumes of a set: the commit of each.
     Commit {
         /// The volume committed next, by its place in the set.
@@ -112,7 +122,7 @@ pub enum Frame {
 /// Which script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ScriptRef {
-    /// A requester's program.
+    /// A requester's program, or what a writer does from the start.
     Main,
     /// A writer's handler.
     Handler(WriterEvent),
@@ -151,10 +161,14 @@ pub enum Output {
     },
     /// It writes this to the Application log, and goes on at once.
     Log(String),
+    /// It plants a fault into a document that it holds, and goes on at once.
+    Damage(Planted),
     /// The task is over.
     End,
     /// The process dies.
     Crash,
+    /// The process ends; after so long it starts again at this instruction of its main script.
+    Stop(Option<(Ticks, u16)>),
 }
 
 /// What an actor may know of the world around it.
@@ -180,7 +194,18 @@ impl Process {
 
     /// Begins a task.
     pub fn spawn(&mut self, script: ScriptRef, serves: Option<Slot>, about: Option<(u32, Option<u16>)>) -> u32 {
-        let frames = vec![Frame::Script(script, 0)];
+        self.spawn_at(script, 0, serves, about)
+    }
+
+    /// Begins a task at an instruction.
+    pub fn spawn_at(
+        &mut self,
+        script: ScriptRef,
+        at: u16,
+        serves: Option<Slot>,
+        about: Option<(u32, Option<u16>)>,
+    ) -> u32 {
+        let frames = vec![Frame::Script(script, at)];
         self.tasks.insert(Task { serves, about, vetoed: false, failure: None, frames })
     }
 
@@ -219,6 +244,7 @@ impl Turn<'_> {
             (ActorId::Writer(index), ScriptRef::Handler(event)) => {
                 plan.writers.get(usize::from(index))?.handlers.get(&event)
             }
+            (ActorId::Writer(index), ScriptRef::Main) => plan.writers.get(usize::from(index))?.main.as_ref(),
             (ActorId::Writer(index), ScriptRef::Background) => {
                 plan.writers.get(usize::from(index))?.background.as_ref().map(|(_, script)| script)
             }
@@ -253,8 +279,9 @@ impl Turn<'_> {
             self.task.failure.get_or_insert(*code);
         }
         if let (Input::Returned(Answer::Kernel(code)), ActorId::Requester(_)) = (&input, self.id) {
-            // It asks the kernel for the files of its components, and for nothing else.
+            // It asks the kernel for the files of its components, and in a restore.
             self.memory.copy_failed = code.is_failure();
+            self.memory.last = Some(*code);
         }
         match (input, self.task.frames.last().cloned()) {
             (Input::Go, _) => {}
@@ -264,6 +291,12 @@ impl Turn<'_> {
                 }
             }
             (Input::Woken, _) => self.step(),
+            (Input::Returned(Answer::Calls(calls)), _) => {
+                self.memory.last = Some(HResult::S_OK);
+                self.step();
+                self.task.frames.push(Frame::Calls { calls, index: 0 });
+            }
+            (Input::Returned(answer), Some(Frame::Calls { .. })) => self.listed_returned(&answer),
             (Input::Returned(answer), Some(Frame::Script(script, at))) => {
                 if let Some(op) = self.op(script, at) {
                     self.returned(&op, answer);
@@ -335,6 +368,7 @@ impl Turn<'_> {
                         None
                     }
                 },
+                Frame::Calls { calls, index } => self.listed(&calls, index),
                 Frame::Each { metadata, index, count } => self.each(metadata, index, count),
                 Frame::Commit { index, rested, gap } => self.commit(index, rested, gap),
             };
@@ -371,6 +405,13 @@ impl Turn<'_> {
             Op::Jump(target) => self.goto(target),
             Op::Hang => return Some(Output::Hang),
             Op::Crash => return Some(Output::Crash),
+            Op::Stop(again) => {
+                let next = match self.task.frames.last() {
+                    Some(Frame::Script(_, at)) => at.saturating_add(1),
+                    _ => u16::MAX,
+                };
+                return Some(Output::Stop(again.map(|span| (self.duration(span), next))));
+            }
             Op::Backup { call, .. } => return self.backup(call),
             Op::Async { kept, call } => return self.asynchronous(kept, &call),
             Op::Method(op) => return Some(self.method(&op)),
@@ -406,7 +447,10 @@ impl Turn<'_> {
                 return Some(Output::Log(message));
             }
             Op::Commit { gap } => self.task.frames.push(Frame::Commit { index: 0, rested: false, gap }),
+            Op::Damage(op) => return Some(self.damage(&op)),
             Op::CopyFiles
+            | Op::Restore(_)
+            | Op::Service(..)
             | Op::WriteToSnapshot { .. }
             | Op::DeleteExcluded
             | Op::PrepareStorage
@@ -466,6 +510,8 @@ impl Turn<'_> {
         let (set, volume) = self.task.about.unwrap_or((u32::MAX, None));
         let request = match op {
             Op::CopyFiles => KernelRequest::CopyFiles { object: self.memory.object.0 },
+            Op::Restore(op) => KernelRequest::Restore { object: self.memory.object.0, op },
+            Op::Service(name, runs) => KernelRequest::SetService { name, runs },
             Op::WriteToSnapshot { volume, path, bytes } => {
                 KernelRequest::WriteToSnapshot { volume, path: path.into(), bytes }
             }

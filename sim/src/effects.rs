@@ -63,10 +63,11 @@ impl World {
             Effect::Saved { object, text } => self.document_saved(object, &text),
             Effect::Compare(set) => self.compare(set, step),
             Effect::Examine(set) => self.examine(set, step),
+            Effect::Instance(writer, instance) => self.new_instance(writer, instance),
         }
     }
 
-    fn put_document(&mut self, actor: ActorId, document: &Document, step: &mut Step<'_>) {
+    pub(crate) fn put_document(&mut self, actor: ActorId, document: &Document, step: &mut Step<'_>) {
         if !step.recorder.is_on() || self.documents.contains(&document.sha256) {
             return;
         }

@@ -66,6 +66,17 @@ impl World {
                 }
                 self.kernel_answers(slot, HResult::S_OK);
             }
+            KernelRequest::Restore { object, op } => {
+                let answer = match self.restore_asked(from, object, &op, step) {
+                    Ok(calls) => Answer::Calls(Unhashed(calls.into())),
+                    Err(code) => Answer::Kernel(code),
+                };
+                self.reply(slot, answer, self.cause(), Class::Kernel);
+            }
+            KernelRequest::SetService { name, runs } => {
+                self.set_service(from, &name, runs, step);
+                self.kernel_answers(slot, HResult::S_OK);
+            }
             KernelRequest::LockVolume { volume, force } => {
                 let code = self.lock_volume(volume, force);
                 self.kernel_answers(slot, code);

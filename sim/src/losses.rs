@@ -173,6 +173,7 @@ impl World {
         match what {
             Incident::OverwriteFile { volume, path } => self.overwrite(number, volume, &path, step),
             Incident::GrowFile { volume, path, size } => self.grow_file(number, volume, &path, size),
+            Incident::DeleteFiles { volume, path } => self.delete_files(volume, &path),
             Incident::WriteFile { .. } => self.write_incident(number, &what, step),
             Incident::Dismount(volume) => self.dismount(volume, step),
             Incident::IoError(volume) => {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use vssim_model::api::{ApplicationCall, Call, Out};
+use vssim_model::api::{ApplicationCall, Call, MethodCall, Out};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{SnapshotId, SnapshotSetId};
 use vssim_model::states::WriterEvent;
 use vssim_model::tables::ProviderCallback;
-use vssim_model::trace::CallId;
+use vssim_model::trace::{CallId, Name};
 
-use crate::plan::ActorId;
+use crate::plan::{ActorId, RestoreOp};
 use crate::unhashed::Unhashed;
 
 /// Names an open call, until it is answered.
@@ -128,6 +128,20 @@ pub enum KernelRequest {
         /// What.
         bytes: Arc<[u8]>,
     },
+    /// A part of a restore.
+    Restore {
+        /// The object.
+        object: u32,
+        /// Which part.
+        op: Arc<RestoreOp>,
+    },
+    /// A service is started or stopped.
+    SetService {
+        /// Its name.
+        name: Name,
+        /// Whether it runs from now on.
+        runs: bool,
+    },
     /// A writer deletes the files that its document excludes from the shadow copies of its backup.
     DeleteExcluded,
     /// A requester copies the files of its components into the store.
@@ -158,6 +172,8 @@ pub enum Answer {
     Provider(HResult),
     /// The kernel is done.
     Kernel(HResult),
+    /// A part of a restore is done; these calls are to be made next.
+    Calls(Unhashed<Arc<[MethodCall]>>),
     /// The application carried the order out.
     Ordered,
     /// Nobody answers: the process is gone.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, BackupType, ComponentName, Value};
 use vssim_model::catalogue::MethodRef;
-use vssim_model::documents::WriterMetadata;
+use vssim_model::documents::{Damage, WriterMetadata};
 use vssim_model::file_spec::Variables;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, VolumeId, WriterClassId, WriterInstanceId};
@@ -48,8 +48,14 @@ pub struct Plan {
     pub requesters: Vec<RequesterPlan>,
     /// The kernel.
     pub kernel: KernelPlan,
+    /// Whether Windows runs in safe mode or in setup: writers cannot be initialised (page of Initialize).
+    pub safe_mode: bool,
     /// How many shadow copies of a volume may be client accessible (the registry value MaxShadowCopies).
     pub max_shadow_copies: u16,
+    /// Services that a restore may have to stop.
+    pub services: Vec<ServicePlan>,
+    /// Files that are in use until the machine starts anew, by full path in upper case.
+    pub in_use: BTreeSet<String>,
     /// The writers that the registry lists under WritersBlockingRevert.
     pub blocking_revert: BTreeSet<u16>,
     /// What happens to the machine by itself.
@@ -60,6 +66,8 @@ pub struct Plan {
     pub open: OpenChoices,
     /// The state tables in force.
     pub tables: Arc<Tables>,
+    /// What ran before on another day: its store is there at the start.
+    pub before: Option<Arc<Plan>>,
 }
 
 /// A disk.
@@ -152,6 +160,11 @@ pub struct WriterPlan {
     pub documents: Vec<MetadataPlan>,
     /// What its handlers do; an event without an entry is handled at once and well.
     pub handlers: BTreeMap<WriterEvent, Script>,
+    /// What it does from the start: it makes its object, subscribes, and leaves. Without it the writer is subscribed from
+    /// the start.
+    pub main: Option<Script>,
+    /// Whether it overrides OnIdentifyEx rather than OnIdentify.
+    pub identify_ex: bool,
     /// Something it does by itself, outside of any handler, and when.
     pub background: Option<(Ticks, Script)>,
 }
@@ -327,6 +340,13 @@ pub enum Incident {
         /// The size in bytes.
         size: u64,
     },
+    /// A file is gone, or all files in a folder and below it.
+    DeleteFiles {
+        /// The volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+    },
     /// A part of a file is written, with what follows from a seed; the file is made if it is not there.
     WriteFile {
         /// The volume.
@@ -429,6 +449,9 @@ defects! {
     SnapshotStateSkipped = "snapshot_state_skipped", "A shadow copy goes from preparing to pre-committed.";
     WrongWriterState = "wrong_writer_state", "A writer that froze is said to wait for PostSnapshot.";
     FailureForgotten = "failure_forgotten", "A writer's failure does not change its state.";
+    PreRestoreSkipsAWriter = "pre_restore_skips_a_writer", "PreRestore does not reach the last writer.";
+    PreRestoreToAll = "pre_restore_to_all", "PreRestore is raised to writers without a selected component.";
+    SelectsMissingWriter = "selects_missing_writer", "A component is selected although its writer does not run.";
     StatusMadeUp = "status_made_up", "GetWriterStatus tells that every writer is stable.";
 }
 
@@ -483,10 +506,18 @@ pub enum Op {
     Method(Arc<MethodOp>),
     /// Requester: from here on its calls are made with backup privileges, or without.
     Privileges(bool),
+    /// Requester or writer: a fault is planted into a document in memory.
+    Damage(Arc<DamageOp>),
     /// Requester: copies the files of the components it added into the store.
     CopyFiles,
-    /// Requester: its process dies.
+    /// Requester: a part of a restore.
+    Restore(Arc<RestoreOp>),
+    /// Writer or requester: starts a service, or stops it.
+    Service(Name, bool),
+    /// Requester, or a writer's main script: its process dies.
     Crash,
+    /// Writer's main script: its process ends, and starts again after a while, behind this instruction; none for never.
+    Stop(Option<Span>),
 
     /// Writer: `SetWriterFailure`.
     Fail(HResult),
@@ -534,6 +565,35 @@ pub enum Op {
     Answer(HResult),
 }
 
+/// A part of a restore that turns on what was stored.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RestoreOp {
+    /// InitializeForRestore with the document of a backup of the store, counted from 1; the last one if none is named.
+    Initialize(Option<u16>),
+    /// SetSelectedForRestore, and SetAdditionalRestores.
+    Select {
+        /// The components: writer class, logical path, name. All if none are named.
+        components: Option<Vec<(WriterClassId, String, String)>>,
+        /// Whether more restores of them follow.
+        more: bool,
+    },
+    /// The files go where the rules say; then SetFileRestoreStatus and what else has to be told.
+    Files,
+}
+
+/// A service of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePlan {
+    /// Its name.
+    pub name: Name,
+    /// Whether it runs at the start.
+    pub runs: bool,
+    /// Whether it can be stopped.
+    pub stoppable: bool,
+    /// The files that nobody else can write while it runs, by full path.
+    pub holds: BTreeSet<String>,
+}
+
 /// A call of the catalogue, with the parts that only the run knows left open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MethodOp {
@@ -549,6 +609,28 @@ pub struct MethodOp {
     pub step: u32,
     /// Where what it hands back is kept.
     pub save: Option<u16>,
+}
+
+/// A fault planted into a document in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamageOp {
+    /// Into which one.
+    pub of: DamagedDocument,
+    /// The fault.
+    pub fault: Damage,
+}
+
+/// The document that a fault is planted into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DamagedDocument {
+    /// The metadata that a backup components object gathered from a writer.
+    Gathered(u16),
+    /// The metadata that a writer builds in its Identify handler.
+    Built,
+    /// The metadata that an object holds.
+    Held(Argument),
+    /// The Backup Components Document of a requester's object, or of the backup that a writer takes part in.
+    BackupComponents,
 }
 
 /// An argument of a call of the catalogue.

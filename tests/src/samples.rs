@@ -2,7 +2,7 @@
 
 use vssim_model::api::{
     ApplicationCall, AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, ComponentName,
-    CreateSnapshotSetCall, Out, SnapshotProperties, SoftwareProviderCall, WriterCall, WriterStatus,
+    CreateSnapshotSetCall, MethodCall, Out, SnapshotProperties, SoftwareProviderCall, Value, WriterCall, WriterStatus,
 };
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, SnapshotId, SnapshotSetId, VolumeId, WriterClassId, WriterInstanceId};
@@ -10,7 +10,7 @@ use vssim_model::states::{ApplicationLevel, SnapshotState, WriterEvent, WriterSt
 use vssim_model::time::Ticks;
 use vssim_model::trace::{
     Actor, CallId, Consistency, DocumentKind, Edge, EventLog, EventLogEntry, FORMAT, Header, Io, Name, Phase,
-    ProcessEdge, Record, Role, TimerEdge, TimerName, Trace, What,
+    Placement, ProcessEdge, Record, Restored, Role, TimerEdge, TimerName, Trace, What,
 };
 
 const SET: SnapshotSetId = SnapshotSetId(Guid(0xe109_943b_232e_4b52_8dc4_62b7_de94_761b));
@@ -48,6 +48,8 @@ pub fn header() -> Header {
                     instance: INSTANCE,
                     level: ApplicationLevel::BackEnd,
                     freeze_timeout: Ticks::from_secs(60),
+                    identify_ex: true,
+                    joins: true,
                 },
             ),
             actor(PROVIDER, Role::Provider { id: ProviderId::SYSTEM }),
@@ -67,6 +69,7 @@ pub fn trace() -> Trace {
     states(&mut makers);
     storage(&mut makers);
     findings(&mut makers);
+    by_name(&mut makers);
     Trace { header: header(), records: makers.records }
 }
 
@@ -228,10 +231,44 @@ fn findings(to: &mut Makers) {
     let compared =
         What::Compared { snapshot: SNAPSHOT, compared: 160, excluded_vss: 12, excluded_free: 596, different: 0 };
     to.add(SERVICE, compared);
+    let mut restored = Vec::new();
+    for how in [Placement::Written, Placement::Staged, Placement::Moved] {
+        let (path, to) = (r"D:\Orders\orders.db".to_owned(), r"D:\Back\orders.db".to_owned());
+        restored.push(What::Restore(Restored::File { object: 2, path, to, bytes: 65536, how }));
+    }
+    let reason = "only the writer's documentation says how".to_owned();
+    restored.push(What::Restore(Restored::Refused { object: 2, what: "Registry".into(), reason }));
+    restored.push(What::Restore(Restored::Service { name: "Orders".into(), runs: false }));
+    for what in restored {
+        to.add(REQUESTER, what);
+    }
     let (before, after) = ("5d".repeat(16), "5d".repeat(16));
     to.add(SERVICE, What::TakenBack { reached: Some(HResult::S_OK), before, after });
     let (name, detail) =
         ("one-commit-instant".into(), "volumes of one set were committed at 1.000 s and at 1.250 s".into());
     to.add(SERVICE, What::Invariant { name, detail });
+    let damaged = What::Damaged {
+        document: DocumentKind::WriterMetadata,
+        element: "FILE_LIST".to_owned(),
+        which: 2,
+        attribute: Some("filespec".to_owned()),
+        value: Some(String::new()),
+    };
+    to.add(WRITER, damaged);
     to.add(WRITER, What::Instance { instance: INSTANCE });
+}
+
+/// A call by the names of the headers, and what it hands back.
+fn by_name(to: &mut Makers) {
+    let Some(method) = vssim_model::catalogue::find("IVssWMComponent::GetFile") else { return };
+    let call = MethodCall {
+        on: Value::Object { object: 3 },
+        arguments: [("iFile".to_owned(), Value::Number(0))].into(),
+        step: 9,
+        ..MethodCall::new(method)
+    };
+    let id = CallId(54);
+    to.add(REQUESTER, What::Call { id, object: 0, call: Call::Method(call) });
+    let out = Out::values([("ppFiledesc", Value::Object { object: 4 })]);
+    to.add(REQUESTER, What::Return { id, hresult: HResult::S_OK, out });
 }

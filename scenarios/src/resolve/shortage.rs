@@ -70,6 +70,7 @@ impl Resolver<'_> {
     pub(super) fn incident(&mut self, incident: &Incident) {
         match incident {
             Incident::OverwriteFile(file) => drop(self.on_a_volume(&file.path)),
+            Incident::DeleteFiles(file) => drop(self.on_a_volume(&file.path)),
             Incident::WriteFile(file) => drop(self.on_a_volume(&file.path)),
             Incident::GrowFile(file) => drop(self.on_a_volume(&file.path)),
             Incident::Dismount(volume) | Incident::IoError(volume) => self.a_volume(&volume.volume),

@@ -142,6 +142,11 @@ fn build(
         let service = restore.service.as_ref().map(|service| service.0.as_str());
         let events = restore_events(restore.events.value);
         builder.set_restore_method(restore_method(restore.method.value), service, events, restore.reboot.0)?;
+        for mapping in &restore.mappings {
+            let files = FileSpec::new(&mapping.path.0, &mapping.spec.0);
+            let files = if mapping.recursive.0 { files.recursive() } else { files };
+            builder.add_alternate_location_mapping(&files, &mapping.to.0)?;
+        }
     }
     for component in &inline.components {
         add_component(&mut builder, component, of_writer)?;
@@ -201,7 +206,7 @@ fn file_spec(set: &FileSet) -> FileSpec {
     }
 }
 
-fn usage(usage: Usage) -> UsageType {
+pub(super) fn usage(usage: Usage) -> UsageType {
     match usage {
         Usage::UserData => UsageType::UserData,
         Usage::BootableSystemState => UsageType::BootableSystemState,
@@ -210,7 +215,7 @@ fn usage(usage: Usage) -> UsageType {
     }
 }
 
-fn source(source: Source) -> SourceType {
+pub(super) fn source(source: Source) -> SourceType {
     match source {
         Source::Other => SourceType::Other,
         Source::TransactedDatabase => SourceType::TransactedDb,
@@ -227,6 +232,7 @@ fn restore_method(method: RestoreMethod) -> RestoreMethodKind {
         RestoreMethod::AtReboot => RestoreMethodKind::RestoreAtReboot,
         RestoreMethod::AtRebootIfCannotReplace => RestoreMethodKind::RestoreAtRebootIfCannotReplace,
         RestoreMethod::Custom => RestoreMethodKind::Custom,
+        RestoreMethod::RestoreStopStart => RestoreMethodKind::RestoreStopStart,
     }
 }
 
@@ -248,6 +254,11 @@ fn schema(schema: Schema) -> u32 {
         Schema::Timestamped => BackupSchema::TIMESTAMPED,
         Schema::LastModify => BackupSchema::LAST_MODIFY,
         Schema::IndependentSystemState => BackupSchema::INDEPENDENT_SYSTEM_STATE,
+        Schema::WriterSupportsNewTarget => BackupSchema::WRITER_SUPPORTS_NEW_TARGET,
+        Schema::WriterSupportsRestoreWithMove => BackupSchema::WRITER_SUPPORTS_RESTORE_WITH_MOVE,
+        Schema::RollforwardRestore => BackupSchema::ROLLFORWARD_RESTORE,
+        Schema::RestoreRename => BackupSchema::RESTORE_RENAME,
+        Schema::AuthoritativeRestore => BackupSchema::AUTHORITATIVE_RESTORE,
     };
     bit.0
 }

@@ -6,7 +6,8 @@ use vssim_model::ids::VolumeId;
 use vssim_model::time::Ticks;
 use vssim_sim::database::{DatabaseSpec, MAX_PAGES, RECORD};
 use vssim_sim::plan::{
-    ApplicationPlan, Content, DiskPlan, Incident, IncidentPlan, KernelPlan, MAX_SHADOW_COPIES, Span, VolumePlan,
+    ApplicationPlan, Content, DiskPlan, Incident, IncidentPlan, KernelPlan, MAX_SHADOW_COPIES, ServicePlan, Span,
+    VolumePlan,
 };
 use vssim_sim::storage::CLUSTER;
 
@@ -220,6 +221,22 @@ impl Stager<'_> {
         set.and_then(|most| u16::try_from(most.0).ok()).unwrap_or(MAX_SHADOW_COPIES)
     }
 
+    pub(super) fn services(&self) -> Vec<ServicePlan> {
+        let services = &self.scenario.document.machine.services;
+        let planned = |service: &crate::syntax::restore::WindowsService| ServicePlan {
+            name: service.name.0.as_str().into(),
+            runs: service.runs.0,
+            stoppable: service.stoppable.0,
+            holds: service.holds.iter().map(|path| path.0.clone()).collect(),
+        };
+        services.iter().map(planned).collect()
+    }
+
+    /// Files in use, in upper case.
+    pub(super) fn in_use(&self) -> BTreeSet<String> {
+        self.scenario.document.machine.in_use.iter().map(|path| path.0.to_uppercase()).collect()
+    }
+
     /// The writers of WritersBlockingRevert.
     pub(super) fn blocking_revert(&self) -> BTreeSet<u16> {
         let listed = &self.scenario.document.machine.registry.writers_blocking_revert;
@@ -245,6 +262,10 @@ impl Stager<'_> {
             syntax::Incident::GrowFile(file) => {
                 let (volume, path) = (volume_of(&file.path.0), within_volume(&file.path.0).to_owned());
                 (file.at.0, Incident::GrowFile { volume, path, size: file.size.0 })
+            }
+            syntax::Incident::DeleteFiles(file) => {
+                let (volume, path) = (volume_of(&file.path.0), within_volume(&file.path.0).to_owned());
+                (file.at.0, Incident::DeleteFiles { volume, path })
             }
             syntax::Incident::Dismount(what) => (what.at.0, Incident::Dismount(volume(&what.volume))),
             syntax::Incident::IoError(what) => (what.at.0, Incident::IoError(volume(&what.volume))),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
+use super::restore::{DeleteFiles, WindowsService};
 use super::sins::{ProviderSin, ServiceDefect};
 use super::writer::Writer;
 use crate::scalars::{Code, Count, Duration, DurationRange, FilePath, Flag, Id, Name, Ranges, Size, Text};
@@ -39,6 +40,15 @@ pub struct Machine {
     /// Values of the registry that bear on shadow copies.
     #[serde(default)]
     pub registry: Registry,
+    /// Services that hold files, which a restore may have to stop.
+    #[serde(default)]
+    pub services: Vec<WindowsService>,
+    /// Files that nobody can write until the machine starts anew.
+    #[serde(default)]
+    pub in_use: Vec<At<FilePath>>,
+    /// Whether Windows runs in safe mode or in setup, where writers cannot be initialised.
+    #[serde(default)]
+    pub safe_mode: At<Flag>,
     /// What happens to the machine by itself.
     #[serde(default)]
     pub incidents: Vec<Node<Incident>>,
@@ -64,6 +74,8 @@ pub enum Incident {
     OverwriteFile(OverwriteFile),
     /// A file grows, or is made, as far as its volume has room.
     GrowFile(GrowFile),
+    /// A file is deleted, or a folder with all that is in it.
+    DeleteFiles(DeleteFiles),
     /// A part of a file is written, or all of it; it is made if it is not there.
     WriteFile(WriteFile),
     /// A volume is dismounted by force; it is mounted again at its next use.

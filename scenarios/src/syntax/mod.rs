@@ -10,9 +10,11 @@
 //! | [`requester`] | requesters, their scripts and macros |
 //! | [`sins`] | every misbehaviour an actor can be told |
 
+pub mod damage;
 pub mod machine;
 pub mod method;
 pub mod requester;
+pub mod restore;
 pub mod sins;
 pub mod writer;
 
@@ -49,6 +51,9 @@ pub struct Document {
     pub machine: Machine,
     /// The programs that ask for backups.
     pub requesters: Vec<Requester>,
+    /// Begins with what this ready scenario backed up, unless the run is given another store. Absent: with an empty store.
+    #[serde(default)]
+    pub store_of: Option<At<Name>>,
     /// Ends the run at this time, even when something is still under way. Absent: it ends when nothing is left to do.
     #[serde(default)]
     pub stop_after: Option<At<Duration>>,
@@ -109,6 +114,10 @@ pub struct Expectations {
     pub violates: Vec<At<Name>>,
     /// Entries that must stand in the event log.
     pub event_log: Vec<ExpectedEntry>,
+    /// Files that must have been restored, and to where.
+    pub restored: Vec<restore::ExpectedFile>,
+    /// Components that must not have been restored, by full name (or files that the start of the machine could not move).
+    pub not_restored: Vec<At<Text>>,
     /// Files that a backup must have copied.
     pub stored: Vec<ExpectedFile>,
     /// Files that a backup must not have copied.

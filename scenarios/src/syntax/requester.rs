@@ -10,7 +10,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
+use super::damage::Damage;
 use super::method::MethodStep;
+use super::restore::{InitializeForRestore, Restore, RestoreFiles, SelectComponents};
 use super::sins::RequesterSin;
 use super::writer::ComponentRef;
 use crate::scalars::{Code, Count, Duration, DurationRange, Flag, Id, Name, Text};
@@ -95,6 +97,12 @@ pub enum Step {
     AbortBackup(Plain),
     /// Saves the Backup Components Document.
     SaveAsXML(Plain),
+    /// Starts a restore with the document of a backup of the store.
+    InitializeForRestore(InitializeForRestore),
+    /// Raises PreRestore. Asynchronous.
+    PreRestore(Asynchronous),
+    /// Raises PostRestore. Asynchronous.
+    PostRestore(Asynchronous),
     /// Lets go of the object.
     Release(Plain),
     /// IVssAsync::Wait.
@@ -131,6 +139,16 @@ pub enum Step {
     /// SetBackupSucceeded for each component added: true if its files were copied.
     #[serde(rename = "report_components")]
     ReportComponents(Empty),
+    /// SetSelectedForRestore for each component; one whose writer does not run is left out.
+    #[serde(rename = "select_components")]
+    SelectComponents(SelectComponents),
+    /// Puts the files where the rules say, then calls AddAlternativeLocationMapping, SetRangesFilePath and
+    /// SetFileRestoreStatus for what became of them.
+    #[serde(rename = "restore_files")]
+    RestoreFiles(RestoreFiles),
+    /// A whole restore.
+    #[serde(rename = "restore")]
+    Restore(Box<Restore>),
     /// A whole backup.
     #[serde(rename = "backup")]
     Backup(Box<Backup>),
@@ -140,6 +158,9 @@ pub enum Step {
     /// Whether the calls that follow are made with backup privileges.
     #[serde(rename = "privileges")]
     Privileges(At<Privileges>),
+    /// Plants a fault into a document in memory.
+    #[serde(rename = "damage")]
+    Damage(Box<Damage>),
 }
 
 /// No arguments.

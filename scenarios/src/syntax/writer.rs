@@ -5,8 +5,10 @@ use serde::Deserialize;
 use vssim_model::documents::FileSpecBackupType;
 use vssim_model::states::WriterEvent;
 
+use super::damage::Damage;
 use super::method::MethodStep;
-use super::requester::Empty;
+use super::requester::{Empty, Privileges};
+use super::restore::MappingOf;
 use super::sins::WriterSin;
 use crate::scalars::{Code, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
 use crate::words::{Level, words};
@@ -47,9 +49,42 @@ pub struct Writer {
     /// What its handlers do, by event. What is left out takes no time and succeeds.
     #[serde(default)]
     pub handlers: Handlers,
+    /// What its process does from the start. Absent: it is subscribed from the start, and stays so.
+    #[serde(default)]
+    pub main: Option<Vec<Node<MainStep>>>,
+    /// Whether it overrides OnIdentifyEx rather than OnIdentify; its handler is `Identify` in any case.
+    #[serde(default)]
+    pub identify_ex: At<Flag>,
     /// What it does wrong.
     #[serde(default)]
     pub misbehaviours: Vec<Node<WriterSin>>,
+}
+
+/// What the process of a writer does outside of its handlers, in order.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MainStep {
+    /// A call of any documented method, by the names of the headers.
+    Call(Box<MethodStep>),
+    /// CVssWriter, Initialize and Subscribe, with what the scenario says of the writer.
+    Subscribe(Empty),
+    /// Does nothing for a while.
+    Sleep(At<DurationRange>),
+    /// Whether the calls that follow are made with the privileges of an administrator.
+    Privileges(At<Privileges>),
+    /// The process ends.
+    Stop(Empty),
+    /// The process ends and starts again, with the next step.
+    Restart(Restart),
+}
+
+/// A process that starts again.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// After how long. Absent: at once.
+    #[serde(default)]
+    pub after: At<DurationRange>,
 }
 
 /// What a writer answers to Identify.
@@ -105,6 +140,8 @@ words! {
         AtRebootIfCannotReplace = "restore-at-reboot-if-cannot-replace",
         /// VSS_RME_CUSTOM.
         Custom = "custom",
+        /// VSS_RME_RESTORE_STOP_START: needs `service`.
+        RestoreStopStart = "restore-stop-start",
     }
 }
 
@@ -139,6 +176,16 @@ words! {
         LastModify = "last-modify",
         /// VSS_BS_INDEPENDENT_SYSTEM_STATE.
         IndependentSystemState = "independent-system-state",
+        /// VSS_BS_WRITER_SUPPORTS_NEW_TARGET.
+        WriterSupportsNewTarget = "writer-supports-new-target",
+        /// VSS_BS_WRITER_SUPPORTS_RESTORE_WITH_MOVE.
+        WriterSupportsRestoreWithMove = "writer-supports-restore-with-move",
+        /// VSS_BS_ROLLFORWARD_RESTORE.
+        RollforwardRestore = "rollforward-restore",
+        /// VSS_BS_RESTORE_RENAME.
+        RestoreRename = "restore-rename",
+        /// VSS_BS_AUTHORITATIVE_RESTORE.
+        AuthoritativeRestore = "authoritative-restore",
     }
 }
 
@@ -184,6 +231,9 @@ pub struct Restore {
     /// Whether a reboot is needed afterwards.
     #[serde(default)]
     pub reboot: At<Flag>,
+    /// Where files may be restored to instead (AddAlternateLocationMapping).
+    #[serde(default)]
+    pub mappings: Vec<MappingOf>,
 }
 
 words! {
@@ -402,12 +452,18 @@ pub enum Action {
     GetBackupSucceeded(OwnComponent),
     /// Writes over the beginning of a file in the shadow copy.
     WriteToCopy(CopyWrite),
+    /// Stops a service of the machine.
+    StopService(At<Name>),
+    /// Starts a service of the machine.
+    StartService(At<Name>),
     /// Deletes from the shadow copy what the metadata excludes from it.
     DeleteExcluded(Empty),
     /// Works for a while before the next action.
     Work(At<DurationRange>),
     /// A call of any documented method, by the names of the headers.
     Call(Box<MethodStep>),
+    /// Plants a fault into a document in memory.
+    Damage(Box<Damage>),
 }
 
 /// A component of the writer itself.
