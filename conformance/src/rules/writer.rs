@@ -188,14 +188,21 @@ fn has_component(facts: &Facts<'_>, findings: &mut Findings) {
 }
 
 fn components_unique(facts: &Facts<'_>, findings: &mut Findings) {
-    let mut owners: BTreeMap<(WriterClassId, &str, &str), Guid> = BTreeMap::new();
+    // A process that starts again is another instance of the same writer.
+    let of = |at: u64| {
+        let index = at.checked_sub(1).and_then(|index| usize::try_from(index).ok());
+        index.and_then(|index| facts.trace.records.get(index)).map(|record| record.actor.as_ref())
+    };
+    let mut owners: BTreeMap<(WriterClassId, &str, &str), (Guid, Option<&str>)> = BTreeMap::new();
     for ((class, instance), documents) in by_writer(facts) {
         for (at, document) in documents {
             let mut here = BTreeSet::new();
             for component in &document.components {
                 let key = (class, component.logical_path.as_str(), component.name.as_str());
-                let owner = *owners.entry(key).or_insert(instance);
-                findings.check(here.insert(key) && owner == instance, [at], || {
+                let actor = of(at);
+                let owner = *owners.entry(key).or_insert((instance, actor));
+                let its_own = owner.0 == instance || actor.is_some() && owner.1 == actor;
+                findings.check(here.insert(key) && its_own, [at], || {
                     format!("writer `{}` has component {} twice", document.name, component.name)
                 });
             }
