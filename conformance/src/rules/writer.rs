@@ -224,7 +224,8 @@ fn handling(facts: &Facts<'_>, call: &CallFact<'_>) -> Option<WriterEvent> {
 }
 
 fn failure_reasoned(facts: &Facts<'_>, findings: &mut Findings) {
-    for event in facts.events.iter().filter(|event| event.fatal()) {
+    // OnIdentify must not call it: FALSE is all that it has to say (pages of OnIdentify and OnIdentifyEx).
+    for event in facts.events.iter().filter(|event| event.fatal() && event.event != WriterEvent::Identify) {
         let told = event.failure.is_some()
             || failures(facts).any(|(call, _)| {
                 call.actor == event.writer && call.begin > event.begin && event.end.is_some_and(|end| call.begin < end)
@@ -236,12 +237,14 @@ fn failure_reasoned(facts: &Facts<'_>, findings: &mut Findings) {
 }
 
 fn failure_code(facts: &Facts<'_>, findings: &mut Findings) {
-    const CODES: [HResult; 5] = [
+    // The last one is SetWriterFailureEx's alone.
+    const CODES: [HResult; 6] = [
         HResult::VSS_E_WRITERERROR_INCONSISTENTSNAPSHOT,
         HResult::VSS_E_WRITERERROR_OUTOFRESOURCES,
         HResult::VSS_E_WRITERERROR_TIMEOUT,
         HResult::VSS_E_WRITERERROR_RETRYABLE,
         HResult::VSS_E_WRITERERROR_NONRETRYABLE,
+        HResult::VSS_E_WRITERERROR_PARTIAL_FAILURE,
     ];
     let called = failures(facts).map(|(call, code)| (call.actor, call.begin, code));
     let handled = facts.events.iter().filter_map(|event| Some((event.writer, event.end?, event.failure?)));
