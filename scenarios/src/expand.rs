@@ -5,12 +5,13 @@
 
 use crate::scalars::{Flag, Name};
 use crate::syntax::requester::{
-    Asynchronous, Backup, Components, CopyFiles, Empty, OfComponent, OfSnapshot, OfVolume, OnFailure, Plain,
-    SetBackupState, SetContext, Step, Writers,
+    AddComponents, Asynchronous, Backup, Components, CopyFiles, Empty, OfComponent, OfSnapshot, OfVolume, OnFailure,
+    PassStamps, Plain, SetBackupState, SetContext, Step, Writers,
 };
 use crate::syntax::restore::{InitializeForRestore, Restore, RestoreFiles, SelectComponents};
-use crate::syntax::writer::{Action, Writer};
+use crate::syntax::writer::{Action, Metadata, Writer};
 use crate::yaml::{At, Node, Pos};
+use vssim_model::api::BackupType;
 use vssim_model::states::WriterEvent;
 
 /// A part of a script without macros in it.
@@ -94,6 +95,7 @@ fn set_up(backup: &Backup, writers: bool, steps: &mut Vec<Step>) {
     steps.push(Step::SetBackupState(SetBackupState {
         kind: backup.kind.clone(),
         select_components: At::nowhere(Flag(select)),
+        partial_files: backup.partial_files.clone(),
         ..SetBackupState::default()
     }));
     if !writers {
@@ -103,10 +105,14 @@ fn set_up(backup: &Backup, writers: bool, steps: &mut Vec<Step>) {
     steps.push(Step::ReadMetadata(Empty {}));
     // Every AddComponent comes before StartSnapshotSet (BKP-ORD-020).
     match &backup.components {
-        Components::All => steps.push(Step::AddComponents(Empty {})),
+        Components::All => steps.push(Step::AddComponents(AddComponents::default())),
         Components::None => {}
         Components::Chosen(chosen) => steps
             .extend(chosen.iter().map(|one| Step::AddComponent(OfComponent { component: one.clone(), expect: None }))),
+    }
+    // INC-028.
+    if matches!(backup.kind.0, BackupType::Incremental | BackupType::Differential) {
+        steps.push(Step::PassStamps(PassStamps { kind: backup.kind.clone() }));
     }
 }
 
@@ -201,11 +207,16 @@ fn check(backup: &Backup, steps: &mut Vec<Step>) {
 /// What the handler of an event does: what was written, or what a good writer with its application does.
 ///
 /// It stops the application at Freeze and lets it go on at Thaw or Abort, and truncates the log once the backup is
-/// complete (BKP-TYPE-009, BKP-TYPE-011).
+/// complete (BKP-TYPE-009, BKP-TYPE-011). Files excluded from the shadow copy it deletes there at PostSnapshot (BKP-SET-013).
 #[must_use]
 pub fn actions(writer: &Writer, event: WriterEvent) -> Vec<Action> {
     if let Some(written) = writer.handlers.of(event).and_then(|handler| handler.actions.as_ref()) {
         return written.iter().map(|action| action.value.clone()).collect();
+    }
+    let excludes =
+        matches!(&writer.metadata.value, Metadata::Inline(inline) if !inline.exclude_from_snapshot.is_empty());
+    if event == WriterEvent::PostSnapshot && excludes {
+        return vec![Action::DeleteExcluded(Empty {})];
     }
     let Some(application) = writer.application.clone() else { return Vec::new() };
     match event {
@@ -264,6 +275,7 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::AddComponents(_) => "add_components",
         Step::CheckWriters(_) => "check_writers",
         Step::CopyFiles(_) => "copy_files",
+        Step::PassStamps(_) => "pass_stamps",
         Step::ReportComponents(_) => "report_components",
         Step::Backup(_) => "backup",
         Step::Call(_) => "call",

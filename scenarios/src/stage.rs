@@ -20,6 +20,7 @@ mod methods;
 mod providers;
 mod requester;
 mod script;
+mod selection;
 mod sins;
 mod writers;
 
@@ -35,9 +36,10 @@ use vssim_model::ids::{Guid, WriterClassId};
 use vssim_model::tables::Tables;
 use vssim_sim::plan::{ImageSource, OpenChoices, Plan};
 
-use crate::error::{ErrorKind, Errors, Problem};
+use crate::error::{ErrorKind, Errors, Problem, shortened};
 use crate::expectations::Expectations;
 use crate::layout::Placed;
+use crate::library;
 use crate::resolve::Scenario;
 use crate::yaml::{MAX_PROBLEMS, Pos};
 
@@ -76,6 +78,8 @@ pub struct Staged {
     pub plan: Plan,
     /// What must come out.
     pub expectations: Expectations,
+    /// What an author may not have meant, in sentences: dependencies of components that go in a circle.
+    pub notes: Vec<String>,
 }
 
 /// 1 January 2024, 00:00 UTC, as a FILETIME: when every run starts.
@@ -128,6 +132,7 @@ impl Stager<'_> {
         let volumes = self.volumes(&writers);
         let providers = self.providers(volumes.len());
         let requesters = self.requesters(&writers);
+        let notes = selection::notes(&writers);
         let plan = Plan {
             name: document.name.0.clone(),
             sha256: hex(&Sha256::digest(self.scenario.text.as_bytes())),
@@ -146,13 +151,36 @@ impl Stager<'_> {
             max_shadow_copies: self.max_shadow_copies(),
             services: self.services(),
             in_use: self.in_use(),
+            blocking_revert: self.blocking_revert(),
             incidents: self.incidents(),
             defects: document.machine.service.defects.iter().map(|defect| defect.value.0).collect::<BTreeSet<_>>(),
             open: OpenChoices::default(),
             tables: Arc::new(Tables::documented()),
+            before: self.before(),
         };
         let methods = self.methods.take();
-        Staged { expectations: Expectations::of(&document.expect, requesters.expected, methods), plan }
+        let expectations = Expectations::of(&document.expect, requesters.expected, methods);
+        Staged { plan, expectations, notes }
+    }
+}
+
+impl Stager<'_> {
+    /// The plan of the ready scenario whose store is there at the start.
+    fn before(&mut self) -> Option<Arc<Plan>> {
+        let name = self.scenario.document.store_of.as_ref()?;
+        let staged = library::find(name.as_str()).filter(|entry| !entry.needs_corpus()).and_then(|entry| {
+            let scenario = Scenario::parse(entry.name, entry.text).ok()?;
+            // A chain of days might have no end.
+            scenario.document.store_of.is_none().then(|| stage(&scenario, &NoFiles).ok()).flatten()
+        });
+        let Some(staged) = staged else {
+            let what = format!("no ready scenario `{}` leaves a store", shortened(&name.0));
+            let problem = Problem::new(ErrorKind::UnknownName, what)
+                .expected("a ready scenario (`vssim list`) that reads no recordings and has no `store_of` itself");
+            self.problem(problem, name.pos);
+            return None;
+        };
+        Some(Arc::new(staged.plan))
     }
 }
 

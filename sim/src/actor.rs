@@ -12,6 +12,7 @@
 //! ```
 
 mod method;
+mod stamps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use vssim_model::states::WriterEvent;
 use vssim_model::tables::ProviderCallback;
 use vssim_model::time::Ticks;
 
+use crate::backup_store::BackupStore;
 use crate::choices::{Choices, Point, Purpose};
 use crate::message::{Answer, KernelRequest, Request, Slot};
 use crate::plan::{ActorId, ComponentOf, ComponentOp, Op, Plan, Script, Span, Template};
@@ -177,6 +179,8 @@ pub struct Surroundings<'a> {
     pub instances: &'a [WriterInstanceId],
     /// The volumes of the set that the task is about, in order.
     pub volumes: &'a [u16],
+    /// What was backed up before.
+    pub store: &'a BackupStore,
     /// Whether the volume that the task is about has as many shadow copies as it may have.
     pub full: bool,
 }
@@ -448,6 +452,7 @@ impl Turn<'_> {
             | Op::Restore(_)
             | Op::Service(..)
             | Op::WriteToSnapshot { .. }
+            | Op::DeleteExcluded
             | Op::PrepareStorage
             | Op::MakeWritable
             | Op::MakeReadOnly
@@ -510,6 +515,7 @@ impl Turn<'_> {
             Op::WriteToSnapshot { volume, path, bytes } => {
                 KernelRequest::WriteToSnapshot { volume, path: path.into(), bytes }
             }
+            Op::DeleteExcluded => KernelRequest::DeleteExcluded,
             Op::PrepareStorage => KernelRequest::PrepareStorage { set },
             Op::MakeWritable => KernelRequest::SetWritable { set, writable: true },
             Op::MakeReadOnly => KernelRequest::SetWritable { set, writable: false },
@@ -571,6 +577,7 @@ impl Turn<'_> {
             Template::SetPreviousBackupStamp(of, stamp) => {
                 BackupComponentsCall::SetPreviousBackupStamp { component: self.named(&of), stamp }
             }
+            Template::PassStamp(of, backup_type) => return self.pass_stamp(&of, backup_type),
             Template::GetSnapshotProperties(volume) => {
                 let name = self.around.plan.volumes.get(usize::from(volume)).map(|volume| format!("{}\\", volume.name));
                 let known = name.and_then(|name| self.memory.snapshots.0.get(&name.to_ascii_uppercase()).copied());

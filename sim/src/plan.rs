@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, ComponentName, Value};
+use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, BackupType, ComponentName, Value};
 use vssim_model::catalogue::MethodRef;
 use vssim_model::documents::{Damage, WriterMetadata};
 use vssim_model::file_spec::Variables;
@@ -56,6 +56,8 @@ pub struct Plan {
     pub services: Vec<ServicePlan>,
     /// Files that are in use until the machine starts anew, by full path in upper case.
     pub in_use: BTreeSet<String>,
+    /// The writers that the registry lists under WritersBlockingRevert.
+    pub blocking_revert: BTreeSet<u16>,
     /// What happens to the machine by itself.
     pub incidents: Vec<IncidentPlan>,
     /// Defects planted in the VSS service, for the tests of the rules that bind it.
@@ -64,6 +66,8 @@ pub struct Plan {
     pub open: OpenChoices,
     /// The state tables in force.
     pub tables: Arc<Tables>,
+    /// What ran before on another day: its store is there at the start.
+    pub before: Option<Arc<Plan>>,
 }
 
 /// A disk.
@@ -100,6 +104,17 @@ pub struct VolumePlan {
     pub created_elsewhere: Option<(Ticks, Ticks)>,
     /// Files there at the start, beside those of the image, with their sizes in bytes.
     pub files: Arc<[(String, u64)]>,
+    /// What those of them hold that do not hold zeros.
+    pub contents: Arc<[(String, Content)]>,
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// What follows from a seed ([`crate::content::fill`]).
+    Seed(u64),
+    /// These bytes.
+    Bytes(Arc<[u8]>),
 }
 
 /// An image of a volume, by name. Whoever starts the run opens it ([`crate::run::Images`]).
@@ -200,6 +215,46 @@ pub struct ProviderPlan {
     pub supports: BTreeSet<u16>,
     /// What it does at each callback; without an entry it returns `S_OK` and does nothing.
     pub handlers: BTreeMap<ProviderCallback, Script>,
+    /// What it answers when it is asked about shadow copies that exist; without an entry it answers well.
+    pub fails: BTreeMap<ProviderQuestion, HResult>,
+}
+
+/// A method of IVssSoftwareSnapshotProvider about shadow copies that exist. Its answer takes no time, so that it is no
+/// callback with a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "named as the methods are")]
+pub enum ProviderQuestion {
+    GetSnapshotProperties,
+    Query,
+    IsVolumeSnapshotted,
+    SetSnapshotProperty,
+    RevertToSnapshot,
+    QueryRevertStatus,
+}
+
+impl ProviderQuestion {
+    /// Every question.
+    pub const ALL: &'static [ProviderQuestion] = &[
+        ProviderQuestion::GetSnapshotProperties,
+        ProviderQuestion::Query,
+        ProviderQuestion::IsVolumeSnapshotted,
+        ProviderQuestion::SetSnapshotProperty,
+        ProviderQuestion::RevertToSnapshot,
+        ProviderQuestion::QueryRevertStatus,
+    ];
+
+    /// The method's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            ProviderQuestion::GetSnapshotProperties => "GetSnapshotProperties",
+            ProviderQuestion::Query => "Query",
+            ProviderQuestion::IsVolumeSnapshotted => "IsVolumeSnapshotted",
+            ProviderQuestion::SetSnapshotProperty => "SetSnapshotProperty",
+            ProviderQuestion::RevertToSnapshot => "RevertToSnapshot",
+            ProviderQuestion::QueryRevertStatus => "QueryRevertStatus",
+        }
+    }
 }
 
 /// An application with a database.
@@ -241,6 +296,8 @@ pub struct KernelPlan {
     pub freeze_transactions: Span,
     /// Thawing it.
     pub thaw_transactions: Span,
+    /// Putting the blocks of a shadow copy back onto its volume.
+    pub revert: Span,
     /// Volumes whose hold lets writes through.
     pub broken_hold: BTreeSet<u16>,
     /// Volumes to which volsnap will not be attached before the computer is started again.
@@ -289,12 +346,31 @@ pub enum Incident {
         /// The path on it.
         path: String,
     },
+    /// A part of a file is written, with what follows from a seed; the file is made if it is not there.
+    WriteFile {
+        /// The volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+        /// The size that it has afterwards; none to leave it.
+        size: Option<u64>,
+        /// Where the write begins.
+        offset: u64,
+        /// How many bytes; none for all to the end.
+        length: Option<u64>,
+        /// The seed.
+        seed: u64,
+    },
     /// A volume is dismounted by force.
     Dismount(u16),
     /// From now on no write of volsnap to this volume succeeds.
     IoError(u16),
     /// From now on the writers cannot be reached.
     WritersUnreachable,
+    /// The machine is shut down in good order and starts again.
+    Reboot,
+    /// A provider is taken out of the registry.
+    UnregisterProvider(u16),
 }
 
 /// Declares the defects: name in a scenario, what is wrong.
@@ -464,6 +540,8 @@ pub enum Op {
         /// What to write.
         bytes: Arc<[u8]>,
     },
+    /// Writer: deletes the files that its document excludes from the shadow copies of its backup.
+    DeleteExcluded,
     /// Writer: the handler returns.
     Return(bool),
 
@@ -589,6 +667,8 @@ pub enum Template {
     SetBackupOptions(ComponentOf, String),
     /// `SetPreviousBackupStamp`.
     SetPreviousBackupStamp(ComponentOf, String),
+    /// `SetPreviousBackupStamp` with the stamp of the backup on which one of this type builds, where the store has one.
+    PassStamp(ComponentOf, BackupType),
     /// `GetSnapshotProperties` of the shadow copy of a volume.
     GetSnapshotProperties(u16),
     /// `DisableWriterInstances`.

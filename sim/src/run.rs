@@ -2,23 +2,27 @@
 
 use std::sync::Arc;
 
+use vssim_model::ids::VolumeId;
 use vssim_model::time::Ticks;
 use vssim_model::trace::{Actor, FORMAT, Header, Role, Trace};
 
 use crate::application::{Application, SetUpError};
+use crate::backup_store::BackupStore;
 use crate::choices::{Choices, Seeded};
 use crate::disk_format::ReadAt;
 use crate::invariant::Broken;
 use crate::ntfs::find_ntfs;
-use crate::plan::{ActorId, ImageSource, Plan, VolumePlan};
+use crate::plan::{ActorId, Content, ImageSource, Plan, VolumePlan};
 use crate::record::{Full, Off, Recorder};
-use crate::storage::{AreaSettings, Attached, DiskExtent, MountPoint, Storage, StorageError, VolumeSpec};
+use crate::storage::{AreaSettings, Attached, DiskExtent, MountPoint, Storage, StorageError, VolumeSpec, WriteReport};
 use crate::world::{Step, World};
 
 /// The most events of a run. A run that is longer is stuck in a loop.
 pub const MAXIMUM_EVENTS: u64 = 50_000_000;
 /// The longest run in virtual time: a day.
 pub const MAXIMUM_TIME: Ticks = Ticks::from_secs(24 * 60 * 60);
+/// The seed of what ran before.
+const SEED_BEFORE: u64 = 1;
 /// How many blocks share a page of memory on a volume of ordinary size.
 const BLOCKS_A_PAGE: u32 = 16;
 /// Volumes of at most so many blocks get pages of one block, so that clones for a search copy little.
@@ -64,11 +68,22 @@ pub fn build(plan: &Arc<Plan>, choices: &mut dyn Choices) -> Result<World, SetUp
     build_with(plan, choices, &NoImages)
 }
 
-/// Builds the world of a plan.
+/// Builds the world of a plan. Where the plan says what ran before, the store is there that it left.
 ///
 /// # Errors
 /// If a disk, a volume, a file or a database of the plan cannot be made, or an image cannot be read or does not fit.
 pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Images) -> Result<World, SetUpError> {
+    let mut world = build_empty(plan, choices, images)?;
+    if let Some(before) = &plan.before {
+        let mut choices = Seeded::new(SEED_BEFORE);
+        let earlier = build_empty(before, &mut choices, images)?;
+        world.store = drive(earlier, &mut choices, &mut Off).world.store;
+    }
+    Ok(world)
+}
+
+/// Builds the world of a plan with an empty store.
+fn build_empty(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Images) -> Result<World, SetUpError> {
     let mut storage = Storage::new();
     storage.set_machine(&plan.computer);
     storage.set_time(plan.start);
@@ -100,6 +115,9 @@ pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Imag
         for (path, bytes) in volume.files.iter() {
             storage.create_file(volume.id, path, *bytes)?;
         }
+        for (path, content) in volume.contents.iter() {
+            fill(&mut storage, volume.id, path, content)?;
+        }
     }
     for &volume in &plan.kernel.broken_hold {
         if let Some(volume) = plan.volumes.get(usize::from(volume)) {
@@ -120,8 +138,23 @@ pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Imag
     let applications: Result<Vec<Application>, SetUpError> =
         plan.applications.iter().map(|application| Application::set_up(application, &mut storage, id)).collect();
     let mut world = World::assemble(Arc::clone(plan), storage, applications?, choices);
+    world.adopt_copies();
     world.tell_unfinished(&attached);
     Ok(world)
+}
+
+/// Gives a file that is there its content.
+fn fill(storage: &mut Storage, volume: VolumeId, path: &str, content: &Content) -> Result<(), StorageError> {
+    let files = storage.volume(volume)?.files();
+    let file = files.find(path).ok_or(StorageError::NoSuchFile)?;
+    let mut report = WriteReport::default();
+    match content {
+        Content::Bytes(bytes) => storage.write_file(volume, file, 0, bytes, &mut report),
+        Content::Seed(seed) => {
+            let size = files.file(file).map_or(0, |file| file.size());
+            storage.write_seeded(volume, file, 0..size, *seed, &mut report)
+        }
+    }
 }
 
 /// Says of which volume and file something is that was found when the shadow copies were looked for.
@@ -211,8 +244,28 @@ pub fn run(plan: &Arc<Plan>, seed: u64) -> Result<(Outcome, Trace), SetUpError> 
 /// # Errors
 /// If the world cannot be built.
 pub fn run_with(plan: &Arc<Plan>, seed: u64, images: &dyn Images) -> Result<(Outcome, Trace), SetUpError> {
+    run_from(plan, seed, images, None)
+}
+
+/// As [`run_with`], with what requesters backed up before; none for what the plan says.
+///
+/// # Errors
+/// If the world cannot be built.
+pub fn run_from(
+    plan: &Arc<Plan>,
+    seed: u64,
+    images: &dyn Images,
+    store: Option<BackupStore>,
+) -> Result<(Outcome, Trace), SetUpError> {
     let mut choices = Seeded::new(seed);
-    let world = build_with(plan, &mut choices, images)?;
+    let world = match store {
+        Some(store) => {
+            let mut world = build_empty(plan, &mut choices, images)?;
+            world.store = Arc::new(store);
+            world
+        }
+        None => build_with(plan, &mut choices, images)?,
+    };
     let header = header(&world, seed);
     let mut recorder = Full::default();
     let outcome = drive(world, &mut choices, &mut recorder);

@@ -386,6 +386,7 @@ impl World {
 
     fn deliver_to_service(&mut self, slot: Slot, from: ActorId, object: u32, call: &Call, step: &mut Step<'_>) {
         self.fill_ids(step);
+        let before = self.watch.demands_proof().then(|| self.service.digest());
         match from {
             ActorId::Requester(requester) => {
                 self.service.requester_calls(slot, requester, object, call, self.now);
@@ -406,6 +407,10 @@ impl World {
                 }
             }
             _ => {}
+        }
+        if before.is_some_and(|before| self.service.has_failed(slot) && self.service.digest() != before) {
+            let (interface, method) = call.name();
+            self.watch.changed_by_failure(format!("{interface}::{method}"));
         }
         self.carry_out(step);
     }
@@ -428,7 +433,8 @@ impl World {
         let plan = Arc::clone(&self.plan);
         let instances = Arc::clone(&self.instances);
         let full = self.full_about(actor, index, task);
-        let around = Surroundings { plan: &plan, instances: &instances, volumes: &volumes, full };
+        let store = Arc::clone(&self.store);
+        let around = Surroundings { plan: &plan, instances: &instances, volumes: &volumes, store: &store, full };
         let Some(process) = self.processes.get_mut(index) else { return };
         if !process.alive {
             return;

@@ -2,7 +2,7 @@
 
 use vssim_model::api::{
     ApplicationCall, AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, ComponentName,
-    CreateSnapshotSetCall, Out, SnapshotProperties, SoftwareProviderCall, WriterCall, WriterStatus,
+    CreateSnapshotSetCall, MethodCall, Out, SnapshotProperties, SoftwareProviderCall, Value, WriterCall, WriterStatus,
 };
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, SnapshotId, SnapshotSetId, VolumeId, WriterClassId, WriterInstanceId};
@@ -69,6 +69,7 @@ pub fn trace() -> Trace {
     states(&mut makers);
     storage(&mut makers);
     findings(&mut makers);
+    by_name(&mut makers);
     Trace { header: header(), records: makers.records }
 }
 
@@ -138,8 +139,13 @@ fn returns(to: &mut Makers) {
             device: r"\\?\GLOBALROOT\Device\HarddiskVolumeShadowCopy1".into(),
             volume: VOLUME.guid_name(),
             provider: ProviderId::SYSTEM,
-            attributes: 0x0002_0000,
+            attributes: 0x0032_0000,
             created: Ticks::from_millis(30),
+            timestamp: 133_485_408_000_300_000,
+            originating_machine: "SERVER1".into(),
+            service_machine: "SERVER1".into(),
+            exposed_name: Some("Yesterday".into()),
+            exposed_path: Some("Orders".into()),
         }),
     ];
     for (id, out) in (10..).zip(outs) {
@@ -236,6 +242,8 @@ fn findings(to: &mut Makers) {
     for what in restored {
         to.add(REQUESTER, what);
     }
+    let (before, after) = ("5d".repeat(16), "5d".repeat(16));
+    to.add(SERVICE, What::TakenBack { reached: Some(HResult::S_OK), before, after });
     let (name, detail) =
         ("one-commit-instant".into(), "volumes of one set were committed at 1.000 s and at 1.250 s".into());
     to.add(SERVICE, What::Invariant { name, detail });
@@ -247,4 +255,20 @@ fn findings(to: &mut Makers) {
         value: Some(String::new()),
     };
     to.add(WRITER, damaged);
+    to.add(WRITER, What::Instance { instance: INSTANCE });
+}
+
+/// A call by the names of the headers, and what it hands back.
+fn by_name(to: &mut Makers) {
+    let Some(method) = vssim_model::catalogue::find("IVssWMComponent::GetFile") else { return };
+    let call = MethodCall {
+        on: Value::Object { object: 3 },
+        arguments: [("iFile".to_owned(), Value::Number(0))].into(),
+        step: 9,
+        ..MethodCall::new(method)
+    };
+    let id = CallId(54);
+    to.add(REQUESTER, What::Call { id, object: 0, call: Call::Method(call) });
+    let out = Out::values([("ppFiledesc", Value::Object { object: 4 })]);
+    to.add(REQUESTER, What::Return { id, hresult: HResult::S_OK, out });
 }

@@ -180,7 +180,7 @@ impl Resolver<'_> {
                 }
             }
             Action::StopService(name) | Action::StartService(name) => self.a_service(name),
-            Action::Work(_) | Action::Call(_) | Action::Damage(_) => {}
+            Action::DeleteExcluded(_) | Action::Work(_) | Action::Call(_) | Action::Damage(_) => {}
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use vssim_model::documents::{
-    BackupSchema, ComponentSpec, ComponentType as DocumentComponent, DocumentError, FileSpec, RestoreMethodKind,
-    SourceType, UsageType, WriterMetadata, WriterMetadataBuilder, WriterRestore,
+    BackupSchema, ComponentSpec, ComponentType as DocumentComponent, DocumentError, FileSpec, FileSpecBackupType,
+    RestoreMethodKind, SourceType, UsageType, WriterMetadata, WriterMetadataBuilder, WriterRestore,
 };
 use vssim_model::file_spec::Variables;
 use vssim_model::ids::{WriterClassId, WriterInstanceId};
@@ -199,6 +199,9 @@ fn file_spec(set: &FileSet) -> FileSpec {
     FileSpec {
         recursive: set.recursive.0,
         alternate_path: set.alternate_path.as_ref().map(|path| path.0.clone()),
+        backup_type: set.backup_type_mask.as_ref().map_or(FileSpecBackupType::DEFAULT, |bits| {
+            FileSpecBackupType(bits.iter().fold(0, |mask, bit| mask | bit.bits()))
+        }),
         ..FileSpec::new(&set.path.0, &set.spec.0)
     }
 }

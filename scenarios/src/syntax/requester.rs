@@ -122,9 +122,9 @@ pub enum Step {
     #[serde(rename = "read_metadata")]
     ReadMetadata(Empty),
     /// AddComponent for each component that the gathered metadata asks to be included: every selectable one, and
-    /// every other one that no selectable one implies.
+    /// every other one that no selectable one implies. With `chosen` those, and all that has to come with them.
     #[serde(rename = "add_components")]
-    AddComponents(Empty),
+    AddComponents(AddComponents),
     /// GatherWriterStatus and its wait, GetWriterStatusCount, GetWriterStatus for each writer, FreeWriterStatus; a
     /// writer with a failure is a failure of this step.
     #[serde(rename = "check_writers")]
@@ -132,6 +132,10 @@ pub enum Step {
     /// GetSnapshotProperties for each volume, then copies the files of the components added.
     #[serde(rename = "copy_files")]
     CopyFiles(CopyFiles),
+    /// SetPreviousBackupStamp for each component added, with the stamp of the backup that this one builds on, where the requester
+    /// has one.
+    #[serde(rename = "pass_stamps")]
+    PassStamps(PassStamps),
     /// SetBackupSucceeded for each component added: true if its files were copied.
     #[serde(rename = "report_components")]
     ReportComponents(Empty),
@@ -257,6 +261,15 @@ pub struct Indexed {
     pub expect: Option<At<Code>>,
 }
 
+/// Which components are added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AddComponents {
+    /// What is wanted. Required components of the same writers, what all of these depend on, and the system state where
+    /// SetBackupState asked for it, come along. Absent: all components.
+    pub chosen: Option<Vec<ComponentRef>>,
+}
+
 /// Arguments of AddComponent.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -357,6 +370,15 @@ pub struct CopyFiles {
     pub takes: At<DurationRange>,
 }
 
+/// Which backup the one to come builds on.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PassStamps {
+    /// The type of the backup to come: incremental or differential.
+    #[serde(rename = "type")]
+    pub kind: At<Kind>,
+}
+
 words! {
     /// The privileges that a requester's process holds.
     Privileges, "privileges" {
@@ -391,6 +413,9 @@ pub struct Backup {
     /// The backup type.
     #[serde(rename = "type", default)]
     pub kind: At<Kind>,
+    /// Whether the requester copies ranges of files.
+    #[serde(default)]
+    pub partial_files: At<Flag>,
     /// The context. Absent: SetContext is not called, which means VSS_CTX_BACKUP.
     #[serde(default)]
     pub context: Option<At<Context>>,

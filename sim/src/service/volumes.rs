@@ -36,7 +36,7 @@ impl Service {
         }
         let mut candidates: Vec<u16> = (0_u16..)
             .zip(&self.plan.providers)
-            .filter(|(_, plan)| provider.is_null() || plan.id == provider)
+            .filter(|(index, plan)| !self.unregistered.contains(index) && (provider.is_null() || plan.id == provider))
             .map(|(index, _)| index)
             .collect();
         if candidates.is_empty() && !provider.is_null() {
@@ -64,7 +64,7 @@ impl Service {
         }
     }
 
-    /// The volume that holds the virtual disk of this one.
+    /// The volume that holds the virtual disk of this one (docs/choices.md, `nested-volumes`).
     fn host_of(&self, volume: u16) -> Option<u16> {
         self.plan.volumes.get(usize::from(volume))?.virtual_disk_on
     }
@@ -170,6 +170,9 @@ impl Service {
             state,
             device,
             committed: Unhashed(Ticks::ZERO),
+            timestamp: Unhashed(0),
+            origin: None,
+            exposed: None,
         });
         if self.has(ServiceDefect::BeginPrepareLate) {
             let last = self.sets.get(set).map_or(0, |set| set.shadows.len().saturating_sub(1));

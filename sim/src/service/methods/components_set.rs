@@ -16,6 +16,7 @@ use vssim_model::states::WriterEvent as E;
 
 use super::writer::hresult;
 use super::{Caller, Done, Object};
+use crate::backup_set::ranges::file_of;
 use crate::service::Service;
 
 /// Whether a setter may be called in the handler of an event.
@@ -88,7 +89,7 @@ fn check(component: ComponentView<'_>, call: &MethodCall) -> Result<(), HResult>
             let (path, name) = (text("wszPath"), text("wszFilename"));
             let mut differenced = component.differenced_files();
             is_file(path, name)
-                && (ranges(text("wszRanges")).is_some() || is_full_path(text("wszRanges")))
+                && (ranges(text("wszRanges")).is_some() || file_of(text("wszRanges")).is_some_and(is_full_path))
                 && !differenced.any(|(of, spec, _, _)| same_folder(of, path) && matches_wildcards(spec, name))
         }
         "AddDirectedTarget" => {
