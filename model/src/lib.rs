@@ -14,6 +14,7 @@
 //! | [`catalogue`] | every documented method with its parameters and codes |
 //! | [`context`] | shadow copy contexts and attributes, and which of them a requester may set |
 //! | [`component`] | components of a writer, and which of them a backup includes |
+//! | [`selection`] | what a backup has to include over all writers: dependencies, their cycles, system state |
 //! | [`file_spec`] | file sets: paths with variables, file specifications with wildcards |
 //! | [`volume_name`] | names of volumes and of shadow copy devices |
 //! | [`event_log`] | what Windows writes into its event logs |
@@ -33,6 +34,7 @@ pub mod file_spec;
 pub mod hresult;
 pub mod ids;
 pub mod release;
+pub mod selection;
 pub mod states;
 pub mod tables;
 mod text;

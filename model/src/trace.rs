@@ -282,6 +282,11 @@ pub enum What {
     },
     /// A process began or ended; the actor is who.
     Process(ProcessEdge),
+    /// The process of a writer began again, under a new instance id; the actor is the writer.
+    Instance {
+        /// The id from now on.
+        instance: WriterInstanceId,
+    },
     /// What the bytes of a finished shadow copy say about an application's data; the actor is the application.
     Consistency {
         /// The set.
@@ -306,6 +311,17 @@ pub enum What {
     },
     /// A requester restored a file, or could not restore a component, or a service was stopped or started for it.
     Restore(Restored),
+    /// A call was made to run out of a resource, as ordered, after all its work: the service took that back. The actor is
+    /// the service; the cause is the call.
+    TakenBack {
+        /// What the call would have returned; absent if it would have answered later.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reached: Option<HResult>,
+        /// A digest of the service's whole state before the call, in hexadecimal.
+        before: String,
+        /// The same after it.
+        after: String,
+    },
     /// An invariant of the simulator was broken: a defect of vssim, never of an actor.
     Invariant {
         /// The invariant's name.

@@ -89,6 +89,7 @@ impl Words<'_, '_> {
             }
             What::Process(ProcessEdge::Started) => "process started".to_owned(),
             What::Process(ProcessEdge::Exited) => "process exited".to_owned(),
+            What::Instance { instance } => format!("writer instance {} from now on", short(instance.0)),
             What::Process(ProcessEdge::Crashed) => "process crashed".to_owned(),
             What::Consistency { set, state, detail } => {
                 let detail = harmless(detail, MESSAGE);
@@ -117,6 +118,11 @@ impl Words<'_, '_> {
                 number(*excluded_vss),
                 number(*excluded_free)
             ),
+            What::TakenBack { reached, before, after } => {
+                let reached = reached.map_or_else(|| "an answer later".to_owned(), |code| code.to_string());
+                let kept = if before == after { "the state is as before" } else { "THE STATE CHANGED" };
+                format!("what the call did was taken back instead of {reached}: {kept}")
+            }
             What::Invariant { name: invariant, detail } => {
                 format!("INVARIANT BROKEN (a defect of vssim): {}: {}", name(invariant), harmless(detail, MESSAGE))
             }

@@ -196,6 +196,7 @@ const fn kind(what: &What) -> &'static str {
         What::Consistency { .. } => "consistency",
         What::Compared { .. } => "compared",
         What::Restore(_) => "restore",
+        What::TakenBack { .. } => "taken_back",
         What::Invariant { .. } => "invariant",
         _ => "other",
     }

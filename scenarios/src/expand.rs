@@ -5,8 +5,8 @@
 
 use crate::scalars::{Flag, Name};
 use crate::syntax::requester::{
-    Asynchronous, Backup, Components, CopyFiles, Empty, OfComponent, OfSnapshot, OfVolume, OnFailure, PassStamps,
-    Plain, SetBackupState, SetContext, Step, Writers,
+    AddComponents, Asynchronous, Backup, Components, CopyFiles, Empty, OfComponent, OfSnapshot, OfVolume, OnFailure,
+    PassStamps, Plain, SetBackupState, SetContext, Step, Writers,
 };
 use crate::syntax::restore::{InitializeForRestore, Restore, RestoreFiles, SelectComponents};
 use crate::syntax::writer::{Action, Metadata, Writer};
@@ -105,7 +105,7 @@ fn set_up(backup: &Backup, writers: bool, steps: &mut Vec<Step>) {
     steps.push(Step::ReadMetadata(Empty {}));
     // Every AddComponent comes before StartSnapshotSet (BKP-ORD-020).
     match &backup.components {
-        Components::All => steps.push(Step::AddComponents(Empty {})),
+        Components::All => steps.push(Step::AddComponents(AddComponents::default())),
         Components::None => {}
         Components::Chosen(chosen) => steps
             .extend(chosen.iter().map(|one| Step::AddComponent(OfComponent { component: one.clone(), expect: None }))),

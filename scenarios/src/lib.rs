@@ -17,6 +17,8 @@ pub mod expectations;
 pub mod layout;
 pub mod library;
 pub mod resolve;
+mod restored;
+pub mod runs;
 pub mod saved;
 pub mod scalars;
 pub mod schema;

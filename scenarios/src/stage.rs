@@ -20,6 +20,7 @@ mod methods;
 mod providers;
 mod requester;
 mod script;
+mod selection;
 mod sins;
 mod writers;
 
@@ -77,6 +78,8 @@ pub struct Staged {
     pub plan: Plan,
     /// What must come out.
     pub expectations: Expectations,
+    /// What an author may not have meant, in sentences: dependencies of components that go in a circle.
+    pub notes: Vec<String>,
 }
 
 /// 1 January 2024, 00:00 UTC, as a FILETIME: when every run starts.
@@ -129,6 +132,7 @@ impl Stager<'_> {
         let volumes = self.volumes(&writers);
         let providers = self.providers(volumes.len());
         let requesters = self.requesters(&writers);
+        let notes = selection::notes(&writers);
         let plan = Plan {
             name: document.name.0.clone(),
             sha256: hex(&Sha256::digest(self.scenario.text.as_bytes())),
@@ -147,6 +151,7 @@ impl Stager<'_> {
             max_shadow_copies: self.max_shadow_copies(),
             services: self.services(),
             in_use: self.in_use(),
+            blocking_revert: self.blocking_revert(),
             incidents: self.incidents(),
             defects: document.machine.service.defects.iter().map(|defect| defect.value.0).collect::<BTreeSet<_>>(),
             open: OpenChoices::default(),
@@ -154,7 +159,8 @@ impl Stager<'_> {
             before: self.before(),
         };
         let methods = self.methods.take();
-        Staged { expectations: Expectations::of(&document.expect, requesters.expected, methods), plan }
+        let expectations = Expectations::of(&document.expect, requesters.expected, methods);
+        Staged { plan, expectations, notes }
     }
 }
 

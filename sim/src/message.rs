@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vssim_model::api::{ApplicationCall, Call, MethodCall, Out};
 use vssim_model::hresult::HResult;
-use vssim_model::ids::SnapshotSetId;
+use vssim_model::ids::{SnapshotId, SnapshotSetId};
 use vssim_model::states::WriterEvent;
 use vssim_model::tables::ProviderCallback;
 use vssim_model::trace::{CallId, Name};
@@ -105,6 +105,20 @@ pub enum KernelRequest {
         /// The volume; none for all.
         volume: Option<u16>,
     },
+    /// Lock a volume for its revert, by force or not.
+    LockVolume {
+        /// The volume.
+        volume: u16,
+        /// Whether it is dismounted where it is in use.
+        force: bool,
+    },
+    /// Put the content of a shadow copy back onto its volume.
+    Revert {
+        /// The volume.
+        volume: u16,
+        /// The shadow copy.
+        snapshot: Unhashed<SnapshotId>,
+    },
     /// A writer writes to the shadow copy of a volume.
     WriteToSnapshot {
         /// The volume.
@@ -114,8 +128,6 @@ pub enum KernelRequest {
         /// What.
         bytes: Arc<[u8]>,
     },
-    /// A writer deletes the files that its document excludes from the shadow copies of its backup.
-    DeleteExcluded,
     /// A part of a restore.
     Restore {
         /// The object.
@@ -130,6 +142,8 @@ pub enum KernelRequest {
         /// Whether it runs from now on.
         runs: bool,
     },
+    /// A writer deletes the files that its document excludes from the shadow copies of its backup.
+    DeleteExcluded,
     /// A requester copies the files of its components into the store.
     CopyFiles {
         /// The object.

@@ -56,6 +56,8 @@ pub struct Plan {
     pub services: Vec<ServicePlan>,
     /// Files that are in use until the machine starts anew, by full path in upper case.
     pub in_use: BTreeSet<String>,
+    /// The writers that the registry lists under WritersBlockingRevert.
+    pub blocking_revert: BTreeSet<u16>,
     /// What happens to the machine by itself.
     pub incidents: Vec<IncidentPlan>,
     /// Defects planted in the VSS service, for the tests of the rules that bind it.
@@ -213,6 +215,46 @@ pub struct ProviderPlan {
     pub supports: BTreeSet<u16>,
     /// What it does at each callback; without an entry it returns `S_OK` and does nothing.
     pub handlers: BTreeMap<ProviderCallback, Script>,
+    /// What it answers when it is asked about shadow copies that exist; without an entry it answers well.
+    pub fails: BTreeMap<ProviderQuestion, HResult>,
+}
+
+/// A method of IVssSoftwareSnapshotProvider about shadow copies that exist. Its answer takes no time, so that it is no
+/// callback with a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "named as the methods are")]
+pub enum ProviderQuestion {
+    GetSnapshotProperties,
+    Query,
+    IsVolumeSnapshotted,
+    SetSnapshotProperty,
+    RevertToSnapshot,
+    QueryRevertStatus,
+}
+
+impl ProviderQuestion {
+    /// Every question.
+    pub const ALL: &'static [ProviderQuestion] = &[
+        ProviderQuestion::GetSnapshotProperties,
+        ProviderQuestion::Query,
+        ProviderQuestion::IsVolumeSnapshotted,
+        ProviderQuestion::SetSnapshotProperty,
+        ProviderQuestion::RevertToSnapshot,
+        ProviderQuestion::QueryRevertStatus,
+    ];
+
+    /// The method's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            ProviderQuestion::GetSnapshotProperties => "GetSnapshotProperties",
+            ProviderQuestion::Query => "Query",
+            ProviderQuestion::IsVolumeSnapshotted => "IsVolumeSnapshotted",
+            ProviderQuestion::SetSnapshotProperty => "SetSnapshotProperty",
+            ProviderQuestion::RevertToSnapshot => "RevertToSnapshot",
+            ProviderQuestion::QueryRevertStatus => "QueryRevertStatus",
+        }
+    }
 }
 
 /// An application with a database.
@@ -254,6 +296,8 @@ pub struct KernelPlan {
     pub freeze_transactions: Span,
     /// Thawing it.
     pub thaw_transactions: Span,
+    /// Putting the blocks of a shadow copy back onto its volume.
+    pub revert: Span,
     /// Volumes whose hold lets writes through.
     pub broken_hold: BTreeSet<u16>,
     /// Volumes to which volsnap will not be attached before the computer is started again.
@@ -295,6 +339,13 @@ pub enum Incident {
         /// The size in bytes.
         size: u64,
     },
+    /// A file is gone, or all files in a folder and below it.
+    DeleteFiles {
+        /// The volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+    },
     /// A part of a file is written, with what follows from a seed; the file is made if it is not there.
     WriteFile {
         /// The volume.
@@ -310,19 +361,16 @@ pub enum Incident {
         /// The seed.
         seed: u64,
     },
-    /// A file is gone, or all files in a folder and below it.
-    DeleteFiles {
-        /// The volume.
-        volume: u16,
-        /// The path on it.
-        path: String,
-    },
     /// A volume is dismounted by force.
     Dismount(u16),
     /// From now on no write of volsnap to this volume succeeds.
     IoError(u16),
     /// From now on the writers cannot be reached.
     WritersUnreachable,
+    /// The machine is shut down in good order and starts again.
+    Reboot,
+    /// A provider is taken out of the registry.
+    UnregisterProvider(u16),
 }
 
 /// Declares the defects: name in a scenario, what is wrong.
@@ -400,6 +448,9 @@ defects! {
     SnapshotStateSkipped = "snapshot_state_skipped", "A shadow copy goes from preparing to pre-committed.";
     WrongWriterState = "wrong_writer_state", "A writer that froze is said to wait for PostSnapshot.";
     FailureForgotten = "failure_forgotten", "A writer's failure does not change its state.";
+    PreRestoreSkipsAWriter = "pre_restore_skips_a_writer", "PreRestore does not reach the last writer.";
+    PreRestoreToAll = "pre_restore_to_all", "PreRestore is raised to writers without a selected component.";
+    SelectsMissingWriter = "selects_missing_writer", "A component is selected although its writer does not run.";
     StatusMadeUp = "status_made_up", "GetWriterStatus tells that every writer is stable.";
 }
 

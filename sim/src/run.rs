@@ -138,6 +138,7 @@ fn build_empty(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Images)
     let applications: Result<Vec<Application>, SetUpError> =
         plan.applications.iter().map(|application| Application::set_up(application, &mut storage, id)).collect();
     let mut world = World::assemble(Arc::clone(plan), storage, applications?, choices);
+    world.adopt_copies();
     world.tell_unfinished(&attached);
     Ok(world)
 }

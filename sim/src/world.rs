@@ -386,6 +386,7 @@ impl World {
 
     fn deliver_to_service(&mut self, slot: Slot, from: ActorId, object: u32, call: &Call, step: &mut Step<'_>) {
         self.fill_ids(step);
+        let before = self.watch.demands_proof().then(|| self.service.digest());
         match from {
             ActorId::Requester(requester) => {
                 self.service.requester_calls(slot, requester, object, call, self.now);
@@ -406,6 +407,10 @@ impl World {
                 }
             }
             _ => {}
+        }
+        if before.is_some_and(|before| self.service.has_failed(slot) && self.service.digest() != before) {
+            let (interface, method) = call.name();
+            self.watch.changed_by_failure(format!("{interface}::{method}"));
         }
         self.carry_out(step);
     }

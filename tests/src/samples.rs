@@ -138,8 +138,13 @@ fn returns(to: &mut Makers) {
             device: r"\\?\GLOBALROOT\Device\HarddiskVolumeShadowCopy1".into(),
             volume: VOLUME.guid_name(),
             provider: ProviderId::SYSTEM,
-            attributes: 0x0002_0000,
+            attributes: 0x0032_0000,
             created: Ticks::from_millis(30),
+            timestamp: 133_485_408_000_300_000,
+            originating_machine: "SERVER1".into(),
+            service_machine: "SERVER1".into(),
+            exposed_name: Some("Yesterday".into()),
+            exposed_path: Some("Orders".into()),
         }),
     ];
     for (id, out) in (10..).zip(outs) {
@@ -179,6 +184,7 @@ fn states(to: &mut Makers) {
     to.add(SERVICE, What::Timer { name: window(), edge: TimerEdge::Set(Ticks::from_secs(61)) });
     to.add(SERVICE, What::Timer { name: window(), edge: TimerEdge::Stopped });
     to.add(KERNEL, What::Timer { name: TimerName::HoldLimit, edge: TimerEdge::Fired });
+    to.add(WRITER, What::Instance { instance: INSTANCE });
     for edge in [ProcessEdge::Started, ProcessEdge::Exited, ProcessEdge::Crashed] {
         to.add(REQUESTER, What::Process(edge));
     }
@@ -236,6 +242,8 @@ fn findings(to: &mut Makers) {
     for what in restored {
         to.add(REQUESTER, what);
     }
+    let (before, after) = ("5d".repeat(16), "5d".repeat(16));
+    to.add(SERVICE, What::TakenBack { reached: Some(HResult::S_OK), before, after });
     let (name, detail) =
         ("one-commit-instant".into(), "volumes of one set were committed at 1.000 s and at 1.250 s".into());
     to.add(SERVICE, What::Invariant { name, detail });

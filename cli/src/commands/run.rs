@@ -19,6 +19,9 @@ use crate::{BadInput, Ended, images, stores, terminal};
 /// Runs a scenario.
 pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
     let (staged, beside) = find(&arguments.scenario)?;
+    for note in &staged.notes {
+        terminal::complain(&format!("note: {note}"));
+    }
     let plan = Arc::new(staged.plan);
     let volumes = plan.volumes.iter().map(|volume| &*volume.name);
     let images = arguments.image.as_ref().map(|out| images::paths(out, volumes)).unwrap_or_default();

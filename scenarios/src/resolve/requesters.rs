@@ -95,6 +95,11 @@ impl Resolver<'_> {
                         self.a_writer(writer);
                     }
                 }
+                Step::AddComponents(which) => {
+                    for component in which.chosen.iter().flatten() {
+                        self.a_component(component);
+                    }
+                }
                 Step::AddComponent(call) => self.component_of(&call.component, call.expect.as_ref()),
                 Step::SetBackupOptions(call) | Step::SetPreviousBackupStamp(call) => {
                     self.component_of(&call.component, call.expect.as_ref());

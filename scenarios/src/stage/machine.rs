@@ -207,6 +207,7 @@ impl Stager<'_> {
             flush: span(*kernel.flush),
             freeze_transactions: span(*kernel.transactions_freeze),
             thaw_transactions: span(*kernel.transactions_thaw),
+            revert: span(*kernel.revert),
             broken_hold: volumes(&kernel.faults.broken_hold),
             lost_blocks: volumes(&kernel.faults.lost_blocks),
             slow_growth: volumes(&kernel.faults.slow_growth),
@@ -236,6 +237,12 @@ impl Stager<'_> {
         self.scenario.document.machine.in_use.iter().map(|path| path.0.to_uppercase()).collect()
     }
 
+    /// The writers of WritersBlockingRevert.
+    pub(super) fn blocking_revert(&self) -> BTreeSet<u16> {
+        let listed = &self.scenario.document.machine.registry.writers_blocking_revert;
+        listed.iter().filter_map(|name| self.scenario.names.writer(name.as_str())).map(index).collect()
+    }
+
     pub(super) fn incidents(&self) -> Vec<IncidentPlan> {
         let names = &self.scenario.names;
         let volume_of = |path: &str| index(names.volume_of_path(path).unwrap_or_default());
@@ -263,6 +270,11 @@ impl Stager<'_> {
             syntax::Incident::Dismount(what) => (what.at.0, Incident::Dismount(volume(&what.volume))),
             syntax::Incident::IoError(what) => (what.at.0, Incident::IoError(volume(&what.volume))),
             syntax::Incident::WritersUnreachable(what) => (what.at.0, Incident::WritersUnreachable),
+            syntax::Incident::Reboot(what) => (what.at.0, Incident::Reboot),
+            syntax::Incident::UnregisterProvider(what) => {
+                let provider = names.provider(what.provider.as_str()).unwrap_or_default();
+                (what.at.0, Incident::UnregisterProvider(index(provider)))
+            }
         };
         let incidents = &self.scenario.document.machine.incidents;
         incidents.iter().map(|incident| planned(&incident.value)).map(|(at, what)| IncidentPlan { at, what }).collect()

@@ -16,11 +16,13 @@ use super::methods::Places;
 use super::script::{Assembler, Label};
 use super::sins::{self, Line, Lines};
 use super::writers::StagedWriter;
-use super::{Stager, beyond, index};
+use super::{Stager, beyond, index, selection};
 use crate::expand::{Expanded, Unit, step_name};
 use crate::expectations::ExpectedSteps;
 use crate::scalars::{Code, Name};
-use crate::syntax::requester::{Asynchronous, Components, OfVolume, OnFailure, Privileges, Step, WaitFor, Writers};
+use crate::syntax::requester::{
+    AddComponents, Asynchronous, Components, OfVolume, OnFailure, Privileges, Step, WaitFor, Writers,
+};
 use crate::syntax::writer::ComponentRef;
 use crate::yaml::At;
 
@@ -99,8 +101,12 @@ struct Compiler<'a> {
     operations: BTreeMap<String, u8>,
     /// The writers whose classes are kept out.
     disabled: BTreeSet<WriterClassId>,
+    /// Whether EnableWriterClasses was called.
+    enabling: bool,
     /// The components added, for the report at the end.
     added: Vec<ComponentOf>,
+    /// Whether SetBackupState asked for the bootable system state.
+    system_state: bool,
     /// Where what calls hand back is kept.
     places: Places,
 }
@@ -110,7 +116,18 @@ impl<'a> Compiler<'a> {
         let mut asm = Assembler::default();
         let end = asm.label();
         let (operations, disabled, added) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
-        Compiler { stager, writers, asm, end, operations, disabled, added, places: Places::new() }
+        Compiler {
+            stager,
+            writers,
+            asm,
+            end,
+            operations,
+            disabled,
+            enabling: false,
+            added,
+            system_state: false,
+            places: Places::new(),
+        }
     }
 
     fn finish(mut self) -> Option<(Script, Vec<super::script::StepExpectation>)> {
@@ -126,6 +143,7 @@ impl<'a> Compiler<'a> {
             let failed = self.asm.label();
             let on_failure = (expanded.on_failure != OnFailure::Continue).then_some(failed);
             self.disabled.clear();
+            self.enabling = false;
             self.added.clear();
             for line in &lines.good {
                 self.step(&line.step, on_failure.filter(|_| !line.tolerant));
@@ -191,7 +209,7 @@ impl<'a> Compiler<'a> {
             Step::Sleep(takes) => self.pause(span(**takes)),
             Step::Crash(_) => self.asm.push(Op::Crash),
             Step::ReadMetadata(_) => self.asm.template(Template::EachWriterMetadata),
-            Step::AddComponents(_) => self.add_components(failed),
+            Step::AddComponents(which) => self.add_components(which, failed),
             Step::CheckWriters(_) => self.check_writers(failed),
             Step::CopyFiles(copy) => {
                 self.pause(span(*copy.takes));
@@ -259,8 +277,11 @@ impl<'a> Compiler<'a> {
             Step::EnableWriterClasses(call) => {
                 let classes = self.classes(call);
                 self.asm.call(B::EnableWriterClasses { classes: classes.clone() });
-                let all = self.writers.iter().map(|writer| writer.plan.class);
-                self.disabled.extend(all.filter(|class| !classes.contains(class)));
+                // The first call leaves out all others, further ones add.
+                if !std::mem::replace(&mut self.enabling, true) {
+                    self.disabled = self.writers.iter().map(|writer| writer.plan.class).collect();
+                }
+                self.disabled.retain(|class| !classes.contains(class));
             }
             Step::DisableWriterClasses(call) => {
                 let classes = self.classes(call);
@@ -309,6 +330,9 @@ impl<'a> Compiler<'a> {
                 self.asm.call(B::AddToSnapshotSet { volume, provider });
             }
             other => {
+                if let Step::SetBackupState(call) = other {
+                    self.system_state = call.bootable_system_state.0;
+                }
                 if let Some(call) = simple(other) {
                     self.asm.call(call);
                 }
@@ -355,15 +379,21 @@ impl<'a> Compiler<'a> {
         *self.operations.entry(name.0.clone()).or_insert(next)
     }
 
-    fn add_components(&mut self, failed: Option<Label>) {
+    fn add_components(&mut self, which: &AddComponents, failed: Option<Label>) {
         let writers = self.writers;
-        for writer in writers.iter().filter(|writer| !self.disabled.contains(&writer.plan.class)) {
-            for component in &writer.explicit {
-                self.asm.template(Template::AddComponent(component.clone()));
-                self.added.push(component.clone());
-                if let Some(failed) = failed {
-                    self.asm.if_failed(failed);
-                }
+        let asked = writers.iter().filter(|writer| !self.disabled.contains(&writer.plan.class));
+        let components: Vec<ComponentOf> = match &which.chosen {
+            None => asked.flat_map(|writer| writer.explicit.iter().cloned()).collect(),
+            Some(chosen) => {
+                let chosen: Vec<ComponentOf> = chosen.iter().filter_map(|of| self.component(of)).collect();
+                selection::complete(writers, &self.disabled, &chosen, self.system_state)
+            }
+        };
+        for component in components {
+            self.asm.template(Template::AddComponent(component.clone()));
+            self.added.push(component);
+            if let Some(failed) = failed {
+                self.asm.if_failed(failed);
             }
         }
     }

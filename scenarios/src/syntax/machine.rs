@@ -62,6 +62,8 @@ pub struct Registry {
     pub max_shadow_copies: Option<At<Count>>,
     /// The least size of a diff area in megabytes. Absent: 32 for a volume below 500 MB, else 320; 300 or 100 on older releases.
     pub min_diff_area_file_size: Option<At<Count>>,
+    /// The writers whose data make ShouldBlockRevert say yes. In Windows the key lists their classes.
+    pub writers_blocking_revert: Vec<At<Name>>,
 }
 
 /// Something that happens to the machine by itself.
@@ -72,24 +74,39 @@ pub enum Incident {
     OverwriteFile(OverwriteFile),
     /// A file grows, or is made, as far as its volume has room.
     GrowFile(GrowFile),
-    /// A part of a file is written, or all of it; it is made if it is not there.
-    WriteFile(WriteFile),
     /// A file is deleted, or a folder with all that is in it.
     DeleteFiles(DeleteFiles),
+    /// A part of a file is written, or all of it; it is made if it is not there.
+    WriteFile(WriteFile),
     /// A volume is dismounted by force; it is mounted again at its next use.
     Dismount(HappensTo),
     /// From now on no write of volsnap to the volume succeeds.
     IoError(HappensTo),
     /// From now on the writers cannot be reached: the event service has stopped.
     WritersUnreachable(Happens),
+    /// The machine is shut down in good order and starts again: requesters end, writers start anew, shadow copies stay that are
+    /// persistent.
+    Reboot(Happens),
+    /// A provider is taken out of the registry.
+    UnregisterProvider(HappensToProvider),
 }
 
-/// Something happens.
+/// Something happens to the machine.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Happens {
     /// When.
     pub at: At<Duration>,
+}
+
+/// Something happens to a provider.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HappensToProvider {
+    /// When.
+    pub at: At<Duration>,
+    /// The provider.
+    pub provider: At<Name>,
 }
 
 /// A file is written over.
@@ -353,9 +370,30 @@ pub struct Provider {
     /// How long each callback takes and what it returns. What is left out takes no time and succeeds.
     #[serde(default)]
     pub callbacks: Callbacks,
+    /// What it answers to questions about shadow copies that exist. What is left out succeeds; none of them takes time.
+    #[serde(default)]
+    pub fails: Fails,
     /// What it does wrong.
     #[serde(default)]
     pub misbehaviours: Vec<Node<ProviderSin>>,
+}
+
+/// Codes with which a provider fails.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "PascalCase")]
+pub struct Fails {
+    /// IVssSoftwareSnapshotProvider::GetSnapshotProperties.
+    pub get_snapshot_properties: Option<At<Code>>,
+    /// IVssSoftwareSnapshotProvider::Query.
+    pub query: Option<At<Code>>,
+    /// IVssSoftwareSnapshotProvider::IsVolumeSnapshotted.
+    pub is_volume_snapshotted: Option<At<Code>>,
+    /// IVssSoftwareSnapshotProvider::SetSnapshotProperty, which exposing and ending an exposure call.
+    pub set_snapshot_property: Option<At<Code>>,
+    /// IVssSoftwareSnapshotProvider::RevertToSnapshot.
+    pub revert_to_snapshot: Option<At<Code>>,
+    /// IVssSoftwareSnapshotProvider::QueryRevertStatus.
+    pub query_revert_status: Option<At<Code>>,
 }
 
 /// The provider's callbacks.
@@ -445,6 +483,8 @@ pub struct Kernel {
     pub transactions_freeze: At<DurationRange>,
     /// How long it takes to thaw.
     pub transactions_thaw: At<DurationRange>,
+    /// How long it takes to put the content of a shadow copy back onto its volume.
+    pub revert: At<DurationRange>,
     /// What goes wrong.
     pub faults: Faults,
 }

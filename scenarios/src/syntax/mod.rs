@@ -114,6 +114,10 @@ pub struct Expectations {
     pub violates: Vec<At<Name>>,
     /// Entries that must stand in the event log.
     pub event_log: Vec<ExpectedEntry>,
+    /// Files that must have been restored, and to where.
+    pub restored: Vec<restore::ExpectedFile>,
+    /// Components that must not have been restored, by full name (or files that the start of the machine could not move).
+    pub not_restored: Vec<At<Text>>,
     /// Files that a backup must have copied.
     pub stored: Vec<ExpectedFile>,
     /// Files that a backup must not have copied.

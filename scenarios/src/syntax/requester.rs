@@ -122,9 +122,9 @@ pub enum Step {
     #[serde(rename = "read_metadata")]
     ReadMetadata(Empty),
     /// AddComponent for each component that the gathered metadata asks to be included: every selectable one, and
-    /// every other one that no selectable one implies.
+    /// every other one that no selectable one implies. With `chosen` those, and all that has to come with them.
     #[serde(rename = "add_components")]
-    AddComponents(Empty),
+    AddComponents(AddComponents),
     /// GatherWriterStatus and its wait, GetWriterStatusCount, GetWriterStatus for each writer, FreeWriterStatus; a
     /// writer with a failure is a failure of this step.
     #[serde(rename = "check_writers")]
@@ -259,6 +259,15 @@ pub struct Indexed {
     /// The code it must return.
     #[serde(default)]
     pub expect: Option<At<Code>>,
+}
+
+/// Which components are added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AddComponents {
+    /// What is wanted. Required components of the same writers, what all of these depend on, and the system state where
+    /// SetBackupState asked for it, come along. Absent: all components.
+    pub chosen: Option<Vec<ComponentRef>>,
 }
 
 /// Arguments of AddComponent.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::method::MethodStep;
 use super::requester::{Components, OnFailure};
 use crate::scalars::{Count, Duration, DurationRange, FilePath, Flag, Name, Text};
+use crate::words::words;
 use crate::yaml::{At, Node};
 
 /// A service of the machine. A restore method may have it stopped.
@@ -33,6 +34,32 @@ pub struct DeleteFiles {
     pub at: At<Duration>,
     /// A file, or a folder with all that is in it and below it.
     pub path: At<FilePath>,
+}
+
+words! {
+    /// How a file comes into its place.
+    How, "a way for a file to come into its place" {
+        /// It is written.
+        Written = "written",
+        /// It lies beside, for the next start of the machine.
+        Staged = "staged",
+        /// The start of the machine moves it into its place.
+        Moved = "moved",
+    }
+}
+
+/// A file that must have been restored.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedFile {
+    /// The path that it was backed up from.
+    pub path: At<FilePath>,
+    /// The path that it goes to. Absent: the same.
+    #[serde(default)]
+    pub to: Option<At<FilePath>>,
+    /// How. Absent: it is written.
+    #[serde(default)]
+    pub how: At<How>,
 }
 
 /// An alternate location mapping (AddAlternateLocationMapping).

@@ -452,12 +452,12 @@ pub enum Action {
     GetBackupSucceeded(OwnComponent),
     /// Writes over the beginning of a file in the shadow copy.
     WriteToCopy(CopyWrite),
-    /// Deletes from the shadow copy what the metadata excludes from it.
-    DeleteExcluded(Empty),
     /// Stops a service of the machine.
     StopService(At<Name>),
     /// Starts a service of the machine.
     StartService(At<Name>),
+    /// Deletes from the shadow copy what the metadata excludes from it.
+    DeleteExcluded(Empty),
     /// Works for a while before the next action.
     Work(At<DurationRange>),
     /// A call of any documented method, by the names of the headers.

@@ -14,11 +14,14 @@
 
 mod building;
 mod calls;
+pub mod copies;
 mod creation;
+mod digest;
 mod document;
 mod ending;
 pub mod methods;
 mod operation;
+mod restart;
 mod restore;
 mod subscription;
 mod volumes;
@@ -219,6 +222,12 @@ pub struct Shadow {
     pub device: Unhashed<u32>,
     /// When it was committed.
     pub committed: Unhashed<Ticks>,
+    /// The same as a FILETIME.
+    pub timestamp: Unhashed<u64>,
+    /// What its store says, if it was there before the service started.
+    pub origin: Option<Box<copies::Origin>>,
+    /// Under what name it can be reached.
+    pub exposed: Option<copies::Exposure>,
 }
 
 /// What the infrastructure knows of a writer.
@@ -298,6 +307,10 @@ pub enum Target {
     Provider(u16, ProviderCallback),
     /// The kernel.
     Kernel,
+    /// The kernel, which locks a volume for its revert; the call that waits for it.
+    RevertLock(u16, Slot),
+    /// The kernel, which reverts a volume.
+    Revert(u16),
 }
 
 /// The service.
@@ -322,6 +335,10 @@ pub struct Service {
     pub writers_unreachable: bool,
     /// Objects handed out by calls of the catalogue.
     pub held: methods::Held,
+    /// Providers that are registered no longer.
+    pub unregistered: BTreeSet<u16>,
+    /// Volumes that are being reverted.
+    pub reverts: BTreeMap<u16, methods::Revert>,
     /// What writers are building in their Identify handlers, by delivery.
     building: BTreeMap<u32, Unhashed<WriterMetadataBuilder>>,
     /// What writers built at their last Identify.
@@ -342,19 +359,8 @@ impl Service {
     /// A service that has just started, on the machine of the plan, with the writers' instance ids.
     #[must_use]
     pub fn new(plan: Arc<Plan>, instances: &[WriterInstanceId]) -> Service {
-        let writers = instances.iter().zip(&plan.writers).map(|(&instance, of)| Writer {
-            instance: Unhashed(instance),
-            state: WriterState::Stable,
-            failure: HResult::S_OK,
-            application: None,
-            session: None,
-            frozen: false,
-            aborted: false,
-            post_snapshot: false,
-            identified: 0,
-            silent: false,
-            subscription: Subscription::of(of),
-        });
+        let started = |(&instance, of)| Writer::started(instance, of);
+        let writers = instances.iter().zip(&plan.writers).map(started);
         Service {
             writers: writers.collect(),
             plan,
@@ -366,6 +372,8 @@ impl Service {
             lock: None,
             writers_unreachable: false,
             held: methods::Held::default(),
+            unregistered: BTreeSet::new(),
+            reverts: BTreeMap::new(),
             building: BTreeMap::new(),
             built: BTreeMap::new(),
             express: BTreeMap::new(),
@@ -456,6 +464,8 @@ impl Service {
             (Target::Provider(provider, step), Answer::Gone) => {
                 self.provider_returned(provider, step, RPC_CALL_FAILED, sent.operation);
             }
+            (Target::RevertLock(volume, slot), Answer::Kernel(code)) => self.revert_locked(volume, slot, *code),
+            (Target::Revert(volume), Answer::Kernel(code)) => self.reverted(volume, *code),
             (Target::Kernel, Answer::Kernel(code)) => self.kernel_returned(*code, sent.operation),
             _ => {}
         }
@@ -490,5 +500,7 @@ impl std::hash::Hash for Service {
         self.built.hash(state);
         self.express.hash(state);
         self.writers_unreachable.hash(state);
+        self.unregistered.hash(state);
+        self.reverts.hash(state);
     }
 }

@@ -16,7 +16,7 @@ use vssim_model::ids::{WriterClassId, WriterInstanceId};
 use vssim_model::states::{WriterEvent, WriterState};
 
 use super::Service;
-use crate::plan::ComponentOf;
+use crate::plan::{ComponentOf, ServiceDefect};
 use crate::unhashed::Unhashed;
 
 impl Service {
@@ -129,11 +129,13 @@ impl Service {
     /// PreRestore goes to the writers with a selected component (RST-ORD-009, SEL-RST-011).
     pub(super) fn raise_pre_restore(&mut self, operation: u32, index: u32) {
         let Some(object) = self.objects.get(index) else { return };
-        let identified = object.identified.clone();
-        for writer in identified {
-            if self.selected_of(index, writer).is_empty() {
-                continue;
-            }
+        let mut writers = object.identified.clone();
+        let everybody = self.has(ServiceDefect::PreRestoreToAll);
+        writers.retain(|&writer| everybody || !self.selected_of(index, writer).is_empty());
+        if self.has(ServiceDefect::PreRestoreSkipsAWriter) {
+            writers.pop();
+        }
+        for writer in writers {
             let Some(found) = self.writers.get_mut(usize::from(writer)) else { continue };
             found.session = Some(index);
             found.silent = false;

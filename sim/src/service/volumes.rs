@@ -36,7 +36,7 @@ impl Service {
         }
         let mut candidates: Vec<u16> = (0_u16..)
             .zip(&self.plan.providers)
-            .filter(|(_, plan)| provider.is_null() || plan.id == provider)
+            .filter(|(index, plan)| !self.unregistered.contains(index) && (provider.is_null() || plan.id == provider))
             .map(|(index, _)| index)
             .collect();
         if candidates.is_empty() && !provider.is_null() {
@@ -170,6 +170,9 @@ impl Service {
             state,
             device,
             committed: Unhashed(Ticks::ZERO),
+            timestamp: Unhashed(0),
+            origin: None,
+            exposed: None,
         });
         if self.has(ServiceDefect::BeginPrepareLate) {
             let last = self.sets.get(set).map_or(0, |set| set.shadows.len().saturating_sub(1));

@@ -256,7 +256,7 @@ impl Storage {
         self.land(at, offset, bytes, report)
     }
 
-    fn unheld(&self, volume: VolumeId) -> Result<usize, StorageError> {
+    pub(super) fn unheld(&self, volume: VolumeId) -> Result<usize, StorageError> {
         let at = self.volume_at(volume)?;
         if self.volumes[at].gate.passage() == Passage::Wait { Err(StorageError::Held) } else { Ok(at) }
     }
@@ -281,7 +281,13 @@ impl Storage {
         Ok(())
     }
 
-    fn land(&mut self, at: usize, offset: u64, bytes: &[u8], report: &mut WriteReport) -> Result<(), StorageError> {
+    pub(super) fn land(
+        &mut self,
+        at: usize,
+        offset: u64,
+        bytes: &[u8],
+        report: &mut WriteReport,
+    ) -> Result<(), StorageError> {
         for piece in pieces(offset, bytes.len()) {
             self.save_first(at, piece.block, report);
             self.volumes[at].touched.note(piece.block);

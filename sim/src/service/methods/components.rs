@@ -14,11 +14,13 @@ use super::handling::Handling;
 use super::{Caller, Done, Object};
 use crate::service::Service;
 
-/// What a writer is given with an event: its components in the document of a backup.
+/// The components of a writer in the document of a backup: what a writer is given with an event, what a requester gets
+/// from GetWriterComponents (IVssWriterComponentsExt has no methods of its own).
 #[derive(Clone, Copy)]
 struct Given {
-    writer: u16,
     backup: u32,
+    /// Whose they are, where a handler was given them.
+    writer: Option<u16>,
     /// Its place among the document's writers; none if it has no component there.
     place: Option<usize>,
 }
@@ -38,7 +40,15 @@ impl Service {
     }
 
     fn writer_components_method(&mut self, caller: Caller, call: &MethodCall) -> Result<Done, HResult> {
-        let given = self.given(caller)?;
+        let given = match &call.on {
+            Value::Null => self.given(caller)?,
+            _ => match self.object_of(caller, call)? {
+                Object::WriterComponents { backup, writer } => {
+                    Given { backup: *backup, writer: None, place: Some(*writer) }
+                }
+                _ => return Err(HResult::E_INVALIDARG),
+            },
+        };
         let document = self.objects.get(given.backup).map(|object| &object.document.0).ok_or(HResult::E_INVALIDARG)?;
         let own = given.place.and_then(|place| document.writers().nth(place));
         match call.method.method.name {
@@ -57,10 +67,16 @@ impl Service {
                 if own.is_some_and(|own| own.sound().is_err()) {
                     return Err(HResult::VSS_E_INVALID_XML_DOCUMENT);
                 }
-                let index = usize::from(given.writer);
-                let class = self.plan.writers.get(index).map(|plan| plan.class).unwrap_or_default();
-                let running = self.writers.get(index).map(|writer| writer.instance.0).unwrap_or_default();
-                let instance = own.map_or(running, vssim_model::documents::WriterComponents::instance);
+                let (instance, class) = match own {
+                    Some(own) => (own.instance(), own.writer()),
+                    // A writer without a component there knows itself all the same.
+                    None => {
+                        let index = usize::from(given.writer.ok_or(HResult::E_INVALIDARG)?);
+                        let class = self.plan.writers.get(index).map(|plan| plan.class).unwrap_or_default();
+                        let instance = self.writers.get(index).map(|writer| writer.instance.0).unwrap_or_default();
+                        (instance, class)
+                    }
+                };
                 let (instance, class) = (Value::guid(instance.0), Value::guid(class.0));
                 Done::ok(Out::values([("pidInstance", instance), ("pidWriter", class)]))
             }
@@ -91,6 +107,6 @@ impl Service {
             document.writers().position(|own| of_class(&own) && known(own))
         };
         let place = if object.state.is_restore() { restored().or(own) } else { own };
-        Ok(Given { writer, backup, place })
+        Ok(Given { backup, writer: Some(writer), place })
     }
 }

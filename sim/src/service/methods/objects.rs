@@ -41,6 +41,8 @@ pub enum Object {
     },
     /// IVssWMFiledesc.
     Filedesc(Filedesc),
+    /// IVssEnumObject.
+    Enumeration(super::enumeration::Enumeration),
     /// IVssWMDependency.
     Dependency(Dependency),
     /// IVssExpressWriter.
@@ -67,6 +69,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// All processes are gone.
+    pub(in crate::service) fn forget_all(&mut self) {
+        self.objects.clear();
+    }
+
     /// An object of an actor's, to be changed.
     pub(in crate::service) fn get_mut(&mut self, holder: ActorId, number: u32) -> Option<&mut Object> {
         self.objects.get_mut(&number).filter(|(known, _)| *known == holder).map(|(_, object)| object)

@@ -110,7 +110,7 @@ impl Service {
 
     /// SetSelectedForRestore and its successor. The writer has to run (SEL-RST-012).
     fn select(&mut self, index: u32, component: &ComponentName, call: &MethodCall) -> Result<(), HResult> {
-        if !self.runs(index, component.writer) {
+        if !self.runs(index, component.writer) && !self.has(ServiceDefect::SelectsMissingWriter) {
             return Err(HResult::VSS_E_OBJECT_NOT_FOUND);
         }
         let instance = WriterInstanceId(call.guid("instanceId"));
