@@ -48,6 +48,8 @@ pub fn header() -> Header {
                     instance: INSTANCE,
                     level: ApplicationLevel::BackEnd,
                     freeze_timeout: Ticks::from_secs(60),
+                    identify_ex: true,
+                    joins: true,
                 },
             ),
             actor(PROVIDER, Role::Provider { id: ProviderId::SYSTEM }),
@@ -246,6 +248,14 @@ fn findings(to: &mut Makers) {
     let (name, detail) =
         ("one-commit-instant".into(), "volumes of one set were committed at 1.000 s and at 1.250 s".into());
     to.add(SERVICE, What::Invariant { name, detail });
+    let damaged = What::Damaged {
+        document: DocumentKind::WriterMetadata,
+        element: "FILE_LIST".to_owned(),
+        which: 2,
+        attribute: Some("filespec".to_owned()),
+        value: Some(String::new()),
+    };
+    to.add(WRITER, damaged);
 }
 
 /// A call by the names of the headers, and what it hands back.

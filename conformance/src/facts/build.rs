@@ -53,7 +53,7 @@ impl<'t> Builder<'t> {
         let writers = roles
             .iter()
             .filter_map(|(name, role)| match role {
-                Role::Writer { class, instance, level, freeze_timeout } => {
+                Role::Writer { class, instance, level, freeze_timeout, .. } => {
                     let (class, instances, level, freeze_timeout) = (*class, vec![*instance], *level, *freeze_timeout);
                     Some((*name, Writer { class, instances, level, freeze_timeout }))
                 }

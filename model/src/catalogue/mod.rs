@@ -177,7 +177,16 @@ impl Parameter {
     }
 }
 
+/// The name under which a method without an HRESULT hands its value back.
+pub const RETURN: &str = "return";
+
 impl Method {
+    /// Whether it hands a plain value back instead of an HRESULT.
+    #[must_use]
+    pub fn hands_back_a_value(&self) -> bool {
+        self.documents("true") || self.documents("value")
+    }
+
     /// Whether the page documents this code.
     #[must_use]
     pub fn documents(&self, code: &str) -> bool {
