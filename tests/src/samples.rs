@@ -185,7 +185,6 @@ fn states(to: &mut Makers) {
     to.add(SERVICE, What::Timer { name: window(), edge: TimerEdge::Set(Ticks::from_secs(61)) });
     to.add(SERVICE, What::Timer { name: window(), edge: TimerEdge::Stopped });
     to.add(KERNEL, What::Timer { name: TimerName::HoldLimit, edge: TimerEdge::Fired });
-    to.add(WRITER, What::Instance { instance: INSTANCE });
     for edge in [ProcessEdge::Started, ProcessEdge::Exited, ProcessEdge::Crashed] {
         to.add(REQUESTER, What::Process(edge));
     }
@@ -256,6 +255,7 @@ fn findings(to: &mut Makers) {
         value: Some(String::new()),
     };
     to.add(WRITER, damaged);
+    to.add(WRITER, What::Instance { instance: INSTANCE });
 }
 
 /// A call by the names of the headers, and what it hands back.
