@@ -9,6 +9,7 @@ mod files;
 mod image_file;
 mod images;
 mod progress;
+mod stores;
 mod terminal;
 
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::List(list) => commands::list::list(list),
         Command::Graph(graph) => commands::graph::graph(graph),
         Command::Rules(rules) => commands::rules::rules(rules),
+        Command::Coverage(counted) => commands::coverage::coverage(counted),
         Command::PowerCut(cut) => commands::power_cut::power_cut(cut),
         Command::Search(search) => commands::search::search(search),
         Command::Image(image) => commands::image::image(image),

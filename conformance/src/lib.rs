@@ -14,9 +14,11 @@
 //! | [`verdict`] | verdicts, findings, the report |
 //! | [`catalogue`] | the rules, and docs/rules.md |
 //! | [`facts`] | the indices that the rules read |
+//! | [`coverage`] | how much of the documented interfaces traces show |
 //! | [`metadata`] | what the rules ask of a Writer Metadata Document |
 
 pub mod catalogue;
+pub mod coverage;
 pub mod facts;
 pub mod metadata;
 mod rules;

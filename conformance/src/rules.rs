@@ -8,6 +8,7 @@ pub(crate) mod provider;
 pub(crate) mod requester_components;
 pub(crate) mod requester_ending;
 pub(crate) mod requester_order;
+pub(crate) mod restore;
 pub(crate) mod service_abort;
 pub(crate) mod service_calls;
 pub(crate) mod service_commit;
@@ -23,7 +24,7 @@ use crate::catalogue::Rule;
 use crate::facts::{CallFact, Mark, Object};
 
 /// The tables, in the order of the catalogue.
-pub(crate) const TABLES: [&[Rule]; 10] = [
+pub(crate) const TABLES: [&[Rule]; 11] = [
     requester_order::RULES,
     requester_components::RULES,
     requester_ending::RULES,
@@ -34,6 +35,7 @@ pub(crate) const TABLES: [&[Rule]; 10] = [
     service_abort::RULES,
     service_calls::RULES,
     service_state::RULES,
+    restore::RULES,
 ];
 
 /// The calls of an object between two marks, both left out.

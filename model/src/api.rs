@@ -414,7 +414,7 @@ pub struct WriterStatus {
 }
 
 /// What `VSS_SNAPSHOT_PROP` tells of a shadow copy.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SnapshotProperties {
     /// The shadow copy.
     pub snapshot: SnapshotId,
@@ -430,8 +430,28 @@ pub struct SnapshotProperties {
     pub provider: ProviderId,
     /// `VSS_VOLSNAP_ATTR_*`.
     pub attributes: u32,
-    /// When the shadow copy was committed, in ticks since the start of the run.
+    /// When the shadow copy was committed, in ticks since the start of the run; 0 for one that is older than the run.
     pub created: Ticks,
+    /// The same as a FILETIME.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub timestamp: u64,
+    /// The machine with the original volume.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub originating_machine: String,
+    /// The machine whose VSS made the shadow copy.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service_machine: String,
+    /// The drive letter, folder or share under which it is exposed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposed_name: Option<String>,
+    /// The part of it that is shared, when it is exposed as a share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposed_path: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a call gives back beside its HRESULT.
@@ -525,8 +545,15 @@ impl SnapshotProperties {
             ("m_lSnapshotsCount", Value::Number(self.count.into())),
             ("m_pwszSnapshotDeviceObject", Value::text(self.device.clone())),
             ("m_pwszOriginalVolumeName", Value::text(self.volume.clone())),
+            ("m_pwszOriginatingMachine", Value::text(self.originating_machine.clone())),
+            ("m_pwszServiceMachine", Value::text(self.service_machine.clone())),
+            ("m_pwszExposedName", Value::optional(self.exposed_name.clone())),
+            ("m_pwszExposedPath", Value::optional(self.exposed_path.clone())),
             ("m_ProviderId", Value::guid(self.provider.0)),
             ("m_lSnapshotAttributes", Value::Number(self.attributes.into())),
+            ("m_tsCreationTimestamp", Value::Number(i64::try_from(self.timestamp).unwrap_or(i64::MAX))),
+            // A requester can only see created shadow copies (API-039).
+            ("m_eStatus", Value::text(crate::states::SnapshotState::Created.name())),
         ];
         Value::Fields(fields.map(|(name, value)| (name.to_owned(), value)).into())
     }

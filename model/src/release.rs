@@ -135,6 +135,30 @@ impl Release {
         }
     }
 
+    /// Whether it is a release for servers.
+    #[must_use]
+    pub fn is_server(self) -> bool {
+        matches!(
+            self,
+            Release::Server2003
+                | Release::Server2008
+                | Release::Server2008R2
+                | Release::Server2012
+                | Release::Server2012R2
+                | Release::Server2016
+                | Release::Server2019
+                | Release::Server2022
+                | Release::Server2025
+        )
+    }
+
+    /// Whether a volume can be reverted to a shadow copy: on servers since Windows Server 2003, as the page says that
+    /// names the method (nf-vsbackup-ivssbackupcomponents-reverttosnapshot.md). See docs/choices.md, C-19.
+    #[must_use]
+    pub fn reverts(self) -> bool {
+        self.is_server()
+    }
+
     /// Whether transaction managers (KTM, DTC) are frozen, with the time-out codes of it: since Windows Vista
     /// (nf-vsbackup-ivssbackupcomponents-dosnapshotset.md).
     #[must_use]

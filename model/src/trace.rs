@@ -255,6 +255,11 @@ pub enum What {
     },
     /// A process began or ended; the actor is who.
     Process(ProcessEdge),
+    /// The process of a writer began again, under a new instance id; the actor is the writer.
+    Instance {
+        /// The id from now on.
+        instance: WriterInstanceId,
+    },
     /// What the bytes of a finished shadow copy say about an application's data; the actor is the application.
     Consistency {
         /// The set.
@@ -276,6 +281,19 @@ pub enum What {
         excluded_free: u64,
         /// Blocks that differ.
         different: u64,
+    },
+    /// A requester restored a file, or could not restore a component, or a service was stopped or started for it.
+    Restore(Restored),
+    /// A call was made to run out of a resource, as ordered, after all its work: the service took that back. The actor is
+    /// the service; the cause is the call.
+    TakenBack {
+        /// What the call would have returned; absent if it would have answered later.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reached: Option<HResult>,
+        /// A digest of the service's whole state before the call, in hexadecimal.
+        before: String,
+        /// The same after it.
+        after: String,
     },
     /// An invariant of the simulator was broken: a defect of vssim, never of an actor.
     Invariant {
@@ -399,6 +417,54 @@ pub enum Io {
         /// How many bytes.
         length: u64,
     },
+}
+
+/// What a requester did with the files of a restore.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Restored {
+    /// A file went somewhere.
+    File {
+        /// The backup components object of the restore; 0 at the start of the machine.
+        object: u32,
+        /// The path that it was backed up from.
+        path: String,
+        /// The path that is written.
+        to: String,
+        /// How many bytes.
+        bytes: u64,
+        /// Whether it is written, or waits for the next start, or came into its place at it.
+        how: Placement,
+    },
+    /// Nothing of a component set is restored, or not all of it.
+    Refused {
+        /// The backup components object of the restore; 0 at the start of the machine.
+        object: u32,
+        /// Which component, or which file where the machine could not put it in place at its start.
+        what: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A service was started or stopped.
+    Service {
+        /// Its name.
+        name: Name,
+        /// Whether it runs from now on.
+        runs: bool,
+    },
+}
+
+/// How a file comes into its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// It was written.
+    Written,
+    /// It lies beside and is moved at the next start (MoveFileEx).
+    Staged,
+    /// It was moved into its place at the start of the machine.
+    Moved,
 }
 
 /// One entry of an event log.

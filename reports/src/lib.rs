@@ -20,9 +20,11 @@
 //! | [`json`](mod@json) | everything in one JSON document |
 //! | [`junit`](mod@junit) | rules and expectations as test cases |
 //! | [`sequence`] | a Mermaid sequence diagram |
+//! | [`coverage`](mod@coverage) | how much of the documented interfaces the library shows |
 //! | [`record`] | one record in one line |
 //! | [`style`] | width, colours, ASCII, how much is shown |
 
+pub mod coverage;
 mod index;
 pub mod json;
 pub mod junit;
@@ -39,6 +41,7 @@ pub mod timeline;
 pub mod verdict;
 pub mod writers;
 
+pub use coverage::{Counted, coverage, coverage_json};
 pub use json::json;
 pub use junit::junit;
 pub use record::record_text;

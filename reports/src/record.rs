@@ -12,7 +12,8 @@ use vssim_model::hresult::HResult;
 use vssim_model::ids::{ProviderId, SnapshotId, SnapshotSetId};
 use vssim_model::states::WriterState;
 use vssim_model::trace::{
-    Consistency, DocumentKind, Edge, EventLogEntry, Io, Phase, ProcessEdge, Record, TimerEdge, TimerName, What,
+    Consistency, DocumentKind, Edge, EventLogEntry, Io, Phase, Placement, ProcessEdge, Record, Restored, TimerEdge,
+    TimerName, What,
 };
 
 use crate::index::Index;
@@ -88,11 +89,26 @@ impl Words<'_, '_> {
             }
             What::Process(ProcessEdge::Started) => "process started".to_owned(),
             What::Process(ProcessEdge::Exited) => "process exited".to_owned(),
+            What::Instance { instance } => format!("writer instance {} from now on", short(instance.0)),
             What::Process(ProcessEdge::Crashed) => "process crashed".to_owned(),
             What::Consistency { set, state, detail } => {
                 let detail = harmless(detail, MESSAGE);
                 let because = if detail.is_empty() { "" } else { ": " };
                 format!("data in {} is {}{because}{detail}", self.set(*set), consistency(*state))
+            }
+            What::Restore(Restored::File { path, to, bytes, how, .. }) => {
+                let how = match how {
+                    Placement::Written => "restored to",
+                    Placement::Staged => "waits for the next start to go to",
+                    Placement::Moved => "moved into place at",
+                };
+                format!("{} {how} {}, {}", harmless(path, MESSAGE), harmless(to, MESSAGE), size(*bytes))
+            }
+            What::Restore(Restored::Refused { what, reason, .. }) => {
+                format!("{} not restored: {}", harmless(what, MESSAGE), harmless(reason, MESSAGE))
+            }
+            What::Restore(Restored::Service { name: service, runs }) => {
+                format!("service {} {}", name(service), if *runs { "started" } else { "stopped" })
             }
             What::Compared { snapshot, compared, excluded_vss, excluded_free, different } => format!(
                 "{} {} compared, {} differ; left out {} of VSS, {} free",
@@ -102,6 +118,11 @@ impl Words<'_, '_> {
                 number(*excluded_vss),
                 number(*excluded_free)
             ),
+            What::TakenBack { reached, before, after } => {
+                let reached = reached.map_or_else(|| "an answer later".to_owned(), |code| code.to_string());
+                let kept = if before == after { "the state is as before" } else { "THE STATE CHANGED" };
+                format!("what the call did was taken back instead of {reached}: {kept}")
+            }
             What::Invariant { name: invariant, detail } => {
                 format!("INVARIANT BROKEN (a defect of vssim): {}: {}", name(invariant), harmless(detail, MESSAGE))
             }

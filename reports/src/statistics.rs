@@ -195,6 +195,8 @@ const fn kind(what: &What) -> &'static str {
         What::Process(_) => "process",
         What::Consistency { .. } => "consistency",
         What::Compared { .. } => "compared",
+        What::Restore(_) => "restore",
+        What::TakenBack { .. } => "taken_back",
         What::Invariant { .. } => "invariant",
         _ => "other",
     }

@@ -17,6 +17,8 @@ pub(crate) struct CallOf<'a> {
     pub(crate) missing: bool,
     hresult: Option<HResult>,
     out: Option<&'a Out>,
+    /// Whether no step of its own makes it: one of the calls of a part of a restore.
+    listed: bool,
     /// How the operation that it started ended.
     operation: Option<HResult>,
 }
@@ -71,6 +73,7 @@ impl<'a> Calls<'a> {
                         missing,
                         hresult: None,
                         out: None,
+                        listed: matches!(call, Call::Method(call) if call.step == 0),
                         operation: None,
                     });
                 }
@@ -113,7 +116,7 @@ const LONGEST: usize = 1 << 20;
 /// time that it was carried out.
 pub(crate) fn replay(script: &Script, actor: &str, calls: &Calls<'_>) -> BTreeMap<u16, HResult> {
     let mut codes = BTreeMap::new();
-    let mut calls = calls.all.iter().filter(|call| call.actor == actor);
+    let mut calls = calls.all.iter().filter(|call| call.actor == actor).peekable();
     let (mut at, mut last, mut writer_failed) = (0_u16, None, false);
     let mut kept = BTreeSet::new();
     for _ in 0..LONGEST {
@@ -150,6 +153,15 @@ pub(crate) fn replay(script: &Script, actor: &str, calls: &Calls<'_>) -> BTreeMa
                     kept.insert(*place);
                 }
                 codes.extend(last.map(|code| (at, code)));
+                at.saturating_add(1)
+            }
+            Op::Restore(_) => {
+                last = Some(HResult::S_OK);
+                while let Some(call) = calls.next_if(|call| call.listed) {
+                    let missing =
+                        call.method == "SetSelectedForRestore" && call.told() == Some(HResult::VSS_E_OBJECT_NOT_FOUND);
+                    last = if missing { last } else { call.told() };
+                }
                 at.saturating_add(1)
             }
             Op::Async { .. } | Op::Method(_) => {

@@ -6,10 +6,12 @@
 use crate::scalars::{Flag, Name};
 use crate::syntax::requester::{
     AddComponents, Asynchronous, Backup, Components, CopyFiles, Empty, OfComponent, OfSnapshot, OfVolume, OnFailure,
-    Plain, SetBackupState, SetContext, Step, Writers,
+    PassStamps, Plain, SetBackupState, SetContext, Step, Writers,
 };
-use crate::syntax::writer::{Action, Writer};
+use crate::syntax::restore::{InitializeForRestore, Restore, RestoreFiles, SelectComponents};
+use crate::syntax::writer::{Action, Metadata, Writer};
 use crate::yaml::{At, Node, Pos};
+use vssim_model::api::BackupType;
 use vssim_model::states::WriterEvent;
 
 /// A part of a script without macros in it.
@@ -45,6 +47,7 @@ pub fn expand(script: &[Node<Step>]) -> Vec<Unit> {
         .iter()
         .map(|step| match &step.value {
             Step::Backup(backup) => Unit::Backup(expand_backup(backup, step.pos)),
+            Step::Restore(restore) => Unit::Backup(expand_restore(restore, step.pos)),
             _ => Unit::Step(step.clone()),
         })
         .collect()
@@ -92,6 +95,7 @@ fn set_up(backup: &Backup, writers: bool, steps: &mut Vec<Step>) {
     steps.push(Step::SetBackupState(SetBackupState {
         kind: backup.kind.clone(),
         select_components: At::nowhere(Flag(select)),
+        partial_files: backup.partial_files.clone(),
         ..SetBackupState::default()
     }));
     if !writers {
@@ -105,6 +109,10 @@ fn set_up(backup: &Backup, writers: bool, steps: &mut Vec<Step>) {
         Components::None => {}
         Components::Chosen(chosen) => steps
             .extend(chosen.iter().map(|one| Step::AddComponent(OfComponent { component: one.clone(), expect: None }))),
+    }
+    // INC-028.
+    if matches!(backup.kind.0, BackupType::Incremental | BackupType::Differential) {
+        steps.push(Step::PassStamps(PassStamps { kind: backup.kind.clone() }));
     }
 }
 
@@ -155,6 +163,40 @@ fn copy_and_complete(backup: &Backup, writers: bool, steps: &mut Vec<Step>) {
     steps.push(Step::Release(Plain::default()));
 }
 
+/// Expands a `restore:` macro: the documented sequence for each backup, the last one without further restores (RST-ORD-020).
+#[must_use]
+pub fn expand_restore(restore: &Restore, pos: Pos) -> Expanded {
+    let latest = vec![None];
+    let backups = restore.backups.iter().cloned().map(Some).collect::<Vec<_>>();
+    let backups = if backups.is_empty() { latest } else { backups };
+    let mut steps = Vec::new();
+    for (at, backup) in backups.iter().enumerate() {
+        let more_follow = At::nowhere(Flag(at + 1 < backups.len()));
+        steps.push(Step::CreateVssBackupComponents(Plain::default()));
+        steps.push(Step::InitializeForRestore(InitializeForRestore { backup: backup.clone() }));
+        // Only who runs matters (RST-ORD-003, RST-ORD-004).
+        steps.push(Step::GatherWriterMetadata(Asynchronous::default()));
+        let components = restore.components.clone();
+        steps.push(Step::SelectComponents(SelectComponents { components, more_follow }));
+        steps.extend(restore.calls.iter().map(|call| Step::Call(Box::new(call.value.clone()))));
+        steps.push(Step::PreRestore(Asynchronous::default()));
+        // RST-ORD-010, RST-ORD-016
+        let check = restore.check_status.0.then_some(Step::CheckWriters(Empty {}));
+        steps.extend(check.clone());
+        steps.push(Step::RestoreFiles(RestoreFiles { takes: restore.takes.clone() }));
+        steps.push(Step::PostRestore(Asynchronous::default()));
+        steps.extend(check);
+        steps.push(Step::Release(Plain::default()));
+    }
+    let after_failure = match restore.on_failure.value {
+        OnFailure::Continue => Vec::new(),
+        // No restore is aborted (C-36).
+        OnFailure::Abort | OnFailure::GiveUp => vec![Step::Release(Plain::default())],
+    };
+    let (on_failure, retry_after) = (restore.on_failure.value, vssim_model::time::Ticks::ZERO);
+    Expanded { pos, steps, on_failure, after_failure, retries: 0, retry_after }
+}
+
 /// BKP-ORD-032, BKP-ORD-033, BKP-ORD-040.
 fn check(backup: &Backup, steps: &mut Vec<Step>) {
     if backup.check_status.0 {
@@ -165,11 +207,16 @@ fn check(backup: &Backup, steps: &mut Vec<Step>) {
 /// What the handler of an event does: what was written, or what a good writer with its application does.
 ///
 /// It stops the application at Freeze and lets it go on at Thaw or Abort, and truncates the log once the backup is
-/// complete (BKP-TYPE-009, BKP-TYPE-011).
+/// complete (BKP-TYPE-009, BKP-TYPE-011). Files excluded from the shadow copy it deletes there at PostSnapshot (BKP-SET-013).
 #[must_use]
 pub fn actions(writer: &Writer, event: WriterEvent) -> Vec<Action> {
     if let Some(written) = writer.handlers.of(event).and_then(|handler| handler.actions.as_ref()) {
         return written.iter().map(|action| action.value.clone()).collect();
+    }
+    let excludes =
+        matches!(&writer.metadata.value, Metadata::Inline(inline) if !inline.exclude_from_snapshot.is_empty());
+    if event == WriterEvent::PostSnapshot && excludes {
+        return vec![Action::DeleteExcluded(Empty {})];
     }
     let Some(application) = writer.application.clone() else { return Vec::new() };
     match event {
@@ -212,6 +259,12 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::BackupComplete(_) => "BackupComplete",
         Step::AbortBackup(_) => "AbortBackup",
         Step::SaveAsXML(_) => "SaveAsXML",
+        Step::InitializeForRestore(_) => "InitializeForRestore",
+        Step::PreRestore(_) => "PreRestore",
+        Step::PostRestore(_) => "PostRestore",
+        Step::SelectComponents(_) => "select_components",
+        Step::RestoreFiles(_) => "restore_files",
+        Step::Restore(_) => "restore",
         Step::Release(_) => "Release",
         Step::Wait(_) => "Wait",
         Step::QueryStatus(_) => "QueryStatus",
@@ -222,6 +275,7 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::AddComponents(_) => "add_components",
         Step::CheckWriters(_) => "check_writers",
         Step::CopyFiles(_) => "copy_files",
+        Step::PassStamps(_) => "pass_stamps",
         Step::ReportComponents(_) => "report_components",
         Step::Backup(_) => "backup",
         Step::Call(_) => "call",

@@ -72,6 +72,7 @@ pub fn check(expectations: &Expectations, trace: &Trace, violated: &[&str]) -> V
     check_writers(written, trace, &mut all);
     check_consistency(written, trace, &mut all);
     check_event_log(written, trace, &mut all);
+    crate::restored::check(written, trace, &mut all);
     for steps in &expectations.steps {
         check_steps(steps, &calls, &mut all);
     }

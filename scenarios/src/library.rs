@@ -113,8 +113,40 @@ library! {
         "writer-forgets-backup-complete",
         "writer-stuck-in-failed",
     }
+    Lesson in "contexts/" {
+        "contexts-refused",
+        "ctrl-c-leaves-copies",
+        "every-context",
+        "mechanisms-and-providers",
+        "reboot",
+        "reboot-during-a-creation",
+        "windows-xp-has-one-context",
+    }
     Lesson in "restore/" {
+        "arguments-of-a-restore",
+        "at-reboot",
+        "calls-out-of-order",
+        "cannot-replace",
+        "chain-of-incrementals",
+        "component-not-in-the-document",
+        "custom-method",
+        "damaged-document",
+        "files-put-back",
+        "if-not-there",
+        "if-not-there-without-mapping",
+        "new-target",
+        "one-subcomponent",
+        "rebooted-between-the-events",
+        "resources-run-out-in-a-restore",
+        "restore-calls-in-a-backup",
         "restore-in-sequence",
+        "restore-stop-start",
+        "restore-without-privileges",
+        "stop-restore-start",
+        "to-alternate-location",
+        "what-the-writer-is-told",
+        "writer-does-not-run",
+        "writer-fails-pre-restore",
     }
     Lesson in "selection/" {
         "dependencies-followed",
@@ -123,6 +155,22 @@ library! {
         "implicit-component-added",
         "logical-paths",
         "system-state",
+    }
+    Lesson in "snapshots/" {
+        "break-needs-hardware",
+        "delete",
+        "enumerator",
+        "expose",
+        "expose-refused",
+        "luns-wanted",
+        "properties",
+        "query",
+        "query-fails-with-a-provider",
+        "questions-about-volumes",
+        "revert",
+        "revert-on-a-client",
+        "revert-refused",
+        "revert-status",
     }
     // One for each rule, named after it.
     Broken in "broken/" {
@@ -158,6 +206,7 @@ library! {
         "failure-code-documented",
         "failure-comes-with-its-reason",
         "failure-set-inside-a-handler",
+        "files-restored-between-the-events",
         "final-commit-around-post-snapshot",
         "freeze-before-flush-and-hold",
         "freeze-by-level",
@@ -165,6 +214,7 @@ library! {
         "freeze-handled-in-window",
         "freeze-window-enforced",
         "frozen-application-is-quiet",
+        "further-restores-announced",
         "held-writes-released",
         "hold-expiry-fails-set",
         "hold-within-ten-seconds",
@@ -177,7 +227,9 @@ library! {
         "metadata-gathered-once",
         "metadata-same-at-each-identify",
         "misordered-calls-refused",
+        "missing-writer-not-found",
         "no-abort-after-post-snapshot",
+        "no-abort-in-a-restore",
         "no-complete-after-failed-snapshot",
         "no-delay-around-commit",
         "no-events-without-writers",
@@ -193,6 +245,8 @@ library! {
         "operations-end",
         "options-before-prepare",
         "postcommit-before-thaw",
+        "pre-restore-before-post-restore",
+        "pre-restore-reaches-selected-writers",
         "precommit-before-hold",
         "prepare-awaited",
         "prepare-before-snapshot",
@@ -205,6 +259,11 @@ library! {
         "providers-prepared-before-writers",
         "release-after-commit",
         "required-components-included",
+        "required-components-restored",
+        "restore-asks-which-writers-run",
+        "restore-chosen-before-pre-restore",
+        "restore-released-after-its-end",
+        "restore-status-told",
         "retry-after-a-wait",
         "second-set-refused",
         "set-is-one-instant",
@@ -214,6 +273,8 @@ library! {
         "snapshot-states-in-order",
         "snapshot-visible-only-when-created",
         "status-after-complete",
+        "status-after-post-restore",
+        "status-after-pre-restore",
         "status-after-prepare",
         "status-after-snapshot",
         "status-gathered-before-read",
@@ -223,6 +284,7 @@ library! {
         "thawed-application-resumes",
         "unexpected-provider-code-translated",
         "unknown-component-refused",
+        "unselected-writer-left-alone",
         "volume-name-ends-with-backslash",
         "volume-support-asked-first",
         "volumes-only-in-open-set",
@@ -233,6 +295,9 @@ library! {
         "writers-chosen-before-metadata",
     }
 }
+
+/// What the library does not show of the documented interfaces, with reasons: pairs of a method and a code.
+pub const NOT_OBSERVED: &str = include_str!("../library/not-observed.txt");
 
 /// The ready scenario of this name.
 #[must_use]

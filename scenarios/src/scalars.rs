@@ -11,6 +11,8 @@ use vssim_model::hresult::{HResult, TABLE};
 use vssim_model::ids::Guid;
 use vssim_model::time::Ticks;
 
+use vssim_sim::backup_set::{Range, ranges};
+
 use crate::error::{ErrorKind, Problem, shortened};
 use crate::yaml::{At, Raw, Scalar};
 
@@ -442,6 +444,33 @@ impl Scalar for Count {
 }
 
 schema!(Count, { "type": "integer", "minimum": 0, "maximum": 1_000_000, "description": "A whole number." });
+
+/// Ranges of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ranges(pub Vec<Range>);
+
+impl Ranges {
+    /// A ranges file with them (PART-006).
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let count = self.0.len() as u64;
+        let words = self.0.iter().flat_map(|range| [range.offset, range.length]);
+        std::iter::once(count).chain(words).flat_map(u64::to_le_bytes).collect()
+    }
+}
+
+impl Scalar for Ranges {
+    fn read(raw: Raw<'_>) -> Result<Ranges, Problem> {
+        const EXPECTED: &str = "`offset:length`, in quotes, several joined by commas: '0:5,100:20'";
+        let Raw::Text(text) = raw else { return Err(raw.misplaced(EXPECTED)) };
+        ranges::parse(text).map(Ranges).map_err(|why| {
+            Problem::new(ErrorKind::OutOfRange, format!("`{}` has no ranges: {why}", shortened(text)))
+                .expected(EXPECTED)
+        })
+    }
+}
+
+schema!(Ranges, { "type": "string", "description": "Ranges of a file in bytes, `offset:length`, joined by commas." });
 
 /// A yes or no.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,17 +12,21 @@
 //! ```
 
 mod method;
+mod stamps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, Out, Value, WriterCall};
+use vssim_model::api::{
+    AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, MethodCall, Out, Value, WriterCall,
+};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{SnapshotId, WriterInstanceId};
 use vssim_model::states::WriterEvent;
 use vssim_model::tables::ProviderCallback;
 use vssim_model::time::Ticks;
 
+use crate::backup_store::BackupStore;
 use crate::choices::{Choices, Point, Purpose};
 use crate::message::{Answer, KernelRequest, Request, Slot};
 use crate::plan::{ActorId, ComponentOf, ComponentOp, Op, Plan, Script, Span, Template};
@@ -96,6 +100,13 @@ pub enum Frame {
         /// How many there are, once known.
         count: Option<u32>,
     },
+    /// Calls that are made one after the other, as long as they go well.
+    Calls {
+        /// The calls.
+        calls: Unhashed<Arc<[MethodCall]>>,
+        /// The one made next.
+        index: u32,
+    },
     /// A loop over the volumes of a set: the commit of each.
     Commit {
         /// The volume committed next, by its place in the set.
@@ -163,6 +174,8 @@ pub struct Surroundings<'a> {
     pub instances: &'a [WriterInstanceId],
     /// The volumes of the set that the task is about, in order.
     pub volumes: &'a [u16],
+    /// What was backed up before.
+    pub store: &'a BackupStore,
     /// Whether the volume that the task is about has as many shadow copies as it may have.
     pub full: bool,
 }
@@ -249,8 +262,9 @@ impl Turn<'_> {
             self.task.failure.get_or_insert(*code);
         }
         if let (Input::Returned(Answer::Kernel(code)), ActorId::Requester(_)) = (&input, self.id) {
-            // It asks the kernel for the files of its components, and for nothing else.
+            // It asks the kernel for the files of its components, and in a restore.
             self.memory.copy_failed = code.is_failure();
+            self.memory.last = Some(*code);
         }
         match (input, self.task.frames.last().cloned()) {
             (Input::Go, _) => {}
@@ -260,6 +274,12 @@ impl Turn<'_> {
                 }
             }
             (Input::Woken, _) => self.step(),
+            (Input::Returned(Answer::Calls(calls)), _) => {
+                self.memory.last = Some(HResult::S_OK);
+                self.step();
+                self.task.frames.push(Frame::Calls { calls, index: 0 });
+            }
+            (Input::Returned(answer), Some(Frame::Calls { .. })) => self.listed_returned(&answer),
             (Input::Returned(answer), Some(Frame::Script(script, at))) => {
                 if let Some(op) = self.op(script, at) {
                     self.returned(&op, answer);
@@ -331,6 +351,7 @@ impl Turn<'_> {
                         None
                     }
                 },
+                Frame::Calls { calls, index } => self.listed(&calls, index),
                 Frame::Each { metadata, index, count } => self.each(metadata, index, count),
                 Frame::Commit { index, rested, gap } => self.commit(index, rested, gap),
             };
@@ -403,7 +424,10 @@ impl Turn<'_> {
             }
             Op::Commit { gap } => self.task.frames.push(Frame::Commit { index: 0, rested: false, gap }),
             Op::CopyFiles
+            | Op::Restore(_)
+            | Op::Service(..)
             | Op::WriteToSnapshot { .. }
+            | Op::DeleteExcluded
             | Op::PrepareStorage
             | Op::MakeWritable
             | Op::MakeReadOnly
@@ -461,9 +485,12 @@ impl Turn<'_> {
         let (set, volume) = self.task.about.unwrap_or((u32::MAX, None));
         let request = match op {
             Op::CopyFiles => KernelRequest::CopyFiles { object: self.memory.object.0 },
+            Op::Restore(op) => KernelRequest::Restore { object: self.memory.object.0, op },
+            Op::Service(name, runs) => KernelRequest::SetService { name, runs },
             Op::WriteToSnapshot { volume, path, bytes } => {
                 KernelRequest::WriteToSnapshot { volume, path: path.into(), bytes }
             }
+            Op::DeleteExcluded => KernelRequest::DeleteExcluded,
             Op::PrepareStorage => KernelRequest::PrepareStorage { set },
             Op::MakeWritable => KernelRequest::SetWritable { set, writable: true },
             Op::MakeReadOnly => KernelRequest::SetWritable { set, writable: false },
@@ -525,6 +552,7 @@ impl Turn<'_> {
             Template::SetPreviousBackupStamp(of, stamp) => {
                 BackupComponentsCall::SetPreviousBackupStamp { component: self.named(&of), stamp }
             }
+            Template::PassStamp(of, backup_type) => return self.pass_stamp(&of, backup_type),
             Template::GetSnapshotProperties(volume) => {
                 let name = self.around.plan.volumes.get(usize::from(volume)).map(|volume| format!("{}\\", volume.name));
                 let known = name.and_then(|name| self.memory.snapshots.0.get(&name.to_ascii_uppercase()).copied());

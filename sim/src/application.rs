@@ -36,6 +36,8 @@ pub struct Application {
     quiescing: Vec<Slot>,
     /// How many transactions it may still begin.
     left: Option<u32>,
+    /// Whether it ended because a volume was taken away from under it.
+    ended: bool,
 }
 
 /// Why an application cannot be set up.
@@ -106,7 +108,15 @@ impl Application {
         };
         let log = file(&plan.log, DatabaseFile::Log)?;
         let pages = file(&plan.pages, DatabaseFile::Pages)?;
-        Ok(Application { database, log, pages, moving: true, quiescing: Vec::new(), left: plan.transactions })
+        Ok(Application {
+            database,
+            log,
+            pages,
+            moving: true,
+            quiescing: Vec::new(),
+            left: plan.transactions,
+            ended: false,
+        })
     }
 
     /// Volume and file of the log, then of the pages.
@@ -140,6 +150,9 @@ pub const fn small_database() -> DatabaseSpec {
 impl World {
     /// An application goes on.
     pub(crate) fn load(&mut self, index: u16, step: &mut Step<'_>) {
+        if self.applications.get(usize::from(index)).is_none_or(|application| application.ended) {
+            return;
+        }
         let at = Point { actor: self.name_of_application(index), purpose: Purpose::Data };
         let random = step.choices.bits(at);
         let Some(application) = self.applications.get_mut(usize::from(index)) else { return };
@@ -222,6 +235,44 @@ impl World {
         self.queue.push(self.now + time, Class::Load, 0, Event::Load(index));
     }
 
+    /// The applications with files on a volume that run.
+    fn applications_on(&self, volume: u16) -> impl Iterator<Item = u16> + '_ {
+        let has_files =
+            move |application: &Application| [application.log, application.pages].iter().any(|(on, _)| *on == volume);
+        let running = (0_u16..).zip(&self.applications).filter(|(_, application)| !application.ended);
+        running.filter(move |(_, application)| has_files(application)).map(|(index, _)| index)
+    }
+
+    /// Whether an application has files of a volume open.
+    pub(crate) fn is_in_use(&self, volume: u16) -> bool {
+        self.applications_on(volume).next().is_some()
+    }
+
+    /// A volume is dismounted by force: whoever has files of it open ends, and whoever waits for one of those is answered.
+    pub(crate) fn end_applications_on(&mut self, volume: u16) {
+        for index in self.applications_on(volume).collect::<Vec<u16>>() {
+            self.queue.retain(|event| *event != Event::Load(index));
+            let Some(application) = self.applications.get_mut(usize::from(index)) else { continue };
+            application.ended = true;
+            for slot in std::mem::take(&mut application.quiescing) {
+                self.reply(slot, Answer::Ordered, self.cause(), Class::Message);
+            }
+        }
+    }
+
+    /// The machine starts again: applications that were made to stop go on.
+    pub(crate) fn resume_applications(&mut self) {
+        for (index, application) in (0_u16..).zip(&mut self.applications).filter(|(_, application)| !application.ended)
+        {
+            application.quiescing.clear();
+            application.database.resume();
+            if !application.moving {
+                application.moving = true;
+                self.queue.push(self.now, Class::Load, 0, Event::Load(index));
+            }
+        }
+    }
+
     /// Nothing is left to write for now: whoever waits for quiet is answered.
     fn application_rests(&mut self, index: u16) {
         let Some(application) = self.applications.get_mut(usize::from(index)) else { return };
@@ -237,6 +288,9 @@ impl World {
     pub(crate) fn ordered(&mut self, slot: Slot, to: ActorId, order: &ApplicationCall) {
         let ActorId::Application(index) = to else { return };
         let Some(application) = self.applications.get_mut(usize::from(index)) else { return };
+        if application.ended {
+            return self.reply(slot, Answer::Ordered, self.cause(), Class::Message);
+        }
         match order {
             ApplicationCall::Quiesce => {
                 application.database.quiesce();

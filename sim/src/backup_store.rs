@@ -81,13 +81,17 @@ impl BackupStore {
     /// incremental one for an incremental backup (docs/choices.md, C-24). Backups that failed and those whose document was never
     /// saved do not count; copy and log backups are no part of the history (BKP-TYPE-004).
     #[must_use]
-    pub fn base(&self, backup_type: BackupType, component: &ComponentName) -> Option<&StoredBackup> {
+    pub fn base(
+        &self,
+        backup_type: BackupType,
+        component: &ComponentName,
+    ) -> Option<(&StoredBackup, &StoredComponent)> {
         let kinds: &[BackupType] = match backup_type {
             BackupType::Incremental => &[BackupType::Full, BackupType::Incremental],
             BackupType::Differential => &[BackupType::Full],
             _ => return None,
         };
-        self.history(component).find(|(_, stored)| kinds.contains(&stored.backup_type)).map(|(backup, _)| backup)
+        self.history(component).find(|(_, stored)| kinds.contains(&stored.backup_type))
     }
 
     /// The good backups of a component, newest first. A writer that was started again has another instance id, so the class counts

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vssim_model::api::{BackupType, ComponentName};
+use vssim_model::context::Attributes;
 use vssim_model::documents::WriterMetadata;
+use vssim_model::file_spec::FileSet;
 use vssim_model::ids::{SnapshotId, WriterInstanceId};
 use vssim_model::trace::{EventLog, EventLogEntry, Io, What as Record};
 
@@ -98,6 +100,38 @@ impl World {
         };
         self.copying.names.insert(object, name.clone());
         name
+    }
+
+    /// A writer deletes from the shadow copies of its backup what its document excludes from them (BKP-SET-013). Where the context
+    /// switches auto-recovery off nothing is excluded (BKP-SET-010). Files that are not there are passed over (BKP-SET-021).
+    pub(crate) fn delete_excluded(&mut self, from: ActorId) -> Result<(), StorageError> {
+        let ActorId::Writer(writer) = from else { return Ok(()) };
+        let Some((_, metadata)) = self.service.gathered_metadata(writer) else { return Ok(()) };
+        let sets: Vec<FileSet> = metadata
+            .excludes_from_snapshot()
+            .filter_map(|set| FileSet::new(set.path(), set.filespec(), set.recursive()).ok())
+            .filter_map(|set| set.expand(&self.plan.variables).ok())
+            .collect();
+        let mut doomed: Vec<(SnapshotId, FileId)> = Vec::new();
+        for (volume, plan) in (0_u16..).zip(&self.plan.volumes) {
+            let Some(copy) = self.service.copy_for_writer(writer, volume) else { continue };
+            let auto_recovered = self.service.facts_of(copy).is_some_and(|(_, context, attributes)| {
+                !Attributes(context | attributes).contains(Attributes::NO_AUTORECOVERY)
+            });
+            if !auto_recovered {
+                continue;
+            }
+            let there = self.storage.view(copy)?.files().files();
+            let named = there.filter(|(_, file)| {
+                let path = format!("{}\\{}", plan.name, file.path());
+                sets.iter().any(|set| set.matches(&path))
+            });
+            doomed.extend(named.map(|(file, _)| (copy, file)));
+        }
+        for (copy, file) in doomed {
+            self.storage.delete_snapshot_file(copy, file)?;
+        }
+        Ok(())
     }
 
     fn backup_set(&self, backup: &Object, copies: &Copies) -> Selection {

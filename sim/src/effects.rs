@@ -52,6 +52,11 @@ impl World {
             Effect::SetTimer(timer, after) => self.set_timer(timer, after, step),
             Effect::StopTimer(timer) => self.stop_timer(timer, step),
             Effect::Record(actor, what) => {
+                if let What::TakenBack { before, after, .. } = &what
+                    && before != after
+                {
+                    self.watch.changed_by_failure("a call that ran out of a resource".to_owned());
+                }
                 self.record(step, actor, || what);
             }
             Effect::Document(actor, document) => self.put_document(actor, &document, step),
@@ -61,7 +66,7 @@ impl World {
         }
     }
 
-    fn put_document(&mut self, actor: ActorId, document: &Document, step: &mut Step<'_>) {
+    pub(crate) fn put_document(&mut self, actor: ActorId, document: &Document, step: &mut Step<'_>) {
         if !step.recorder.is_on() || self.documents.contains(&document.sha256) {
             return;
         }

@@ -72,6 +72,7 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
             system: true,
             supports: (0..what.volumes).collect(),
             handlers: system_provider(|_| Span::default()),
+            fails: BTreeMap::new(),
         }],
         applications: what.transactions.map(application).into_iter().collect(),
         requesters: vec![RequesterPlan {
@@ -85,11 +86,15 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
             freeze_transactions: Span::default(),
             restart_pending: BTreeSet::new(),
             thaw_transactions: Span::default(),
+            revert: Span::default(),
             broken_hold: BTreeSet::new(),
             lost_blocks: BTreeSet::new(),
             slow_growth: BTreeSet::new(),
         },
         max_shadow_copies: MAX_SHADOW_COPIES,
+        services: Vec::new(),
+        in_use: BTreeSet::new(),
+        blocking_revert: BTreeSet::new(),
         incidents: Vec::new(),
         defects: BTreeSet::new(),
         open: what.open,
@@ -111,6 +116,7 @@ fn volume(index: u16) -> VolumePlan {
         created_elsewhere: None,
         image: None,
         files: Arc::from([("data.txt".to_owned(), 20_000)]),
+        contents: Arc::default(),
     }
 }
 

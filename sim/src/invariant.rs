@@ -30,6 +30,8 @@ pub enum Invariant {
     OneCreationAtATime,
     /// At the end nothing is frozen, held or locked.
     NothingLeftBehind,
+    /// A call that fails changes nothing.
+    FailureChangesNothing,
 }
 
 impl Invariant {
@@ -40,6 +42,7 @@ impl Invariant {
         Invariant::OneCommitInstant,
         Invariant::OneCreationAtATime,
         Invariant::NothingLeftBehind,
+        Invariant::FailureChangesNothing,
     ];
 
     /// Its name.
@@ -51,6 +54,7 @@ impl Invariant {
             Invariant::OneCommitInstant => "one-commit-instant",
             Invariant::OneCreationAtATime => "one-creation-at-a-time",
             Invariant::NothingLeftBehind => "nothing-left-behind",
+            Invariant::FailureChangesNothing => "failure-changes-nothing",
         }
     }
 }
@@ -81,6 +85,10 @@ pub struct Watch {
     /// The commit instants of the sets in creation or created, as far as their shadow copies live.
     commits: Unhashed<BTreeMap<(u16, SnapshotId), Ticks>>,
     touched: Unhashed<Vec<u64>>,
+    /// Whether every call that fails is looked at, and not only those that run out of a resource.
+    demands_proof: bool,
+    /// The call that failed and changed something.
+    changed: Option<String>,
 }
 
 impl Watch {
@@ -118,6 +126,8 @@ impl Watch {
             leaked: None,
             commits: Unhashed(BTreeMap::new()),
             touched: Unhashed(Vec::new()),
+            demands_proof: false,
+            changed: None,
         }
     }
 
@@ -130,6 +140,15 @@ impl Watch {
     /// Every invariant counts, whatever faults are planted.
     pub fn suspend_nothing(&mut self) {
         self.suspended.clear();
+    }
+
+    /// From now on the state is compared around every call that fails. It costs a digest of all that the service holds.
+    pub fn demand_proof_of_failures(&mut self) {
+        self.demands_proof = true;
+    }
+
+    pub(crate) const fn demands_proof(&self) -> bool {
+        self.demands_proof
     }
 
     pub(crate) fn held(&mut self, volume: u16) {
@@ -145,6 +164,11 @@ impl Watch {
         if self.held.contains(&volume) {
             self.leaked = Some(volume);
         }
+    }
+
+    /// A call failed, and the service's state is another one.
+    pub(crate) fn changed_by_failure(&mut self, call: String) {
+        self.changed.get_or_insert(call);
     }
 
     pub(crate) fn committed(&mut self, volume: u16, snapshot: SnapshotId, now: Ticks) {
@@ -182,6 +206,7 @@ impl World {
             .or_else(|| self.write_leaked())
             .or_else(|| self.commit_instants_differ())
             .or_else(|| self.two_creations())
+            .or_else(|| self.changed_by_failure())
             .or_else(|| if self.is_over() { self.left_behind() } else { None })
     }
 
@@ -235,6 +260,12 @@ impl World {
             self.service.operations.iter().filter(|(_, running)| matches!(running.kind, Kind::Create(_))).count();
         let detail = format!("{running} shadow copy sets are being created");
         (running > 1).then_some(Broken { invariant: Invariant::OneCreationAtATime, detail })
+    }
+
+    fn changed_by_failure(&self) -> Option<Broken> {
+        let call = self.watch.changed.as_ref()?;
+        let detail = format!("{call} failed and changed the state of the service");
+        Some(Broken { invariant: Invariant::FailureChangesNothing, detail })
     }
 
     /// What must not be left when nothing happens any more.

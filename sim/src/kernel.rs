@@ -66,6 +66,22 @@ impl World {
                 }
                 self.kernel_answers(slot, HResult::S_OK);
             }
+            KernelRequest::Restore { object, op } => {
+                let answer = match self.restore_asked(from, object, &op, step) {
+                    Ok(calls) => Answer::Calls(Unhashed(calls.into())),
+                    Err(code) => Answer::Kernel(code),
+                };
+                self.reply(slot, answer, self.cause(), Class::Kernel);
+            }
+            KernelRequest::SetService { name, runs } => {
+                self.set_service(from, &name, runs, step);
+                self.kernel_answers(slot, HResult::S_OK);
+            }
+            KernelRequest::LockVolume { volume, force } => {
+                let code = self.lock_volume(volume, force);
+                self.kernel_answers(slot, code);
+            }
+            KernelRequest::Revert { .. } => self.kernel_takes(slot, self.plan.kernel.revert, step),
             request => {
                 let code = match self.carry_out_storage(from, &request, step) {
                     Ok(()) => HResult::S_OK,
@@ -156,6 +172,10 @@ impl World {
                 }
                 self.phase(Phase::IoctlFlushAndHold, Edge::Leave, step);
             }
+            KernelRequest::Revert { volume, snapshot } => {
+                let code = self.revert(volume, snapshot.0, step);
+                return self.kernel_answers(slot, code);
+            }
             _ => {}
         }
         self.kernel_answers(slot, HResult::S_OK);
@@ -171,7 +191,7 @@ impl World {
     }
 
     /// Lets go of the writes of all volumes; those that waited land in order.
-    fn release_writes(&mut self, step: &mut Step<'_>) {
+    pub(crate) fn release_writes(&mut self, step: &mut Step<'_>) {
         let Some(hold) = self.kernel.hold.take() else { return };
         let limit = Event::HoldLimit;
         if self.queue.iter().any(|entry| entry.event == limit) {
@@ -265,6 +285,7 @@ impl World {
             KernelRequest::WriteToSnapshot { volume, path, bytes } => {
                 self.write_to_snapshot(from, *volume, path, bytes, step)?;
             }
+            KernelRequest::DeleteExcluded => self.delete_excluded(from)?,
             KernelRequest::CopyFiles { object } => self.copy_files(from, *object, step)?,
             _ => {}
         }

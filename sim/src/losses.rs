@@ -20,6 +20,7 @@ use vssim_model::trace::{EventLogEntry, What};
 
 use crate::plan::{ActorId, Incident};
 use crate::queue::Class;
+use crate::service::copies::Found;
 use crate::storage::{AreaEvent, AreaFault, Attached, Commit, FileWrite, StorageError, Volume, WriteReport};
 use crate::unhashed::Unhashed;
 use crate::world::{Event, Step, World};
@@ -31,14 +32,14 @@ const HELD_PAUSE: Ticks = Ticks::from_millis(100);
 
 impl World {
     /// Volsnap writes to the System log, as far as the release has the entry.
-    fn volsnap(&mut self, entry: EventLogEntry, step: &mut Step<'_>) {
+    pub(crate) fn volsnap(&mut self, entry: EventLogEntry, step: &mut Step<'_>) {
         if event_log::is_written_by(&entry, self.plan.release) {
             self.record(step, ActorId::Kernel, || What::EventLog(entry));
         }
     }
 
     /// Shadow copies are gone: the invariants forget them, the service learns of it.
-    fn lost(&mut self, volume: u16, copies: &[SnapshotId], step: &mut Step<'_>) {
+    pub(crate) fn lost(&mut self, volume: u16, copies: &[SnapshotId], step: &mut Step<'_>) {
         for &copy in copies {
             self.watch.dropped(volume, copy);
         }
@@ -172,11 +173,17 @@ impl World {
         match what {
             Incident::OverwriteFile { volume, path } => self.overwrite(number, volume, &path, step),
             Incident::GrowFile { volume, path, size } => self.grow_file(number, volume, &path, size),
+            Incident::DeleteFiles { volume, path } => self.delete_files(volume, &path),
+            Incident::WriteFile { .. } => self.write_incident(number, &what, step),
             Incident::Dismount(volume) => self.dismount(volume, step),
             Incident::IoError(volume) => {
                 let _ = self.storage.set_failing(self.volume_id(volume), true);
             }
             Incident::WritersUnreachable => self.service.writers_unreachable = true,
+            Incident::Reboot => self.reboot(step),
+            Incident::UnregisterProvider(provider) => {
+                self.service.unregistered.insert(provider);
+            }
         }
     }
 
@@ -223,6 +230,60 @@ impl World {
         if grown == Err(StorageError::Held) {
             self.queue.push(self.now + HELD_PAUSE, Class::Kernel, 0, Event::Incident(number));
         }
+    }
+
+    /// The service learns of the shadow copies that came with the images of volumes.
+    pub(crate) fn adopt_copies(&mut self) {
+        let mut found = Vec::new();
+        for (volume, plan) in (0_u16..).zip(&self.plan.volumes) {
+            for copy in self.storage.snapshots(plan.id).into_iter().flatten() {
+                let commit = copy.commit();
+                found.push(Found {
+                    volume,
+                    snapshot: copy.id(),
+                    set: commit.set,
+                    context: commit.context,
+                    attributes: commit.attributes,
+                    created: commit.created,
+                    machines: copy.machines().map(str::to_owned),
+                });
+            }
+        }
+        self.service.adopt(&found);
+    }
+
+    /// A part of a file is written; later while writes are held.
+    fn write_incident(&mut self, number: u16, what: &Incident, step: &mut Step<'_>) {
+        let mut report = std::mem::take(&mut self.kernel.report.0);
+        let written = self.write_seeded(what, &mut report);
+        if let Ok(volume) = written {
+            self.written(volume, &mut report, step);
+            self.watch.landed(volume);
+        }
+        self.kernel.report = Unhashed(report);
+        if written == Err(StorageError::Held) {
+            self.queue.push(self.now + HELD_PAUSE, Class::Kernel, 0, Event::Incident(number));
+        }
+    }
+
+    fn write_seeded(&mut self, what: &Incident, report: &mut WriteReport) -> Result<u16, StorageError> {
+        let Incident::WriteFile { volume, path, size, offset, length, seed } = what else {
+            return Err(StorageError::NoSuchFile);
+        };
+        let id = self.volume_id(*volume);
+        let file = match self.storage.volume(id)?.files().find(path) {
+            Some(file) => file,
+            None => self.storage.create_file(id, path, 0)?,
+        };
+        let least = size.unwrap_or_else(|| offset.saturating_add(length.unwrap_or(0)));
+        let has = self.storage.volume(id)?.files().file(file).map_or(0, |file| file.size());
+        let now = size.unwrap_or_else(|| has.max(least));
+        if now != has {
+            self.storage.set_file_size(id, file, now)?;
+        }
+        let end = length.map_or(now, |length| offset.saturating_add(length).min(now));
+        self.storage.write_seeded(id, file, *offset..end, *seed, report)?;
+        Ok(*volume)
     }
 
     /// The event log will say at the start which copies were not finished when the power failed.

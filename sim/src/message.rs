@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use vssim_model::api::{ApplicationCall, Call, Out};
+use vssim_model::api::{ApplicationCall, Call, MethodCall, Out};
 use vssim_model::hresult::HResult;
-use vssim_model::ids::SnapshotSetId;
+use vssim_model::ids::{SnapshotId, SnapshotSetId};
 use vssim_model::states::WriterEvent;
 use vssim_model::tables::ProviderCallback;
-use vssim_model::trace::CallId;
+use vssim_model::trace::{CallId, Name};
 
-use crate::plan::ActorId;
+use crate::plan::{ActorId, RestoreOp};
 use crate::unhashed::Unhashed;
 
 /// Names an open call, until it is answered.
@@ -105,6 +105,20 @@ pub enum KernelRequest {
         /// The volume; none for all.
         volume: Option<u16>,
     },
+    /// Lock a volume for its revert, by force or not.
+    LockVolume {
+        /// The volume.
+        volume: u16,
+        /// Whether it is dismounted where it is in use.
+        force: bool,
+    },
+    /// Put the content of a shadow copy back onto its volume.
+    Revert {
+        /// The volume.
+        volume: u16,
+        /// The shadow copy.
+        snapshot: Unhashed<SnapshotId>,
+    },
     /// A writer writes to the shadow copy of a volume.
     WriteToSnapshot {
         /// The volume.
@@ -114,6 +128,22 @@ pub enum KernelRequest {
         /// What.
         bytes: Arc<[u8]>,
     },
+    /// A part of a restore.
+    Restore {
+        /// The object.
+        object: u32,
+        /// Which part.
+        op: Arc<RestoreOp>,
+    },
+    /// A service is started or stopped.
+    SetService {
+        /// Its name.
+        name: Name,
+        /// Whether it runs from now on.
+        runs: bool,
+    },
+    /// A writer deletes the files that its document excludes from the shadow copies of its backup.
+    DeleteExcluded,
     /// A requester copies the files of its components into the store.
     CopyFiles {
         /// The object.
@@ -142,6 +172,8 @@ pub enum Answer {
     Provider(HResult),
     /// The kernel is done.
     Kernel(HResult),
+    /// A part of a restore is done; these calls are to be made next.
+    Calls(Unhashed<Arc<[MethodCall]>>),
     /// The application carried the order out.
     Ordered,
     /// Nobody answers: the process is gone.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, ComponentName, Value};
+use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, BackupType, ComponentName, Value};
 use vssim_model::catalogue::MethodRef;
 use vssim_model::documents::WriterMetadata;
 use vssim_model::file_spec::Variables;
@@ -50,6 +50,12 @@ pub struct Plan {
     pub kernel: KernelPlan,
     /// How many shadow copies of a volume may be client accessible (the registry value MaxShadowCopies).
     pub max_shadow_copies: u16,
+    /// Services that a restore may have to stop.
+    pub services: Vec<ServicePlan>,
+    /// Files that are in use until the machine starts anew, by full path in upper case.
+    pub in_use: BTreeSet<String>,
+    /// The writers that the registry lists under WritersBlockingRevert.
+    pub blocking_revert: BTreeSet<u16>,
     /// What happens to the machine by itself.
     pub incidents: Vec<IncidentPlan>,
     /// Defects planted in the VSS service, for the tests of the rules that bind it.
@@ -94,6 +100,17 @@ pub struct VolumePlan {
     pub created_elsewhere: Option<(Ticks, Ticks)>,
     /// Files there at the start, beside those of the image, with their sizes in bytes.
     pub files: Arc<[(String, u64)]>,
+    /// What those of them hold that do not hold zeros.
+    pub contents: Arc<[(String, Content)]>,
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// What follows from a seed ([`crate::content::fill`]).
+    Seed(u64),
+    /// These bytes.
+    Bytes(Arc<[u8]>),
 }
 
 /// An image of a volume, by name. Whoever starts the run opens it ([`crate::run::Images`]).
@@ -189,6 +206,46 @@ pub struct ProviderPlan {
     pub supports: BTreeSet<u16>,
     /// What it does at each callback; without an entry it returns `S_OK` and does nothing.
     pub handlers: BTreeMap<ProviderCallback, Script>,
+    /// What it answers when it is asked about shadow copies that exist; without an entry it answers well.
+    pub fails: BTreeMap<ProviderQuestion, HResult>,
+}
+
+/// A method of IVssSoftwareSnapshotProvider about shadow copies that exist. Its answer takes no time, so that it is no
+/// callback with a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "named as the methods are")]
+pub enum ProviderQuestion {
+    GetSnapshotProperties,
+    Query,
+    IsVolumeSnapshotted,
+    SetSnapshotProperty,
+    RevertToSnapshot,
+    QueryRevertStatus,
+}
+
+impl ProviderQuestion {
+    /// Every question.
+    pub const ALL: &'static [ProviderQuestion] = &[
+        ProviderQuestion::GetSnapshotProperties,
+        ProviderQuestion::Query,
+        ProviderQuestion::IsVolumeSnapshotted,
+        ProviderQuestion::SetSnapshotProperty,
+        ProviderQuestion::RevertToSnapshot,
+        ProviderQuestion::QueryRevertStatus,
+    ];
+
+    /// The method's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            ProviderQuestion::GetSnapshotProperties => "GetSnapshotProperties",
+            ProviderQuestion::Query => "Query",
+            ProviderQuestion::IsVolumeSnapshotted => "IsVolumeSnapshotted",
+            ProviderQuestion::SetSnapshotProperty => "SetSnapshotProperty",
+            ProviderQuestion::RevertToSnapshot => "RevertToSnapshot",
+            ProviderQuestion::QueryRevertStatus => "QueryRevertStatus",
+        }
+    }
 }
 
 /// An application with a database.
@@ -230,6 +287,8 @@ pub struct KernelPlan {
     pub freeze_transactions: Span,
     /// Thawing it.
     pub thaw_transactions: Span,
+    /// Putting the blocks of a shadow copy back onto its volume.
+    pub revert: Span,
     /// Volumes whose hold lets writes through.
     pub broken_hold: BTreeSet<u16>,
     /// Volumes to which volsnap will not be attached before the computer is started again.
@@ -271,12 +330,38 @@ pub enum Incident {
         /// The size in bytes.
         size: u64,
     },
+    /// A file is gone, or all files in a folder and below it.
+    DeleteFiles {
+        /// The volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+    },
+    /// A part of a file is written, with what follows from a seed; the file is made if it is not there.
+    WriteFile {
+        /// The volume.
+        volume: u16,
+        /// The path on it.
+        path: String,
+        /// The size that it has afterwards; none to leave it.
+        size: Option<u64>,
+        /// Where the write begins.
+        offset: u64,
+        /// How many bytes; none for all to the end.
+        length: Option<u64>,
+        /// The seed.
+        seed: u64,
+    },
     /// A volume is dismounted by force.
     Dismount(u16),
     /// From now on no write of volsnap to this volume succeeds.
     IoError(u16),
     /// From now on the writers cannot be reached.
     WritersUnreachable,
+    /// The machine is shut down in good order and starts again.
+    Reboot,
+    /// A provider is taken out of the registry.
+    UnregisterProvider(u16),
 }
 
 /// Declares the defects: name in a scenario, what is wrong.
@@ -354,6 +439,9 @@ defects! {
     SnapshotStateSkipped = "snapshot_state_skipped", "A shadow copy goes from preparing to pre-committed.";
     WrongWriterState = "wrong_writer_state", "A writer that froze is said to wait for PostSnapshot.";
     FailureForgotten = "failure_forgotten", "A writer's failure does not change its state.";
+    PreRestoreSkipsAWriter = "pre_restore_skips_a_writer", "PreRestore does not reach the last writer.";
+    PreRestoreToAll = "pre_restore_to_all", "PreRestore is raised to writers without a selected component.";
+    SelectsMissingWriter = "selects_missing_writer", "A component is selected although its writer does not run.";
     StatusMadeUp = "status_made_up", "GetWriterStatus tells that every writer is stable.";
 }
 
@@ -410,6 +498,10 @@ pub enum Op {
     Privileges(bool),
     /// Requester: copies the files of the components it added into the store.
     CopyFiles,
+    /// Requester: a part of a restore.
+    Restore(Arc<RestoreOp>),
+    /// Writer or requester: starts a service, or stops it.
+    Service(Name, bool),
     /// Requester: its process dies.
     Crash,
 
@@ -435,6 +527,8 @@ pub enum Op {
         /// What to write.
         bytes: Arc<[u8]>,
     },
+    /// Writer: deletes the files that its document excludes from the shadow copies of its backup.
+    DeleteExcluded,
     /// Writer: the handler returns.
     Return(bool),
 
@@ -455,6 +549,35 @@ pub enum Op {
     Log(String),
     /// Provider: the callback returns. What follows goes on after it.
     Answer(HResult),
+}
+
+/// A part of a restore that turns on what was stored.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RestoreOp {
+    /// InitializeForRestore with the document of a backup of the store, counted from 1; the last one if none is named.
+    Initialize(Option<u16>),
+    /// SetSelectedForRestore, and SetAdditionalRestores.
+    Select {
+        /// The components: writer class, logical path, name. All if none are named.
+        components: Option<Vec<(WriterClassId, String, String)>>,
+        /// Whether more restores of them follow.
+        more: bool,
+    },
+    /// The files go where the rules say; then SetFileRestoreStatus and what else has to be told.
+    Files,
+}
+
+/// A service of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePlan {
+    /// Its name.
+    pub name: Name,
+    /// Whether it runs at the start.
+    pub runs: bool,
+    /// Whether it can be stopped.
+    pub stoppable: bool,
+    /// The files that nobody else can write while it runs, by full path.
+    pub holds: BTreeSet<String>,
 }
 
 /// A call of the catalogue, with the parts that only the run knows left open.
@@ -509,6 +632,8 @@ pub enum Template {
     SetBackupOptions(ComponentOf, String),
     /// `SetPreviousBackupStamp`.
     SetPreviousBackupStamp(ComponentOf, String),
+    /// `SetPreviousBackupStamp` with the stamp of the backup on which one of this type builds, where the store has one.
+    PassStamp(ComponentOf, BackupType),
     /// `GetSnapshotProperties` of the shadow copy of a volume.
     GetSnapshotProperties(u16),
     /// `DisableWriterInstances`.

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use vssim_model::ids::VolumeId;
 use vssim_model::time::Ticks;
 use vssim_model::trace::{Actor, FORMAT, Header, Role, Trace};
 
 use crate::application::{Application, SetUpError};
+use crate::backup_store::BackupStore;
 use crate::choices::{Choices, Seeded};
 use crate::disk_format::ReadAt;
 use crate::invariant::Broken;
 use crate::ntfs::find_ntfs;
-use crate::plan::{ActorId, ImageSource, Plan, VolumePlan};
+use crate::plan::{ActorId, Content, ImageSource, Plan, VolumePlan};
 use crate::record::{Full, Off, Recorder};
-use crate::storage::{AreaSettings, Attached, DiskExtent, MountPoint, Storage, StorageError, VolumeSpec};
+use crate::storage::{AreaSettings, Attached, DiskExtent, MountPoint, Storage, StorageError, VolumeSpec, WriteReport};
 use crate::world::{Step, World};
 
 /// The most events of a run. A run that is longer is stuck in a loop.
@@ -100,6 +102,9 @@ pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Imag
         for (path, bytes) in volume.files.iter() {
             storage.create_file(volume.id, path, *bytes)?;
         }
+        for (path, content) in volume.contents.iter() {
+            fill(&mut storage, volume.id, path, content)?;
+        }
     }
     for &volume in &plan.kernel.broken_hold {
         if let Some(volume) = plan.volumes.get(usize::from(volume)) {
@@ -120,8 +125,23 @@ pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Imag
     let applications: Result<Vec<Application>, SetUpError> =
         plan.applications.iter().map(|application| Application::set_up(application, &mut storage, id)).collect();
     let mut world = World::assemble(Arc::clone(plan), storage, applications?, choices);
+    world.adopt_copies();
     world.tell_unfinished(&attached);
     Ok(world)
+}
+
+/// Gives a file that is there its content.
+fn fill(storage: &mut Storage, volume: VolumeId, path: &str, content: &Content) -> Result<(), StorageError> {
+    let files = storage.volume(volume)?.files();
+    let file = files.find(path).ok_or(StorageError::NoSuchFile)?;
+    let mut report = WriteReport::default();
+    match content {
+        Content::Bytes(bytes) => storage.write_file(volume, file, 0, bytes, &mut report),
+        Content::Seed(seed) => {
+            let size = files.file(file).map_or(0, |file| file.size());
+            storage.write_seeded(volume, file, 0..size, *seed, &mut report)
+        }
+    }
 }
 
 /// Says of which volume and file something is that was found when the shadow copies were looked for.
@@ -211,8 +231,22 @@ pub fn run(plan: &Arc<Plan>, seed: u64) -> Result<(Outcome, Trace), SetUpError> 
 /// # Errors
 /// If the world cannot be built.
 pub fn run_with(plan: &Arc<Plan>, seed: u64, images: &dyn Images) -> Result<(Outcome, Trace), SetUpError> {
+    run_from(plan, seed, images, BackupStore::default())
+}
+
+/// As [`run_with`], with what requesters backed up before.
+///
+/// # Errors
+/// If the world cannot be built.
+pub fn run_from(
+    plan: &Arc<Plan>,
+    seed: u64,
+    images: &dyn Images,
+    store: BackupStore,
+) -> Result<(Outcome, Trace), SetUpError> {
     let mut choices = Seeded::new(seed);
-    let world = build_with(plan, &mut choices, images)?;
+    let mut world = build_with(plan, &mut choices, images)?;
+    world.store = Arc::new(store);
     let header = header(&world, seed);
     let mut recorder = Full::default();
     let outcome = drive(world, &mut choices, &mut recorder);

@@ -89,6 +89,8 @@ pub struct World {
     /// What requesters backed up, in this run or before it.
     pub store: Arc<BackupStore>,
     pub(crate) copying: Unhashed<Copying>,
+    /// Restores: services, what was chosen, what waits for the next start.
+    pub restores: crate::restore::Restores,
     /// Calls under way.
     pub calls: Slots<OpenCall>,
     /// What the invariants remember.
@@ -194,6 +196,7 @@ impl World {
         for (number, incident) in (0_u16..).zip(&plan.incidents) {
             queue.push(incident.at, Class::Kernel, 0, Event::Incident(number));
         }
+        let restores = crate::restore::Restores::of(&plan);
         let salt = Unhashed(storage.digest_of_ids());
         World {
             names: Arc::new(Names::of(&plan)),
@@ -208,6 +211,7 @@ impl World {
             storage,
             store: Arc::default(),
             copying: Unhashed(Copying::default()),
+            restores,
             calls: Slots::default(),
             instances,
             documents: Unhashed(Arc::default()),
@@ -376,6 +380,7 @@ impl World {
 
     fn deliver_to_service(&mut self, slot: Slot, from: ActorId, object: u32, call: &Call, step: &mut Step<'_>) {
         self.fill_ids(step);
+        let before = self.watch.demands_proof().then(|| self.service.digest());
         match from {
             ActorId::Requester(requester) => {
                 self.service.requester_calls(slot, requester, object, call, self.now);
@@ -398,6 +403,10 @@ impl World {
             }
             _ => {}
         }
+        if before.is_some_and(|before| self.service.has_failed(slot) && self.service.digest() != before) {
+            let (interface, method) = call.name();
+            self.watch.changed_by_failure(format!("{interface}::{method}"));
+        }
         self.carry_out(step);
     }
 
@@ -419,7 +428,8 @@ impl World {
         let plan = Arc::clone(&self.plan);
         let instances = Arc::clone(&self.instances);
         let full = self.full_about(actor, index, task);
-        let around = Surroundings { plan: &plan, instances: &instances, volumes: &volumes, full };
+        let store = Arc::clone(&self.store);
+        let around = Surroundings { plan: &plan, instances: &instances, volumes: &volumes, store: &store, full };
         let Some(process) = self.processes.get_mut(index) else { return };
         if !process.alive {
             return;
@@ -624,6 +634,7 @@ impl Hash for World {
         self.kernel.hash(state);
         self.storage.hash(state);
         self.store.hash(state);
+        self.restores.hash(state);
         self.calls.hash(state);
         self.watch.hash(state);
     }

@@ -10,7 +10,7 @@ use vssim_model::states::{ApplicationLevel, SnapshotState, WriterEvent, WriterSt
 use vssim_model::time::Ticks;
 use vssim_model::trace::{
     Actor, CallId, Consistency, DocumentKind, Edge, EventLog, EventLogEntry, FORMAT, Header, Io, Name, Phase,
-    ProcessEdge, Record, Role, TimerEdge, TimerName, Trace, What,
+    Placement, ProcessEdge, Record, Restored, Role, TimerEdge, TimerName, Trace, What,
 };
 
 const SET: SnapshotSetId = SnapshotSetId(Guid(0xe109_943b_232e_4b52_8dc4_62b7_de94_761b));
@@ -136,8 +136,13 @@ fn returns(to: &mut Makers) {
             device: r"\\?\GLOBALROOT\Device\HarddiskVolumeShadowCopy1".into(),
             volume: VOLUME.guid_name(),
             provider: ProviderId::SYSTEM,
-            attributes: 0x0002_0000,
+            attributes: 0x0032_0000,
             created: Ticks::from_millis(30),
+            timestamp: 133_485_408_000_300_000,
+            originating_machine: "SERVER1".into(),
+            service_machine: "SERVER1".into(),
+            exposed_name: Some("Yesterday".into()),
+            exposed_path: Some("Orders".into()),
         }),
     ];
     for (id, out) in (10..).zip(outs) {
@@ -177,6 +182,7 @@ fn states(to: &mut Makers) {
     to.add(SERVICE, What::Timer { name: window(), edge: TimerEdge::Set(Ticks::from_secs(61)) });
     to.add(SERVICE, What::Timer { name: window(), edge: TimerEdge::Stopped });
     to.add(KERNEL, What::Timer { name: TimerName::HoldLimit, edge: TimerEdge::Fired });
+    to.add(WRITER, What::Instance { instance: INSTANCE });
     for edge in [ProcessEdge::Started, ProcessEdge::Exited, ProcessEdge::Crashed] {
         to.add(REQUESTER, What::Process(edge));
     }
@@ -223,6 +229,19 @@ fn findings(to: &mut Makers) {
     let compared =
         What::Compared { snapshot: SNAPSHOT, compared: 160, excluded_vss: 12, excluded_free: 596, different: 0 };
     to.add(SERVICE, compared);
+    let mut restored = Vec::new();
+    for how in [Placement::Written, Placement::Staged, Placement::Moved] {
+        let (path, to) = (r"D:\Orders\orders.db".to_owned(), r"D:\Back\orders.db".to_owned());
+        restored.push(What::Restore(Restored::File { object: 2, path, to, bytes: 65536, how }));
+    }
+    let reason = "only the writer's documentation says how".to_owned();
+    restored.push(What::Restore(Restored::Refused { object: 2, what: "Registry".into(), reason }));
+    restored.push(What::Restore(Restored::Service { name: "Orders".into(), runs: false }));
+    for what in restored {
+        to.add(REQUESTER, what);
+    }
+    let (before, after) = ("5d".repeat(16), "5d".repeat(16));
+    to.add(SERVICE, What::TakenBack { reached: Some(HResult::S_OK), before, after });
     let (name, detail) =
         ("one-commit-instant".into(), "volumes of one set were committed at 1.000 s and at 1.250 s".into());
     to.add(SERVICE, What::Invariant { name, detail });

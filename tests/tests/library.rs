@@ -11,8 +11,10 @@ use vssim_model::states::WriterEvent;
 use vssim_model::trace::{ProcessEdge, Record, Trace, What};
 use vssim_scenarios::expectations::check;
 use vssim_scenarios::library::{Entry, LIBRARY, Shelf, find};
+use vssim_scenarios::stored::check_store;
 use vssim_scenarios::{Files, NoFiles, Scenario, Staged, stage};
 use vssim_sim::run::run;
+use vssim_sim::world::World;
 use vssim_tests::corpus::corpus;
 
 /// The seeds with which every scenario must come out.
@@ -38,12 +40,17 @@ fn library() -> Vec<(Entry, Staged)> {
 }
 
 fn judged(staged: &Staged, seed: u64) -> (Trace, Report) {
+    let (_, trace, report) = ended(staged, seed);
+    (trace, report)
+}
+
+fn ended(staged: &Staged, seed: u64) -> (World, Trace, Report) {
     let (outcome, trace) = run(&Arc::new(staged.plan.clone()), seed).unwrap();
     assert_eq!(outcome.broken, None, "seed {seed}");
     assert!(!outcome.endless, "seed {seed}");
     let report = judge(&trace);
     assert_eq!(report.invariants, [], "seed {seed}");
-    (trace, report)
+    (outcome.world, trace, report)
 }
 
 fn violated(report: &Report) -> Vec<&'static str> {
@@ -55,9 +62,10 @@ fn every_ready_scenario_comes_out_as_it_says_rules_included() {
     let mut wrong = Vec::new();
     for (entry, staged) in library() {
         for seed in SEEDS {
-            let (trace, report) = judged(&staged, seed);
+            let (world, trace, report) = ended(&staged, seed);
             let found = check(&staged.expectations, &trace, &violated(&report));
-            let unmet = found.into_iter().filter(|expectation| !expectation.met);
+            let stored = check_store(&staged.expectations, &world.store);
+            let unmet = found.into_iter().chain(stored).filter(|expectation| !expectation.met);
             wrong.extend(unmet.map(|one| format!("{}, seed {seed}: {}: {}", entry.name, one.name, one.detail)));
         }
     }

@@ -1,6 +1,7 @@
 //! The commands.
 
 pub(crate) mod check;
+pub(crate) mod coverage;
 pub(crate) mod graph;
 pub(crate) mod image;
 pub(crate) mod list;

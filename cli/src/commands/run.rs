@@ -7,13 +7,14 @@ use vssim_conformance::judge;
 use vssim_reports::Expectation;
 use vssim_scenarios::expectations;
 use vssim_scenarios::stage::{Staged, stage};
+use vssim_scenarios::stored::check_store;
 use vssim_scenarios::{Scenario, library};
 
 use vssim_sim::world::World;
 
 use crate::arguments::{Format, Run};
 use crate::files::{self, Beside};
-use crate::{BadInput, Ended, images, terminal};
+use crate::{BadInput, Ended, images, stores, terminal};
 
 /// Runs a scenario.
 pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
@@ -26,8 +27,12 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
     let images = arguments.image.as_ref().map(|out| images::paths(out, volumes)).unwrap_or_default();
     images::check_free(&images, arguments.force)?;
     let sources = plan.volumes.iter().filter_map(|volume| beside.path_of(&volume.image.as_ref()?.file));
+    if let Some(folder) = &arguments.save {
+        stores::check_free(folder, arguments.force)?;
+    }
+    let store = arguments.load.as_deref().map(stores::load).transpose()?.unwrap_or_default();
     images::check_sources(&images, &sources.collect::<Vec<_>>())?;
-    let (outcome, trace) = vssim_sim::run::run_with(&plan, arguments.seed, &beside)
+    let (outcome, trace) = vssim_sim::run::run_from(&plan, arguments.seed, &beside, store)
         .map_err(|error| BadInput(format!("error: {}: {error}", arguments.scenario)))?;
     if let Some(path) = &arguments.trace {
         files::write(path, &trace.to_json_lines())?;
@@ -36,6 +41,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
     let violated: Vec<&str> = report.violated().map(|(rule, _)| rule.id).collect();
     let mut expectations: Vec<Expectation> = expectations::check(&staged.expectations, &trace, &violated)
         .into_iter()
+        .chain(check_store(&staged.expectations, &outcome.world.store))
         .map(|one| Expectation { name: one.name, met: one.met, detail: one.detail })
         .collect();
     if outcome.endless {
@@ -50,6 +56,10 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
     }
     super::show(&trace, &report, &expectations, &arguments.output, true);
     leave(&images, &outcome.world, arguments)?;
+    if let Some(folder) = &arguments.save {
+        stores::save(&outcome.world.store, folder, arguments.force)?;
+        say_saved(folder, &outcome.world, arguments);
+    }
     let well = outcome.broken.is_none() && expectations.iter().all(|one| one.met);
     Ok(if well { Ended::Well } else { Ended::Failed })
 }
@@ -79,6 +89,18 @@ fn leave(images: &[PathBuf], world: &World, arguments: &Run) -> Result<(), BadIn
         Format::Json | Format::Sequence => terminal::complain(&lines.join("\n")),
     }
     Ok(())
+}
+
+/// Says what was saved, as [`leave`] does.
+fn say_saved(folder: &Path, world: &World, arguments: &Run) {
+    let files: usize = world.store.backups.iter().map(|backup| backup.files().count()).sum();
+    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (backups, files) = (count(world.store.backups.len(), "backup"), count(files, "file"));
+    let line = format!("{}: {backups}, {files}", folder.display());
+    match arguments.output.format {
+        Format::Text => terminal::print(&format!("\n{line}")),
+        Format::Json | Format::Sequence => terminal::complain(&line),
+    }
 }
 
 /// A ready scenario, or a file; and what lies beside it.

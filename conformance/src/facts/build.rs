@@ -54,8 +54,8 @@ impl<'t> Builder<'t> {
             .iter()
             .filter_map(|(name, role)| match role {
                 Role::Writer { class, instance, level, freeze_timeout } => {
-                    let (class, instance, level, freeze_timeout) = (*class, *instance, *level, *freeze_timeout);
-                    Some((*name, Writer { class, instance, level, freeze_timeout }))
+                    let (class, instances, level, freeze_timeout) = (*class, vec![*instance], *level, *freeze_timeout);
+                    Some((*name, Writer { class, instances, level, freeze_timeout }))
                 }
                 _ => None,
             })
@@ -184,6 +184,11 @@ impl<'t> Builder<'t> {
             }
             What::WriterState { from, to, .. } => {
                 self.facts.writer_states.entry(actor).or_default().push((at, *from, *to));
+            }
+            What::Instance { instance } => {
+                if let Some(writer) = self.facts.writers.get_mut(actor) {
+                    writer.instances.push(*instance);
+                }
             }
             What::CreationLock { holder } => self.facts.locks.push((at, *holder)),
             What::EventLog(entry) => self.facts.log.push((at, actor, entry)),

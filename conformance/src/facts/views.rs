@@ -12,16 +12,24 @@ use vssim_model::trace::Consistency;
 use super::Mark;
 
 /// A writer, as the header declares it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Writer {
     /// Its class.
     pub class: WriterClassId,
-    /// Its instance.
-    pub instance: WriterInstanceId,
+    /// Its instances: that of the header, then one for each time that its process began again.
+    pub instances: Vec<WriterInstanceId>,
     /// The level at which it freezes.
     pub level: ApplicationLevel,
     /// How long it may stay frozen.
     pub freeze_timeout: Ticks,
+}
+
+impl Writer {
+    /// Whether this is, or was, an instance of the writer.
+    #[must_use]
+    pub fn is(&self, instance: WriterInstanceId) -> bool {
+        self.instances.contains(&instance)
+    }
 }
 
 /// What became of the asynchronous operation that a call started.

@@ -295,6 +295,10 @@ fn abort_when_given_up(facts: &Facts<'_>, findings: &mut Findings) {
 fn no_use_after_abort(facts: &Facts<'_>, findings: &mut Findings) {
     for object in facts.objects.values() {
         let Some(abort) = object.accepted("AbortBackup") else { continue };
+        // In a restore it is ignored, and forbidden by a rule of its own.
+        if object.accepted("InitializeForRestore").is_some() {
+            continue;
+        }
         findings.occasion();
         let frees = ["Release", "FreeWriterStatus", "FreeWriterMetadata"];
         for call in object.calls.iter().filter(|call| call.begin > abort.begin && !frees.contains(&call.method())) {

@@ -187,8 +187,7 @@ fn status_true(facts: &Facts<'_>, findings: &mut Findings) {
                 gather = Some(call);
             }
             let (Out::WriterStatus(status), Some(gather)) = (call.out, gather) else { continue };
-            let name =
-                facts.writers.iter().find(|(_, writer)| writer.instance == status.instance).map(|(name, _)| *name);
+            let name = facts.writers.iter().find(|(_, writer)| writer.is(status.instance)).map(|(name, _)| *name);
             let Some(name) = name else { continue };
             let told = states_during(facts, name, gather.begin, gather.last());
             // Unknown is what VSS tells of a writer that does not answer.

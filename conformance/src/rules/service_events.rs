@@ -142,7 +142,9 @@ fn enabled(object: &Object<'_>, writer: &Writer, until: Mark) -> bool {
                 only = Some(only.unwrap_or(false) || classes.contains(&writer.class));
             }
             BackupComponentsCall::DisableWriterClasses { classes } if classes.contains(&writer.class) => return false,
-            BackupComponentsCall::DisableWriterInstances { instances } if instances.contains(&writer.instance) => {
+            BackupComponentsCall::DisableWriterInstances { instances }
+                if instances.iter().any(|&instance| writer.is(instance)) =>
+            {
                 return false;
             }
             _ => {}
@@ -187,7 +189,9 @@ fn prepare_all(facts: &Facts<'_>, findings: &mut Findings) {
         let Some(prepare) = object.accepted("PrepareForBackup") else { continue };
         let Some(done) = prepare.finished() else { continue };
         let instances = object.instances();
-        for (name, _) in facts.writers.iter().filter(|(_, writer)| instances.contains(&writer.instance)) {
+        for (name, _) in
+            facts.writers.iter().filter(|(_, writer)| instances.iter().any(|&instance| writer.is(instance)))
+        {
             if facts.was_gone(name, prepare.begin, done) {
                 continue;
             }
@@ -204,7 +208,9 @@ fn left_alone(facts: &Facts<'_>, findings: &mut Findings) {
     for object in facts.objects.values().filter(|object| object.component_mode()) {
         let Some(prepare) = object.accepted("PrepareForBackup") else { continue };
         let instances = object.instances();
-        for (name, writer) in facts.writers.iter().filter(|(_, writer)| !instances.contains(&writer.instance)) {
+        for (name, writer) in
+            facts.writers.iter().filter(|(_, writer)| !instances.iter().any(|&instance| writer.is(instance)))
+        {
             if writer.class == OPTIMIZATION_WRITER {
                 findings.excused("Windows sends the Shadow Copy Optimization Writer every event, as is recorded");
                 continue;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vssim_model::api::{ApplicationCall, Call, WriterCall};
 use vssim_model::hresult::HResult;
-use vssim_model::ids::{Guid, WriterClassId};
+use vssim_model::ids::{Guid, WriterClassId, WriterInstanceId};
 use vssim_model::states::WriterEvent;
 use vssim_model::trace::{Consistency, Role};
 
@@ -158,7 +158,8 @@ fn metadata_same(facts: &Facts<'_>, findings: &mut Findings) {
     let documents = by_writer(facts);
     for (name, _) in identified.iter().filter(|(_, count)| **count > 1) {
         let Some(writer) = facts.writers.get(name) else { continue };
-        let Some(documents) = documents.get(&(writer.class, writer.instance.0)) else { continue };
+        let of_writer = writer.instances.iter().filter_map(|instance| documents.get(&(writer.class, instance.0)));
+        let documents: Vec<_> = of_writer.flatten().collect();
         let Some((first, original)) = documents.first() else { continue };
         let changed = documents.iter().find(|(_, other)| other.components != original.components);
         findings.check(changed.is_none(), [*first, changed.map_or(0, |(n, _)| *n)], || {
@@ -190,6 +191,9 @@ fn has_component(facts: &Facts<'_>, findings: &mut Findings) {
 fn components_unique(facts: &Facts<'_>, findings: &mut Findings) {
     let mut owners: BTreeMap<(WriterClassId, &str, &str), Guid> = BTreeMap::new();
     for ((class, instance), documents) in by_writer(facts) {
+        // The instances that one writer had, one after the other, are one.
+        let writer = facts.writers.values().find(|writer| writer.is(WriterInstanceId(instance)));
+        let instance = writer.and_then(|writer| writer.instances.first()).map_or(instance, |first| first.0);
         for (at, document) in documents {
             let mut here = BTreeSet::new();
             for component in &document.components {
@@ -270,8 +274,8 @@ fn freeze_in_window(facts: &Facts<'_>, findings: &mut Findings) {
 /// or it is the only writer that was frozen and there is one application only.
 fn has_application(facts: &Facts<'_>, writer: &str, only: bool) -> bool {
     let ordered = !facts.orders_of(writer).is_empty();
-    let instance = facts.writers.get(writer).map(|writer| writer.instance);
-    let database = facts.metadata.values().any(|(_, document)| document.database && document.instance == instance);
+    let own = |instance| facts.writers.get(writer).is_some_and(|writer| writer.is(instance));
+    let database = facts.metadata.values().any(|(_, document)| document.database && document.instance.is_some_and(own));
     let applications = facts.roles.values().filter(|role| matches!(role, Role::Application)).count();
     ordered || database || (only && applications <= 1)
 }

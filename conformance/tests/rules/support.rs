@@ -450,8 +450,8 @@ fn finish(s: &mut Script) {
             device: "device".into(),
             volume: name.into(),
             provider: ProviderId::SYSTEM,
-            attributes: 0,
             created: Ticks(77),
+            ..SnapshotProperties::default()
         };
         s.call_with(B::GetSnapshotProperties { snapshot }, OK, Out::SnapshotProperties(properties), |_| ());
     }

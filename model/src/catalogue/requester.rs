@@ -888,7 +888,7 @@ const IVSSBACKUPCOMPONENTSEX2: Interface = Interface {
                 input("wszLogicalPath", "LPCWSTR").optional(),
                 input("wszComponentName", "LPCWSTR"),
                 input("rollType", "VSS_ROLLFORWARD_TYPE"),
-                input("wszRollForwardPoint", "LPCWSTR"),
+                input("wszRollForwardPoint", "LPCWSTR").optional(),
             ],
             &["S_OK", "E_INVALIDARG", "E_OUTOFMEMORY", "VSS_E_BAD_STATE", "VSS_E_OBJECT_NOT_FOUND", "VSS_E_UNEXPECTED"],
         ),

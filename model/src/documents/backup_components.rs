@@ -105,13 +105,6 @@ impl BackupComponents {
         out
     }
 
-    /// Whether a component stands in it twice. The schema lets that pass, and it is not valid all the same: a component is
-    /// added once (page of AddComponent).
-    #[must_use]
-    pub fn has_component_twice(&self) -> bool {
-        self.root.elements().map(|writer| writer.elements().count()).sum::<usize>() > self.index.len()
-    }
-
     /// What kind of backup this is; `None` before it is set (BCD-010).
     #[must_use]
     pub fn backup_state(&self) -> Option<BackupState> {

@@ -72,6 +72,7 @@ impl Resolver<'_> {
             let (path, bytes) = match &entry.value {
                 FileEntry::File(file) => (&file.path, file.size.0),
                 // A count is at most a million and a size at most 16 TiB, so the product may only saturate.
+                FileEntry::RangesFile(file) => (&file.path, file.ranges.bytes().len() as u64),
                 FileEntry::Tree(tree) => (&tree.path, tree.size.0.saturating_mul(u64::from(tree.count.0))),
             };
             if self.names.volume_of_path(&path.0) != Some(at) {

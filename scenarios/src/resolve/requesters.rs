@@ -38,6 +38,9 @@ const METHODS: &[&str] = &[
     "BackupComplete",
     "AbortBackup",
     "SaveAsXML",
+    "InitializeForRestore",
+    "PreRestore",
+    "PostRestore",
     "Release",
     "Wait",
     "QueryStatus",
@@ -80,6 +83,8 @@ impl Resolver<'_> {
                 | Step::PrepareForBackup(call)
                 | Step::GatherWriterStatus(call)
                 | Step::DoSnapshotSet(call)
+                | Step::PreRestore(call)
+                | Step::PostRestore(call)
                 | Step::BackupComplete(call) => self.asynchronous(call, step.pos, &mut operations),
                 Step::Wait(call) => self.operation(&call.operation, &operations),
                 Step::QueryStatus(call) | Step::Cancel(call) => self.operation(&call.operation, &operations),
@@ -103,6 +108,13 @@ impl Resolver<'_> {
                 Step::IsVolumeSupported(call) | Step::AddToSnapshotSet(call) => self.of_volume(call),
                 Step::GetSnapshotProperties(call) if !expects_failure(call.expect.as_ref()) => {
                     self.a_volume(&call.volume);
+                }
+                Step::SelectComponents(chosen) => self.chosen(&chosen.components),
+                Step::Restore(restore) => {
+                    self.chosen(&restore.components);
+                    for call in &restore.calls {
+                        self.method(&call.value, &mut handed);
+                    }
                 }
                 Step::Backup(backup) => self.backup(backup, step.pos),
                 Step::Call(call) => self.method(call, &mut handed),
@@ -186,11 +198,7 @@ impl Resolver<'_> {
             let problem = Problem::new(ErrorKind::OutOfRange, "a backup of no volumes").expected("at least one volume");
             self.problem(problem, pos);
         }
-        if let Components::Chosen(chosen) = &backup.components {
-            for component in chosen {
-                self.a_component(component);
-            }
-        }
+        self.chosen(&backup.components);
         if let Some(provider) = &backup.provider {
             self.a_provider(provider);
         }
@@ -201,6 +209,14 @@ impl Resolver<'_> {
             let problem = Problem::new(ErrorKind::Contradiction, "only an aborted backup is tried again")
                 .expected("`on_failure: abort`");
             self.problem(problem, backup.retries.pos);
+        }
+    }
+
+    fn chosen(&mut self, components: &Components) {
+        if let Components::Chosen(chosen) = components {
+            for component in chosen {
+                self.a_component(component);
+            }
         }
     }
 

@@ -48,12 +48,16 @@ impl Resolver<'_> {
     }
 
     pub(super) fn registry(&mut self) {
-        let registry = &self.document.machine.registry;
+        let document = self.document;
+        let registry = &document.machine.registry;
         if let Some(most) = &registry.max_shadow_copies
             && !(1..=MOST_SHADOW_COPIES).contains(&most.0)
         {
             let problem = Problem::new(ErrorKind::OutOfRange, format!("MaxShadowCopies cannot be {}", most.0));
             self.problem(problem.expected(format!("1 to {MOST_SHADOW_COPIES}")), most.pos);
+        }
+        for writer in &registry.writers_blocking_revert {
+            self.a_writer(writer);
         }
         if let Some(least) = &registry.min_diff_area_file_size
             && let Err(expected) = self.document.release.0.least_diff_area_set(least.0)
@@ -66,9 +70,13 @@ impl Resolver<'_> {
     pub(super) fn incident(&mut self, incident: &Incident) {
         match incident {
             Incident::OverwriteFile(file) => drop(self.on_a_volume(&file.path)),
+            Incident::DeleteFiles(file) => drop(self.on_a_volume(&file.path)),
+            Incident::WriteFile(file) => drop(self.on_a_volume(&file.path)),
             Incident::GrowFile(file) => drop(self.on_a_volume(&file.path)),
             Incident::Dismount(volume) | Incident::IoError(volume) => self.a_volume(&volume.volume),
             Incident::WritersUnreachable(_) => {}
+            Incident::Reboot(_) => {}
+            Incident::UnregisterProvider(what) => self.a_provider(&what.provider),
         }
     }
 }

@@ -55,7 +55,8 @@ impl Resolver<'_> {
 
     fn metadata(&mut self, inline: &Inline) {
         if let Some(restore) = &inline.restore {
-            let stops = restore.method.value == RestoreMethod::StopRestoreStart;
+            let stops = [RestoreMethod::StopRestoreStart, RestoreMethod::RestoreStopStart];
+            let stops = stops.contains(&restore.method.value);
             if stops && restore.service.is_none() {
                 let problem = Problem::new(ErrorKind::MissingKey, "`stop-restore-start` needs a service to stop")
                     .expected("the key `service`");
@@ -124,6 +125,16 @@ impl Resolver<'_> {
         }
     }
 
+    fn a_service(&mut self, name: &At<Name>) {
+        let services = &self.document.machine.services;
+        if !services.iter().any(|service| service.name.0 == name.0) {
+            let what = format!("there is no service `{}`", crate::error::shortened(&name.0));
+            let known = services.iter().map(|service| service.name.0.as_str());
+            let problem = Problem::new(ErrorKind::UnknownName, what).expected("a service of the machine");
+            self.problem(problem.near(&name.0, known), name.pos);
+        }
+    }
+
     fn action(&mut self, writer: usize, event: WriterEvent, action: &Action, pos: crate::yaml::Pos) {
         match action {
             Action::Quiesce(name) | Action::Resume(name) | Action::TruncateLog(name) => self.an_application(name),
@@ -148,7 +159,8 @@ impl Resolver<'_> {
                     self.problem(problem, write.length.pos);
                 }
             }
-            Action::Work(_) | Action::Call(_) => {}
+            Action::StopService(name) | Action::StartService(name) => self.a_service(name),
+            Action::DeleteExcluded(_) | Action::Work(_) | Action::Call(_) => {}
         }
     }
 }

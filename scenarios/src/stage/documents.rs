@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use vssim_model::documents::{
-    BackupSchema, ComponentSpec, ComponentType as DocumentComponent, DocumentError, FileSpec, RestoreMethodKind,
-    SourceType, UsageType, WriterMetadata, WriterMetadataBuilder, WriterRestore,
+    BackupSchema, ComponentSpec, ComponentType as DocumentComponent, DocumentError, FileSpec, FileSpecBackupType,
+    RestoreMethodKind, SourceType, UsageType, WriterMetadata, WriterMetadataBuilder, WriterRestore,
 };
 use vssim_model::file_spec::Variables;
 use vssim_model::ids::{WriterClassId, WriterInstanceId};
@@ -142,6 +142,11 @@ fn build(
         let service = restore.service.as_ref().map(|service| service.0.as_str());
         let events = restore_events(restore.events.value);
         builder.set_restore_method(restore_method(restore.method.value), service, events, restore.reboot.0)?;
+        for mapping in &restore.mappings {
+            let files = FileSpec::new(&mapping.path.0, &mapping.spec.0);
+            let files = if mapping.recursive.0 { files.recursive() } else { files };
+            builder.add_alternate_location_mapping(&files, &mapping.to.0)?;
+        }
     }
     for component in &inline.components {
         add_component(&mut builder, component, of_writer)?;
@@ -194,6 +199,9 @@ fn file_spec(set: &FileSet) -> FileSpec {
     FileSpec {
         recursive: set.recursive.0,
         alternate_path: set.alternate_path.as_ref().map(|path| path.0.clone()),
+        backup_type: set.backup_type_mask.as_ref().map_or(FileSpecBackupType::DEFAULT, |bits| {
+            FileSpecBackupType(bits.iter().fold(0, |mask, bit| mask | bit.bits()))
+        }),
         ..FileSpec::new(&set.path.0, &set.spec.0)
     }
 }
@@ -224,6 +232,7 @@ fn restore_method(method: RestoreMethod) -> RestoreMethodKind {
         RestoreMethod::AtReboot => RestoreMethodKind::RestoreAtReboot,
         RestoreMethod::AtRebootIfCannotReplace => RestoreMethodKind::RestoreAtRebootIfCannotReplace,
         RestoreMethod::Custom => RestoreMethodKind::Custom,
+        RestoreMethod::RestoreStopStart => RestoreMethodKind::RestoreStopStart,
     }
 }
 
@@ -245,6 +254,11 @@ fn schema(schema: Schema) -> u32 {
         Schema::Timestamped => BackupSchema::TIMESTAMPED,
         Schema::LastModify => BackupSchema::LAST_MODIFY,
         Schema::IndependentSystemState => BackupSchema::INDEPENDENT_SYSTEM_STATE,
+        Schema::WriterSupportsNewTarget => BackupSchema::WRITER_SUPPORTS_NEW_TARGET,
+        Schema::WriterSupportsRestoreWithMove => BackupSchema::WRITER_SUPPORTS_RESTORE_WITH_MOVE,
+        Schema::RollforwardRestore => BackupSchema::ROLLFORWARD_RESTORE,
+        Schema::RestoreRename => BackupSchema::RESTORE_RENAME,
+        Schema::AuthoritativeRestore => BackupSchema::AUTHORITATIVE_RESTORE,
     };
     bit.0
 }

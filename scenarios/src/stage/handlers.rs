@@ -109,6 +109,9 @@ impl Stager<'_> {
                 ops.push(Op::Component(ComponentOp::GetBackupSucceeded(component)));
             }
             Action::WriteToCopy(write) => ops.extend(self.write_to_copy(&write.path.0, write.length.0)),
+            Action::StopService(name) => ops.push(Op::Service(name.0.as_str().into(), false)),
+            Action::StartService(name) => ops.push(Op::Service(name.0.as_str().into(), true)),
+            Action::DeleteExcluded(_) => ops.push(Op::DeleteExcluded),
             Action::Work(takes) => ops.push(Op::Takes(span(**takes))),
             Action::Call(_) => {}
         }

@@ -6,7 +6,8 @@ use vssim_model::ids::VolumeId;
 use vssim_model::time::Ticks;
 use vssim_sim::database::{DatabaseSpec, MAX_PAGES, RECORD};
 use vssim_sim::plan::{
-    ApplicationPlan, DiskPlan, Incident, IncidentPlan, KernelPlan, MAX_SHADOW_COPIES, Span, VolumePlan,
+    ApplicationPlan, Content, DiskPlan, Incident, IncidentPlan, KernelPlan, MAX_SHADOW_COPIES, ServicePlan, Span,
+    VolumePlan,
 };
 use vssim_sim::storage::CLUSTER;
 
@@ -16,7 +17,7 @@ use crate::area::{Least, least};
 use crate::error::{ErrorKind, Problem, shortened};
 use crate::layout::BLOCK;
 use crate::scalars::{DurationRange, Name};
-use crate::syntax::machine::{self as syntax, FileEntry, Volume};
+use crate::syntax::machine::{self as syntax, FileEntry, Tree, Volume};
 use crate::yaml::{At, Pos};
 
 /// The most updates of one transaction of an application.
@@ -84,6 +85,7 @@ impl Stager<'_> {
                 created_elsewhere: volume.created_elsewhere.as_ref().map(|span| (span.from.0, span.to.0)),
                 image: volume.image.as_ref().map(images::source),
                 files: self.files(at, volume, size(at), writers).into(),
+                contents: Self::contents(volume).into(),
             });
         }
         plans
@@ -104,9 +106,11 @@ impl Stager<'_> {
         for entry in &volume.files {
             let placed = match &entry.value {
                 FileEntry::File(file) => filling.add(within_volume(&file.path.0).to_owned(), file.size.0),
+                FileEntry::RangesFile(file) => {
+                    filling.add(within_volume(&file.path.0).to_owned(), file.ranges.bytes().len() as u64)
+                }
                 FileEntry::Tree(tree) => {
-                    let folder = within_volume(&tree.path.0);
-                    (1..=tree.count.0).all(|number| filling.add(format!("{folder}\\file{number:04}.dat"), tree.size.0))
+                    (1..=tree.count.0).all(|number| filling.add(in_tree(tree, number), tree.size.0))
                 }
             };
             if !placed {
@@ -124,6 +128,29 @@ impl Stager<'_> {
             }
         }
         filling.files
+    }
+
+    /// What files of a volume hold that do not hold zeros.
+    fn contents(volume: &Volume) -> Vec<(String, Content)> {
+        let mut contents = Vec::new();
+        for entry in &volume.files {
+            match &entry.value {
+                FileEntry::File(file) => {
+                    let seed = file.seed.as_ref().map(|seed| Content::Seed(u64::from(seed.0)));
+                    contents.extend(seed.map(|seed| (within_volume(&file.path.0).to_owned(), seed)));
+                }
+                FileEntry::Tree(tree) => {
+                    let Some(seed) = &tree.seed else { continue };
+                    let seeded = |number| (in_tree(tree, number), Content::Seed(u64::from(seed.0) + u64::from(number)));
+                    contents.extend((1..=tree.count.0).map(seeded));
+                }
+                FileEntry::RangesFile(file) => {
+                    let bytes = Content::Bytes(file.ranges.bytes().into());
+                    contents.push((within_volume(&file.path.0).to_owned(), bytes));
+                }
+            }
+        }
+        contents
     }
 
     fn no_room(&mut self, volume: &str, pos: Pos) {
@@ -180,6 +207,7 @@ impl Stager<'_> {
             flush: span(*kernel.flush),
             freeze_transactions: span(*kernel.transactions_freeze),
             thaw_transactions: span(*kernel.transactions_thaw),
+            revert: span(*kernel.revert),
             broken_hold: volumes(&kernel.faults.broken_hold),
             lost_blocks: volumes(&kernel.faults.lost_blocks),
             slow_growth: volumes(&kernel.faults.slow_growth),
@@ -193,6 +221,28 @@ impl Stager<'_> {
         set.and_then(|most| u16::try_from(most.0).ok()).unwrap_or(MAX_SHADOW_COPIES)
     }
 
+    pub(super) fn services(&self) -> Vec<ServicePlan> {
+        let services = &self.scenario.document.machine.services;
+        let planned = |service: &crate::syntax::restore::WindowsService| ServicePlan {
+            name: service.name.0.as_str().into(),
+            runs: service.runs.0,
+            stoppable: service.stoppable.0,
+            holds: service.holds.iter().map(|path| path.0.clone()).collect(),
+        };
+        services.iter().map(planned).collect()
+    }
+
+    /// Files in use, in upper case.
+    pub(super) fn in_use(&self) -> BTreeSet<String> {
+        self.scenario.document.machine.in_use.iter().map(|path| path.0.to_uppercase()).collect()
+    }
+
+    /// The writers of WritersBlockingRevert.
+    pub(super) fn blocking_revert(&self) -> BTreeSet<u16> {
+        let listed = &self.scenario.document.machine.registry.writers_blocking_revert;
+        listed.iter().filter_map(|name| self.scenario.names.writer(name.as_str())).map(index).collect()
+    }
+
     pub(super) fn incidents(&self) -> Vec<IncidentPlan> {
         let names = &self.scenario.names;
         let volume_of = |path: &str| index(names.volume_of_path(path).unwrap_or_default());
@@ -202,13 +252,29 @@ impl Stager<'_> {
                 let path = within_volume(&file.path.0).to_owned();
                 (file.at.0, Incident::OverwriteFile { volume: volume_of(&file.path.0), path })
             }
+            syntax::Incident::WriteFile(file) => {
+                let (volume, path) = (volume_of(&file.path.0), within_volume(&file.path.0).to_owned());
+                let size = |size: &Option<At<crate::scalars::Size>>| size.as_ref().map(|size| size.0);
+                let (offset, length) = (size(&file.offset).unwrap_or(0), size(&file.length));
+                let (size, seed) = (size(&file.size), u64::from(file.seed.0));
+                (file.at.0, Incident::WriteFile { volume, path, size, offset, length, seed })
+            }
             syntax::Incident::GrowFile(file) => {
                 let (volume, path) = (volume_of(&file.path.0), within_volume(&file.path.0).to_owned());
                 (file.at.0, Incident::GrowFile { volume, path, size: file.size.0 })
             }
+            syntax::Incident::DeleteFiles(file) => {
+                let (volume, path) = (volume_of(&file.path.0), within_volume(&file.path.0).to_owned());
+                (file.at.0, Incident::DeleteFiles { volume, path })
+            }
             syntax::Incident::Dismount(what) => (what.at.0, Incident::Dismount(volume(&what.volume))),
             syntax::Incident::IoError(what) => (what.at.0, Incident::IoError(volume(&what.volume))),
             syntax::Incident::WritersUnreachable(what) => (what.at.0, Incident::WritersUnreachable),
+            syntax::Incident::Reboot(what) => (what.at.0, Incident::Reboot),
+            syntax::Incident::UnregisterProvider(what) => {
+                let provider = names.provider(what.provider.as_str()).unwrap_or_default();
+                (what.at.0, Incident::UnregisterProvider(index(provider)))
+            }
         };
         let incidents = &self.scenario.document.machine.incidents;
         incidents.iter().map(|incident| planned(&incident.value)).map(|(at, what)| IncidentPlan { at, what }).collect()
@@ -240,6 +306,11 @@ impl Filling {
         // A volume without a size has a mistake of its own.
         (self.size == 0 || self.used <= self.size) && self.files.len() <= MOST_FILES
     }
+}
+
+/// The path of a file of a tree, without its volume.
+fn in_tree(tree: &Tree, number: u32) -> String {
+    format!("{}\\file{number:04}.dat", within_volume(&tree.path.0))
 }
 
 /// A full path without its volume.

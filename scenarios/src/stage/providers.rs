@@ -6,7 +6,7 @@ use vssim_model::hresult::HResult;
 use vssim_model::ids::ProviderId;
 use vssim_model::tables::ProviderCallback;
 use vssim_sim::actor::system_provider;
-use vssim_sim::plan::{Op, ProviderPlan, Span};
+use vssim_sim::plan::{Op, ProviderPlan, ProviderQuestion, Span};
 
 use super::machine::span;
 use super::{Stager, derived_id, index, sins};
@@ -39,6 +39,7 @@ impl Stager<'_> {
                 system: true,
                 supports: (0..index(volumes)).collect(),
                 handlers: system_provider(|_| Span::default()),
+                fails: BTreeMap::new(),
             });
         }
         plans
@@ -68,8 +69,22 @@ impl Stager<'_> {
             system: provider.kind.value == ProviderKind::System,
             supports,
             handlers: handlers.into_iter().map(|(callback, ops)| (callback, ops.into())).collect(),
+            fails: fails(&provider.fails),
         }
     }
+}
+
+fn fails(written: &machine::Fails) -> BTreeMap<ProviderQuestion, HResult> {
+    let of = |question| match question {
+        ProviderQuestion::GetSnapshotProperties => &written.get_snapshot_properties,
+        ProviderQuestion::Query => &written.query,
+        ProviderQuestion::IsVolumeSnapshotted => &written.is_volume_snapshotted,
+        ProviderQuestion::SetSnapshotProperty => &written.set_snapshot_property,
+        ProviderQuestion::RevertToSnapshot => &written.revert_to_snapshot,
+        ProviderQuestion::QueryRevertStatus => &written.query_revert_status,
+    };
+    let failing = ProviderQuestion::ALL.iter().filter_map(|&question| Some((question, of(question).as_ref()?.0)));
+    failing.filter(|(_, code)| code.is_failure()).collect()
 }
 
 /// The callback returns this code; with a failure it has done nothing else.

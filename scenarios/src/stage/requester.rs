@@ -4,11 +4,12 @@
 //! A step with `expect` never ends anything: whether it returned that code is looked at after the run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use vssim_model::api::BackupComponentsCall as B;
 use vssim_model::ids::{ProviderId, WriterClassId};
 use vssim_model::time::Ticks;
-use vssim_sim::plan::{ComponentOf, Op, RequesterPlan, Script, Span, Template};
+use vssim_sim::plan::{ComponentOf, Op, RequesterPlan, RestoreOp, Script, Span, Template};
 
 use super::machine::span;
 use super::methods::Places;
@@ -19,7 +20,9 @@ use super::{Stager, beyond, index, selection};
 use crate::expand::{Expanded, Unit, step_name};
 use crate::expectations::ExpectedSteps;
 use crate::scalars::{Code, Name};
-use crate::syntax::requester::{AddComponents, Asynchronous, OfVolume, OnFailure, Privileges, Step, WaitFor, Writers};
+use crate::syntax::requester::{
+    AddComponents, Asynchronous, Components, OfVolume, OnFailure, Privileges, Step, WaitFor, Writers,
+};
 use crate::syntax::writer::ComponentRef;
 use crate::yaml::At;
 
@@ -177,6 +180,20 @@ impl<'a> Compiler<'a> {
             Step::GatherWriterStatus(call) => self.operation(B::GatherWriterStatus, call, failed),
             Step::DoSnapshotSet(call) => self.operation(B::DoSnapshotSet, call, failed),
             Step::BackupComplete(call) => self.operation(B::BackupComplete, call, failed),
+            Step::PreRestore(call) => self.operation(B::PreRestore, call, failed),
+            Step::PostRestore(call) => self.operation(B::PostRestore, call, failed),
+            Step::InitializeForRestore(call) => {
+                let number = call.backup.as_ref().map(|backup| u16::try_from(backup.0).unwrap_or(u16::MAX));
+                self.restore(RestoreOp::Initialize(number), failed);
+            }
+            Step::SelectComponents(chosen) => {
+                let components = self.chosen(&chosen.components);
+                self.restore(RestoreOp::Select { components, more: chosen.more_follow.0 }, failed);
+            }
+            Step::RestoreFiles(files) => {
+                self.pause(span(*files.takes));
+                self.restore(RestoreOp::Files, failed);
+            }
             Step::Wait(call) => self.wait_for(call),
             Step::QueryStatus(call) => {
                 let kept = self.kept(&call.operation);
@@ -198,6 +215,12 @@ impl<'a> Compiler<'a> {
                 self.pause(span(*copy.takes));
                 self.asm.push(Op::CopyFiles);
             }
+            Step::PassStamps(stamps) => {
+                for component in self.added.clone() {
+                    self.asm.template(Template::PassStamp(component, stamps.kind.0));
+                    self.judge("SetPreviousBackupStamp", None, failed);
+                }
+            }
             Step::ReportComponents(_) => {
                 for component in self.added.clone() {
                     self.asm.template(Template::ReportBackup(component));
@@ -211,6 +234,27 @@ impl<'a> Compiler<'a> {
             }
             Step::Privileges(held) => self.asm.push(Op::Privileges(held.value == Privileges::Backup)),
             other => self.plain(other, failed),
+        }
+    }
+
+    fn restore(&mut self, op: RestoreOp, failed: Option<Label>) {
+        self.asm.push(Op::Restore(Arc::new(op)));
+        if let Some(failed) = failed {
+            self.asm.if_failed(failed);
+        }
+    }
+
+    /// Components by class, logical path and name; none for all.
+    fn chosen(&self, components: &Components) -> Option<Vec<(WriterClassId, String, String)>> {
+        let named = |of: &ComponentRef| {
+            let of = self.component(of)?;
+            let class = self.writers.get(usize::from(of.writer)).map(|writer| writer.plan.class)?;
+            Some((class, of.logical_path, of.name))
+        };
+        match components {
+            Components::All => None,
+            Components::None => Some(Vec::new()),
+            Components::Chosen(chosen) => Some(chosen.iter().filter_map(named).collect()),
         }
     }
 

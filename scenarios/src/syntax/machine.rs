@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
+use super::restore::{DeleteFiles, WindowsService};
 use super::sins::{ProviderSin, ServiceDefect};
 use super::writer::Writer;
-use crate::scalars::{Code, Count, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
+use crate::scalars::{Code, Count, Duration, DurationRange, FilePath, Flag, Id, Name, Ranges, Size, Text};
 use crate::words::words;
 use crate::yaml::{At, Node, ScalarOr};
 
@@ -39,6 +40,12 @@ pub struct Machine {
     /// Values of the registry that bear on shadow copies.
     #[serde(default)]
     pub registry: Registry,
+    /// Services that hold files, which a restore may have to stop.
+    #[serde(default)]
+    pub services: Vec<WindowsService>,
+    /// Files that nobody can write until the machine starts anew.
+    #[serde(default)]
+    pub in_use: Vec<At<FilePath>>,
     /// What happens to the machine by itself.
     #[serde(default)]
     pub incidents: Vec<Node<Incident>>,
@@ -52,6 +59,8 @@ pub struct Registry {
     pub max_shadow_copies: Option<At<Count>>,
     /// The least size of a diff area in megabytes. Absent: 32 for a volume below 500 MB, else 320; 300 or 100 on older releases.
     pub min_diff_area_file_size: Option<At<Count>>,
+    /// The writers whose data make ShouldBlockRevert say yes. In Windows the key lists their classes.
+    pub writers_blocking_revert: Vec<At<Name>>,
 }
 
 /// Something that happens to the machine by itself.
@@ -62,20 +71,39 @@ pub enum Incident {
     OverwriteFile(OverwriteFile),
     /// A file grows, or is made, as far as its volume has room.
     GrowFile(GrowFile),
+    /// A file is deleted, or a folder with all that is in it.
+    DeleteFiles(DeleteFiles),
+    /// A part of a file is written, or all of it; it is made if it is not there.
+    WriteFile(WriteFile),
     /// A volume is dismounted by force; it is mounted again at its next use.
     Dismount(HappensTo),
     /// From now on no write of volsnap to the volume succeeds.
     IoError(HappensTo),
     /// From now on the writers cannot be reached: the event service has stopped.
     WritersUnreachable(Happens),
+    /// The machine is shut down in good order and starts again: requesters end, writers start anew, shadow copies stay that are
+    /// persistent.
+    Reboot(Happens),
+    /// A provider is taken out of the registry.
+    UnregisterProvider(HappensToProvider),
 }
 
-/// Something happens.
+/// Something happens to the machine.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Happens {
     /// When.
     pub at: At<Duration>,
+}
+
+/// Something happens to a provider.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HappensToProvider {
+    /// When.
+    pub at: At<Duration>,
+    /// The provider.
+    pub provider: At<Name>,
 }
 
 /// A file is written over.
@@ -86,6 +114,27 @@ pub struct OverwriteFile {
     pub at: At<Duration>,
     /// The file's full path.
     pub path: At<FilePath>,
+}
+
+/// A file is written.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WriteFile {
+    /// When.
+    pub at: At<Duration>,
+    /// The file's full path.
+    pub path: At<FilePath>,
+    /// The size that it has afterwards. Absent: as large as it is, or as the write makes it.
+    #[serde(default)]
+    pub size: Option<At<Size>>,
+    /// Where the write begins. Absent: at the beginning.
+    #[serde(default)]
+    pub offset: Option<At<Size>>,
+    /// How many bytes are written. Absent: to the end.
+    #[serde(default)]
+    pub length: Option<At<Size>>,
+    /// The bytes written are those that a file with this seed holds there.
+    pub seed: At<Count>,
 }
 
 /// A file grows.
@@ -222,9 +271,11 @@ pub struct Extent {
 #[serde(rename_all = "snake_case")]
 pub enum FileEntry {
     /// One file.
-    File(File),
+    File(FileWithContent),
     /// A folder with many files of one size.
     Tree(Tree),
+    /// A file with ranges of another one, as AddPartialFile may name it: a count, then offsets and lengths.
+    RangesFile(RangesFile),
 }
 
 /// A file.
@@ -237,6 +288,29 @@ pub struct File {
     pub size: At<Size>,
 }
 
+/// A file, and what it holds.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileWithContent {
+    /// Its full path.
+    pub path: At<FilePath>,
+    /// Its size.
+    pub size: At<Size>,
+    /// It holds bytes that follow from this number. Absent: zeros.
+    #[serde(default)]
+    pub seed: Option<At<Count>>,
+}
+
+/// A file with ranges.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RangesFile {
+    /// Its full path.
+    pub path: At<FilePath>,
+    /// The ranges: `offset:length`, joined by commas.
+    pub ranges: At<Ranges>,
+}
+
 /// A folder with many files of one size.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -247,6 +321,9 @@ pub struct Tree {
     pub count: At<Count>,
     /// The size of each.
     pub size: At<Size>,
+    /// Each holds bytes that follow from this number and its place. Absent: zeros.
+    #[serde(default)]
+    pub seed: Option<At<Count>>,
 }
 
 /// Where old blocks are saved.
@@ -290,9 +367,30 @@ pub struct Provider {
     /// How long each callback takes and what it returns. What is left out takes no time and succeeds.
     #[serde(default)]
     pub callbacks: Callbacks,
+    /// What it answers to questions about shadow copies that exist. What is left out succeeds; none of them takes time.
+    #[serde(default)]
+    pub fails: Fails,
     /// What it does wrong.
     #[serde(default)]
     pub misbehaviours: Vec<Node<ProviderSin>>,
+}
+
+/// Codes with which a provider fails.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "PascalCase")]
+pub struct Fails {
+    /// IVssSoftwareSnapshotProvider::GetSnapshotProperties.
+    pub get_snapshot_properties: Option<At<Code>>,
+    /// IVssSoftwareSnapshotProvider::Query.
+    pub query: Option<At<Code>>,
+    /// IVssSoftwareSnapshotProvider::IsVolumeSnapshotted.
+    pub is_volume_snapshotted: Option<At<Code>>,
+    /// IVssSoftwareSnapshotProvider::SetSnapshotProperty, which exposing and ending an exposure call.
+    pub set_snapshot_property: Option<At<Code>>,
+    /// IVssSoftwareSnapshotProvider::RevertToSnapshot.
+    pub revert_to_snapshot: Option<At<Code>>,
+    /// IVssSoftwareSnapshotProvider::QueryRevertStatus.
+    pub query_revert_status: Option<At<Code>>,
 }
 
 /// The provider's callbacks.
@@ -382,6 +480,8 @@ pub struct Kernel {
     pub transactions_freeze: At<DurationRange>,
     /// How long it takes to thaw.
     pub transactions_thaw: At<DurationRange>,
+    /// How long it takes to put the content of a shadow copy back onto its volume.
+    pub revert: At<DurationRange>,
     /// What goes wrong.
     pub faults: Faults,
 }

@@ -13,13 +13,14 @@
 pub mod machine;
 pub mod method;
 pub mod requester;
+pub mod restore;
 pub mod sins;
 pub mod writer;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::scalars::{Code, Count, Duration, Name, Slug, Text};
+use crate::scalars::{Code, Count, Duration, FilePath, Flag, Name, Ranges, Slug, Text};
 use crate::words::{ReleaseName, State, words};
 use crate::yaml::At;
 
@@ -55,6 +56,16 @@ pub struct Document {
     /// What must come out.
     #[serde(default)]
     pub expect: Expectations,
+}
+
+words! {
+    /// Where a file is read from.
+    ReadFrom, "a place to read files from" {
+        /// The shadow copy of its volume.
+        Copy = "copy",
+        /// The volume itself.
+        Live = "live",
+    }
 }
 
 words! {
@@ -99,6 +110,14 @@ pub struct Expectations {
     pub violates: Vec<At<Name>>,
     /// Entries that must stand in the event log.
     pub event_log: Vec<ExpectedEntry>,
+    /// Files that must have been restored, and to where.
+    pub restored: Vec<restore::ExpectedFile>,
+    /// Components that must not have been restored, by full name (or files that the start of the machine could not move).
+    pub not_restored: Vec<At<Text>>,
+    /// Files that a backup must have copied.
+    pub stored: Vec<ExpectedFile>,
+    /// Files that a backup must not have copied.
+    pub not_stored: Vec<UnexpectedFile>,
 }
 
 /// A code that a call must have returned.
@@ -149,4 +168,44 @@ pub struct ExpectedEntry {
     /// How many times. Absent: at least once.
     #[serde(default)]
     pub count: Option<At<Count>>,
+}
+
+/// A file that a backup must have copied.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedFile {
+    /// The backup, counted from 1 in the order in which files were copied. Absent: the last one.
+    #[serde(default)]
+    pub backup: Option<At<Count>>,
+    /// The component, by name. Absent: any.
+    #[serde(default)]
+    pub component: Option<At<Name>>,
+    /// The file's original path.
+    pub path: At<FilePath>,
+    /// Where it was read from.
+    #[serde(default)]
+    pub from: Option<At<ReadFrom>>,
+    /// The path that it was read from, where that is another one.
+    #[serde(default)]
+    pub read_from: Option<At<FilePath>>,
+    /// Whether all of it was copied.
+    #[serde(default)]
+    pub whole: Option<At<Flag>>,
+    /// The ranges that were copied.
+    #[serde(default)]
+    pub ranges: Option<At<Ranges>>,
+    /// What was copied holds the bytes that follow from this number.
+    #[serde(default)]
+    pub seed: Option<At<Count>>,
+}
+
+/// A file that a backup must not have copied.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnexpectedFile {
+    /// The backup, counted from 1. Absent: the last one.
+    #[serde(default)]
+    pub backup: Option<At<Count>>,
+    /// The file's original path.
+    pub path: At<FilePath>,
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
 use super::method::MethodStep;
+use super::restore::{InitializeForRestore, Restore, RestoreFiles, SelectComponents};
 use super::sins::RequesterSin;
 use super::writer::ComponentRef;
 use crate::scalars::{Code, Count, Duration, DurationRange, Flag, Id, Name, Text};
@@ -95,6 +96,12 @@ pub enum Step {
     AbortBackup(Plain),
     /// Saves the Backup Components Document.
     SaveAsXML(Plain),
+    /// Starts a restore with the document of a backup of the store.
+    InitializeForRestore(InitializeForRestore),
+    /// Raises PreRestore. Asynchronous.
+    PreRestore(Asynchronous),
+    /// Raises PostRestore. Asynchronous.
+    PostRestore(Asynchronous),
     /// Lets go of the object.
     Release(Plain),
     /// IVssAsync::Wait.
@@ -124,9 +131,23 @@ pub enum Step {
     /// GetSnapshotProperties for each volume, then copies the files of the components added.
     #[serde(rename = "copy_files")]
     CopyFiles(CopyFiles),
+    /// SetPreviousBackupStamp for each component added, with the stamp of the backup that this one builds on, where the requester
+    /// has one.
+    #[serde(rename = "pass_stamps")]
+    PassStamps(PassStamps),
     /// SetBackupSucceeded for each component added: true if its files were copied.
     #[serde(rename = "report_components")]
     ReportComponents(Empty),
+    /// SetSelectedForRestore for each component; one whose writer does not run is left out.
+    #[serde(rename = "select_components")]
+    SelectComponents(SelectComponents),
+    /// Puts the files where the rules say, then calls AddAlternativeLocationMapping, SetRangesFilePath and
+    /// SetFileRestoreStatus for what became of them.
+    #[serde(rename = "restore_files")]
+    RestoreFiles(RestoreFiles),
+    /// A whole restore.
+    #[serde(rename = "restore")]
+    Restore(Box<Restore>),
     /// A whole backup.
     #[serde(rename = "backup")]
     Backup(Box<Backup>),
@@ -345,6 +366,15 @@ pub struct CopyFiles {
     pub takes: At<DurationRange>,
 }
 
+/// Which backup the one to come builds on.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PassStamps {
+    /// The type of the backup to come: incremental or differential.
+    #[serde(rename = "type")]
+    pub kind: At<Kind>,
+}
+
 words! {
     /// The privileges that a requester's process holds.
     Privileges, "privileges" {
@@ -379,6 +409,9 @@ pub struct Backup {
     /// The backup type.
     #[serde(rename = "type", default)]
     pub kind: At<Kind>,
+    /// Whether the requester copies ranges of files.
+    #[serde(default)]
+    pub partial_files: At<Flag>,
     /// The context. Absent: SetContext is not called, which means VSS_CTX_BACKUP.
     #[serde(default)]
     pub context: Option<At<Context>>,

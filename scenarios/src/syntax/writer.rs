@@ -2,9 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use vssim_model::documents::FileSpecBackupType;
 use vssim_model::states::WriterEvent;
 
 use super::method::MethodStep;
+use super::requester::Empty;
+use super::restore::MappingOf;
 use super::sins::WriterSin;
 use crate::scalars::{Code, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
 use crate::words::{Level, words};
@@ -103,6 +106,8 @@ words! {
         AtRebootIfCannotReplace = "restore-at-reboot-if-cannot-replace",
         /// VSS_RME_CUSTOM.
         Custom = "custom",
+        /// VSS_RME_RESTORE_STOP_START: needs `service`.
+        RestoreStopStart = "restore-stop-start",
     }
 }
 
@@ -137,6 +142,16 @@ words! {
         LastModify = "last-modify",
         /// VSS_BS_INDEPENDENT_SYSTEM_STATE.
         IndependentSystemState = "independent-system-state",
+        /// VSS_BS_WRITER_SUPPORTS_NEW_TARGET.
+        WriterSupportsNewTarget = "writer-supports-new-target",
+        /// VSS_BS_WRITER_SUPPORTS_RESTORE_WITH_MOVE.
+        WriterSupportsRestoreWithMove = "writer-supports-restore-with-move",
+        /// VSS_BS_ROLLFORWARD_RESTORE.
+        RollforwardRestore = "rollforward-restore",
+        /// VSS_BS_RESTORE_RENAME.
+        RestoreRename = "restore-rename",
+        /// VSS_BS_AUTHORITATIVE_RESTORE.
+        AuthoritativeRestore = "authoritative-restore",
     }
 }
 
@@ -162,7 +177,7 @@ pub struct Inline {
     /// Files that are not backed up (AddExcludeFiles).
     #[serde(default)]
     pub exclude: Vec<FileSet>,
-    /// Files that the writer may delete from the shadow copy (AddExcludeFilesFromSnapshot).
+    /// Files that the writer deletes from the shadow copy at PostSnapshot (AddExcludeFilesFromSnapshot).
     #[serde(default)]
     pub exclude_from_snapshot: Vec<FileSet>,
 }
@@ -182,6 +197,9 @@ pub struct Restore {
     /// Whether a reboot is needed afterwards.
     #[serde(default)]
     pub reboot: At<Flag>,
+    /// Where files may be restored to instead (AddAlternateLocationMapping).
+    #[serde(default)]
+    pub mappings: Vec<MappingOf>,
 }
 
 words! {
@@ -246,6 +264,57 @@ pub struct FileSet {
     /// Where the data lies at present, if not at `path`.
     #[serde(default)]
     pub alternate_path: Option<At<Text>>,
+    /// The bits of VSS_FILE_SPEC_BACKUP_TYPE. Absent: in every backup, always from a shadow copy.
+    #[serde(default)]
+    pub backup_type_mask: Option<Vec<At<MaskBit>>>,
+}
+
+words! {
+    /// A bit of the mask of a file set, VSS_FILE_SPEC_BACKUP_TYPE.
+    MaskBit, "a bit of VSS_FILE_SPEC_BACKUP_TYPE" {
+        /// In full backups.
+        FullBackup = "VSS_FSBT_FULL_BACKUP_REQUIRED",
+        /// In differential backups.
+        DifferentialBackup = "VSS_FSBT_DIFFERENTIAL_BACKUP_REQUIRED",
+        /// In incremental backups.
+        IncrementalBackup = "VSS_FSBT_INCREMENTAL_BACKUP_REQUIRED",
+        /// In log backups.
+        LogBackup = "VSS_FSBT_LOG_BACKUP_REQUIRED",
+        /// In every backup.
+        AllBackups = "VSS_FSBT_ALL_BACKUP_REQUIRED",
+        /// From a shadow copy, in full backups.
+        FullSnapshot = "VSS_FSBT_FULL_SNAPSHOT_REQUIRED",
+        /// From a shadow copy, in differential backups.
+        DifferentialSnapshot = "VSS_FSBT_DIFFERENTIAL_SNAPSHOT_REQUIRED",
+        /// From a shadow copy, in incremental backups.
+        IncrementalSnapshot = "VSS_FSBT_INCREMENTAL_SNAPSHOT_REQUIRED",
+        /// From a shadow copy, in log backups.
+        LogSnapshot = "VSS_FSBT_LOG_SNAPSHOT_REQUIRED",
+        /// From a shadow copy, in every backup.
+        AllSnapshots = "VSS_FSBT_ALL_SNAPSHOT_REQUIRED",
+        /// Made during the snapshot sequence.
+        CreatedDuringBackup = "VSS_FSBT_CREATED_DURING_BACKUP",
+    }
+}
+
+impl MaskBit {
+    /// The bits.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        match self {
+            MaskBit::FullBackup => FileSpecBackupType::FULL_BACKUP_REQUIRED.0,
+            MaskBit::DifferentialBackup => FileSpecBackupType::DIFFERENTIAL_BACKUP_REQUIRED.0,
+            MaskBit::IncrementalBackup => FileSpecBackupType::INCREMENTAL_BACKUP_REQUIRED.0,
+            MaskBit::LogBackup => FileSpecBackupType::LOG_BACKUP_REQUIRED.0,
+            MaskBit::AllBackups => FileSpecBackupType::ALL_BACKUP_REQUIRED.0,
+            MaskBit::FullSnapshot => FileSpecBackupType::FULL_SNAPSHOT_REQUIRED.0,
+            MaskBit::DifferentialSnapshot => FileSpecBackupType::DIFFERENTIAL_SNAPSHOT_REQUIRED.0,
+            MaskBit::IncrementalSnapshot => FileSpecBackupType::INCREMENTAL_SNAPSHOT_REQUIRED.0,
+            MaskBit::LogSnapshot => FileSpecBackupType::LOG_SNAPSHOT_REQUIRED.0,
+            MaskBit::AllSnapshots => FileSpecBackupType::ALL_SNAPSHOT_REQUIRED.0,
+            MaskBit::CreatedDuringBackup => FileSpecBackupType::CREATED_DURING_BACKUP.0,
+        }
+    }
 }
 
 /// Which component is meant.
@@ -317,7 +386,8 @@ pub struct Handler {
     /// How long it takes.
     pub takes: At<DurationRange>,
     /// What it does. Absent: what a good writer with its application does (Freeze quiesces, Thaw and Abort resume,
-    /// BackupComplete truncates the log after a full, incremental or log backup).
+    /// BackupComplete truncates the log after a full, incremental or log backup; PostSnapshot deletes what is excluded from the
+    /// shadow copy).
     #[serde(rename = "do")]
     pub actions: Option<Vec<Node<Action>>>,
     /// The code given to SetWriterFailure, and so the veto.
@@ -348,6 +418,12 @@ pub enum Action {
     GetBackupSucceeded(OwnComponent),
     /// Writes over the beginning of a file in the shadow copy.
     WriteToCopy(CopyWrite),
+    /// Stops a service of the machine.
+    StopService(At<Name>),
+    /// Starts a service of the machine.
+    StartService(At<Name>),
+    /// Deletes from the shadow copy what the metadata excludes from it.
+    DeleteExcluded(Empty),
     /// Works for a while before the next action.
     Work(At<DurationRange>),
     /// A call of any documented method, by the names of the headers.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use vssim_model::api::{Call, MethodCall, Out, Value};
 use vssim_model::hresult::HResult;
 
-use super::{Output, Turn};
-use crate::message::Request;
+use super::{Frame, Output, Turn};
+use crate::message::{Answer, Request};
 use crate::plan::{ActorId, Argument, MethodOp};
 use crate::unhashed::Unhashed;
 
@@ -25,6 +25,34 @@ impl Turn<'_> {
             _ => 0,
         };
         Output::Call(ActorId::Service, Request::Api { object, call: Call::Method(call) })
+    }
+
+    /// The next of a list of calls.
+    pub(super) fn listed(&mut self, calls: &[MethodCall], index: u32) -> Option<Output> {
+        let Some(call) = calls.get(index as usize) else {
+            self.task.frames.pop();
+            return None;
+        };
+        let mut call = call.clone();
+        call.unprivileged = self.memory.unprivileged;
+        let object = self.memory.object.0;
+        Some(Output::Call(ActorId::Service, Request::Api { object, call: Call::Method(call) }))
+    }
+
+    /// One of a list of calls returned. A component that cannot be selected because its writer does not run is no reason to
+    /// stop: its files can be restored without it (RST-ORD-023).
+    pub(super) fn listed_returned(&mut self, answer: &Answer) {
+        let Some(Frame::Calls { calls, index }) = self.task.frames.last_mut() else { return };
+        let selects = calls.get(*index as usize).is_some_and(|call| call.method.method.name == "SetSelectedForRestore");
+        *index += 1;
+        let Answer::Reply { hresult, .. } = answer else { return };
+        if selects && *hresult == HResult::VSS_E_OBJECT_NOT_FOUND {
+            return;
+        }
+        self.memory.last = Some(*hresult);
+        if hresult.is_failure() {
+            self.task.frames.pop();
+        }
     }
 
     fn argument(&self, argument: &Argument) -> Value {

@@ -305,7 +305,7 @@ impl Chooser<'_> {
     }
 
     fn differenced_entries(&self, backup_type: BackupType, explicit: &ComponentName) -> Vec<Differenced> {
-        let base = || self.given.store.base(backup_type, explicit).map_or(0, |base| base.taken);
+        let base = || self.given.store.base(backup_type, explicit).map_or(0, |(backup, _)| backup.taken);
         let entries = self.view.differenced_files().filter_map(|(path, spec, recursive, time)| {
             let set = FileSet::new(path, spec, recursive).ok()?.expand(self.given.variables).ok()?;
             Some(match time {

@@ -295,19 +295,3 @@ fn directed(
 fn same_path(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
-
-/// Reads a list of ranges, `offset:length` joined by commas, decimal or hexadecimal with `0x`; none if it is no such list.
-#[must_use]
-pub fn read_ranges(text: &str) -> Option<Vec<(u64, u64)>> {
-    let number = |text: &str| {
-        let text = text.trim();
-        let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
-        hexadecimal.map_or_else(|| text.parse().ok(), |digits| u64::from_str_radix(digits, 16).ok())
-    };
-    text.split(',')
-        .map(|range| {
-            let (offset, length) = range.split_once(':')?;
-            Some((number(offset)?, number(length)?))
-        })
-        .collect()
-}

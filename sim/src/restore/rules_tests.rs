@@ -6,9 +6,7 @@ use std::collections::BTreeSet;
 use vssim_model::documents::{RestoreMethodKind as M, RestoreTarget as T};
 use vssim_model::file_spec::FileSet;
 
-use super::rules::{
-    ComponentSet, Decision, Directed, Mapping, Place, Range, Refusal, Service, When, decide, read_ranges,
-};
+use super::rules::{ComponentSet, Decision, Directed, Mapping, Place, Range, Refusal, Service, When, decide};
 
 const A: &str = r"C:\Data\a.db";
 const B: &str = r"C:\Data\b.db";
@@ -52,7 +50,8 @@ fn mappings() -> Vec<Mapping> {
 
 fn outcome(method: M, target: T, mappings: &[Mapping], machine: &Machine) -> Result<Decision, Refusal> {
     let (new_targets, directed) = (&[], &[]);
-    let set = ComponentSet { method, service: Some("Orders"), target, files: vec![A, B], mappings, new_targets, directed };
+    let set =
+        ComponentSet { method, service: Some("Orders"), target, files: vec![A, B], mappings, new_targets, directed };
     decide(&set, machine)
 }
 
@@ -176,11 +175,4 @@ fn folders_below_a_mapped_one_keep_their_names() {
     let mapping = Mapping { files: FileSet::new(r"C:\Data\", "*", true).unwrap(), to: r"D:\Back".to_owned() };
     assert_eq!(mapping.of(r"C:\Data\2024\may\a.db").as_deref(), Some(r"D:\Back\2024\may\a.db"));
     assert_eq!(mapping.of(r"C:\Database\a.db"), None);
-}
-
-#[test]
-fn ranges_are_read_in_both_bases() {
-    assert_eq!(read_ranges("0:100, 0x1000:0x200"), Some(vec![(0, 100), (4096, 512)]));
-    assert_eq!(read_ranges("0-100"), None);
-    assert_eq!(read_ranges(""), None);
 }

@@ -4,14 +4,12 @@
 //! happens. A call that fails changes nothing.
 
 use vssim_model::api::{
-    AsyncCall, BackupComponentsCall, BackupType, Call, ComponentCall, ComponentName, Out, SnapshotProperties,
-    WriterCall,
+    AsyncCall, BackupComponentsCall, BackupType, Call, ComponentCall, ComponentName, Out, WriterCall,
 };
 use vssim_model::context::{Attributes, Context};
 use vssim_model::documents::{BackupComponents, BackupState, ComponentType, DocumentError};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{SnapshotId, SnapshotSetId};
-use vssim_model::states::SnapshotState;
 use vssim_model::tables::{Outcome, RequesterGuard, RequesterInput, RequesterState};
 use vssim_model::time::Ticks;
 use vssim_model::trace::What;
@@ -57,6 +55,7 @@ impl Service {
             done: std::collections::BTreeSet::new(),
             choice: super::methods::WriterChoice::default(),
             unreadable: None,
+            session: Unhashed(None),
             identified: Vec::new(),
             components: Vec::new(),
             succeeded: std::collections::BTreeMap::new(),
@@ -70,6 +69,7 @@ impl Service {
                 backup_type: BackupType::Full,
                 partial_file_support: false,
             },
+            restored_from: Unhashed(None),
             restoring: std::collections::BTreeMap::new(),
         });
         self.give(slot, HResult::S_OK, Out::Object(number));
@@ -190,10 +190,12 @@ impl Service {
             B::Release => self.stop_then(Some(slot), index, Kind::Close(Closing::Delete), now),
             B::IsVolumeSupported { provider, volume } => {
                 let search = self.search_supported(volume, *provider)?;
+                let search = self.fit_context(index, search);
                 self.start_call(slot, index, Kind::IsSupported(search), now);
             }
             B::AddToSnapshotSet { volume, provider } => {
                 let search = self.search(volume, *provider)?;
+                let search = self.fit_context(index, search);
                 self.check_addition(index, search.volume, now)?;
                 self.start_call(slot, index, Kind::AddVolume(search), now);
             }
@@ -223,7 +225,7 @@ impl Service {
         use BackupComponentsCall as B;
         match call {
             B::SetContext { context } => {
-                Context::from_bits(*context).map_err(|error| error.hresult())?;
+                self.check_context(*context)?;
                 let Some(object) = self.objects.get_mut(index) else { return Err(HResult::VSS_E_BAD_STATE) };
                 object.context = *context;
                 object.done.insert(RequesterGuard::ContextSet);
@@ -415,49 +417,6 @@ impl Service {
             }
             _ => Err(HResult::E_INVALIDARG),
         }
-    }
-
-    /// A requester can only see created shadow copies (API-039).
-    fn properties(&self, snapshot: SnapshotId) -> Result<Out, HResult> {
-        let early = self.has(ServiceDefect::SnapshotVisibleEarly);
-        let found = self.sets.iter().find_map(|(_, set)| {
-            let shadow = set.shadows.iter().find(|shadow| shadow.id.0 == snapshot)?;
-            (shadow.state == SnapshotState::Created || early).then_some((set, shadow))
-        });
-        let (set, shadow) = found.ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
-        let differs = self.has(ServiceDefect::StampsDiffer);
-        let apart = if differs { Ticks::from_secs(shadow.device.0.into()) } else { Ticks::ZERO };
-        let volume = self.plan.volumes.get(usize::from(shadow.volume)).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
-        let provider = self.plan.providers.get(usize::from(shadow.provider)).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
-        let (_, _, attributes) = self.facts_of(snapshot).unwrap_or_default();
-        Ok(Out::SnapshotProperties(SnapshotProperties {
-            snapshot,
-            set: set.id.0,
-            count: u32::try_from(set.shadows.len()).unwrap_or(u32::MAX),
-            device: format!(r"\\?\GLOBALROOT\Device\HarddiskVolumeShadowCopy{}", shadow.device.0),
-            volume: volume.id.guid_name(),
-            provider: provider.id,
-            attributes,
-            created: shadow.committed.0 + apart,
-        }))
-    }
-
-    /// The set, the context and the attributes of a shadow copy, created or not. The system provider copies on write, and its copies are
-    /// recovered unless the context forbids it or keeps the writers out; so the copies say that Windows made.
-    pub(crate) fn facts_of(&self, snapshot: SnapshotId) -> Option<(SnapshotSetId, u32, u32)> {
-        let (set, shadow) = self
-            .sets
-            .iter()
-            .find_map(|(_, set)| Some((set, set.shadows.iter().find(|shadow| shadow.id.0 == snapshot)?)))?;
-        let context = set.context;
-        let mut attributes = context;
-        if self.plan.providers.get(usize::from(shadow.provider)).is_some_and(|provider| provider.system) {
-            attributes |= Attributes::DIFFERENTIAL.0;
-            if context & (Attributes::NO_AUTORECOVERY.0 | Attributes::NO_WRITERS.0) == 0 {
-                attributes |= Attributes::AUTORECOVER.0;
-            }
-        }
-        Some((set.id.0, context, attributes))
     }
 
     fn async_call(&mut self, slot: Slot, requester: u16, call: &AsyncCall) {

@@ -339,8 +339,10 @@ impl Service {
 
     /// All shadow copies of a set carry the same time stamp (SNP-002).
     fn stamp(&mut self, set: u32, now: Ticks) {
+        let timestamp = self.plan.start + now.0;
         for shadow in self.sets.get_mut(set).into_iter().flat_map(|set| &mut set.shadows) {
             shadow.committed.0 = now;
+            shadow.timestamp.0 = timestamp;
         }
     }
 
@@ -451,7 +453,10 @@ impl Service {
         let Some(set) = operation.and_then(|operation| self.set_of(operation)) else { return };
         let creating = self.is_creating(set);
         let Some(found) = self.sets.get_mut(set) else { return };
-        let last = found.shadows.iter().filter(|shadow| shadow.provider == provider).count() <= 1;
+        let of_provider = |shadow: &&super::Shadow| {
+            shadow.provider == provider && shadow.state != vssim_model::states::SnapshotState::Deleted
+        };
+        let last = found.shadows.iter().filter(of_provider).count() <= 1;
         let Some(state) = found.providers.get_mut(&provider) else { return };
         let input = if success { ProviderInput::Succeeded(step) } else { ProviderInput::Failed(step) };
         let holds = |guard| match guard {
@@ -468,6 +473,7 @@ impl Service {
         let running = self.operations.get(operation)?;
         match &running.kind {
             Kind::Create(creation) => Some(creation.set),
+            Kind::Delete(deletion) => Some(deletion.set),
             _ => self.objects.get(running.object)?.set,
         }
     }

@@ -94,6 +94,11 @@ impl Service {
                 running.reply = ReplyTo::Nobody;
             }
         }
+        let asyncs = &self.asyncs;
+        for revert in self.reverts.values_mut() {
+            let lives = |index: &u32| asyncs.get(*index as usize).is_some_and(|known| known.requester != requester);
+            revert.waiting.retain(lives);
+        }
         for gone in self.asyncs.iter_mut().filter(|operation| operation.requester == requester) {
             gone.waiting.clear();
             gone.operation = None;
@@ -215,13 +220,15 @@ impl Service {
         for (set, index) in found {
             self.move_shadow(set, index, SnapshotInput::Deleted);
         }
+        self.forget_empty_sets();
     }
 
     /// IVssAsync::Cancel (S-22): asks the operation to stop at the end of its present stage.
     pub(super) fn cancel(&mut self, index: usize) -> HResult {
         let Some(Async { operation, outcome, .. }) = self.asyncs.get(index) else { return HResult::E_INVALIDARG };
         let Some(running) = operation.and_then(|operation| self.operations.get_mut(operation)) else {
-            return *outcome;
+            // A revert cannot be cancelled, and has no operation (nf-vsbackup-ivssbackupcomponents-queryrevertstatus.md).
+            return if *outcome == HResult::VSS_S_ASYNC_PENDING { HResult::S_OK } else { *outcome };
         };
         match &running.kind {
             Kind::Create(creation) if creation.committed() => {}

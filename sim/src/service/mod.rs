@@ -13,11 +13,14 @@
 //! the largest one, DoSnapshotSet, is the list of stages in `creation`; its failures go through `ending`.
 
 mod calls;
+pub mod copies;
 mod creation;
+mod digest;
 mod document;
 mod ending;
 pub mod methods;
 mod operation;
+mod restart;
 mod restore;
 mod volumes;
 mod writers;
@@ -139,6 +142,8 @@ pub struct Object {
     pub state: RequesterState,
     /// The context.
     pub context: u32,
+    /// The id that tells its session from others, once somebody asked for it.
+    pub session: Unhashed<Option<Guid>>,
     /// Which of the remembered conditions of the requester's table hold.
     pub done: BTreeSet<RequesterGuard>,
     /// Whether EnableWriterClasses was called, and which writers do not take part.
@@ -162,6 +167,8 @@ pub struct Object {
     pub statuses: Option<Vec<WriterStatus>>,
     /// What kind of backup this is.
     pub backup_state: BackupState,
+    /// The stored document that a restore began with.
+    pub restored_from: Unhashed<Option<Arc<str>>>,
     /// The writers that PreRestore was raised to, with the instances that they were then.
     pub restoring: BTreeMap<u16, Unhashed<WriterInstanceId>>,
 }
@@ -204,6 +211,12 @@ pub struct Shadow {
     pub device: Unhashed<u32>,
     /// When it was committed.
     pub committed: Unhashed<Ticks>,
+    /// The same as a FILETIME.
+    pub timestamp: Unhashed<u64>,
+    /// What its store says, if it was there before the service started.
+    pub origin: Option<Box<copies::Origin>>,
+    /// Under what name it can be reached.
+    pub exposed: Option<copies::Exposure>,
 }
 
 /// What the infrastructure knows of a writer.
@@ -275,6 +288,10 @@ pub enum Target {
     Provider(u16, ProviderCallback),
     /// The kernel.
     Kernel,
+    /// The kernel, which locks a volume for its revert; the call that waits for it.
+    RevertLock(u16, Slot),
+    /// The kernel, which reverts a volume.
+    Revert(u16),
 }
 
 /// The service.
@@ -299,6 +316,10 @@ pub struct Service {
     pub writers_unreachable: bool,
     /// Objects handed out by calls of the catalogue.
     pub held: methods::Held,
+    /// Providers that are registered no longer.
+    pub unregistered: BTreeSet<u16>,
+    /// Volumes that are being reverted.
+    pub reverts: BTreeMap<u16, methods::Revert>,
     documents: Vec<Vec<Arc<Document>>>,
     /// The documents that SaveAsXML gave, by SHA-256: calls name documents so.
     saved: Unhashed<BTreeMap<String, Arc<str>>>,
@@ -313,18 +334,7 @@ impl Service {
     /// A service that has just started, on the machine of the plan, with the writers' instance ids.
     #[must_use]
     pub fn new(plan: Arc<Plan>, instances: &[WriterInstanceId]) -> Service {
-        let writers = instances.iter().map(|&instance| Writer {
-            instance: Unhashed(instance),
-            state: WriterState::Stable,
-            failure: HResult::S_OK,
-            application: None,
-            session: None,
-            frozen: false,
-            aborted: false,
-            post_snapshot: false,
-            identified: 0,
-            silent: false,
-        });
+        let writers = instances.iter().map(|&instance| Writer::started(instance));
         Service {
             writers: writers.collect(),
             plan,
@@ -336,6 +346,8 @@ impl Service {
             lock: None,
             writers_unreachable: false,
             held: methods::Held::default(),
+            unregistered: BTreeSet::new(),
+            reverts: BTreeMap::new(),
             documents: Vec::new(),
             saved: Unhashed(BTreeMap::new()),
             objects_made: Unhashed(0),
@@ -413,6 +425,8 @@ impl Service {
             (Target::Provider(provider, step), Answer::Gone) => {
                 self.provider_returned(provider, step, RPC_CALL_FAILED, sent.operation);
             }
+            (Target::RevertLock(volume, slot), Answer::Kernel(code)) => self.revert_locked(volume, slot, *code),
+            (Target::Revert(volume), Answer::Kernel(code)) => self.reverted(volume, *code),
             (Target::Kernel, Answer::Kernel(code)) => self.kernel_returned(*code, sent.operation),
             _ => {}
         }
@@ -441,5 +455,7 @@ impl std::hash::Hash for Service {
         self.lock.hash(state);
         self.held.hash(state);
         self.writers_unreachable.hash(state);
+        self.unregistered.hash(state);
+        self.reverts.hash(state);
     }
 }

@@ -11,6 +11,7 @@ use vssim_model::trace::{Edge, Phase, What};
 
 use super::creation::Creation;
 use super::ending::Closing;
+use super::methods::Deletion;
 use super::{Async, Effect, Service};
 use crate::message::Slot;
 use crate::plan::{ActorId, ServiceDefect};
@@ -64,6 +65,8 @@ pub enum Kind {
     AddVolume(Search),
     /// AddToSnapshotSet, once a provider is found: BeginPrepareSnapshot runs.
     BeginPrepare(Search),
+    /// DeleteSnapshots: one shadow copy after the other.
+    Delete(Deletion),
     /// AbortBackup.
     Abort,
     /// PreRestore: to every writer with a selected component.
@@ -199,6 +202,7 @@ impl Service {
                 Kind::IsSupported(_) | Kind::AddVolume(_) => self.ask_next_provider(operation),
                 Kind::BeginPrepare(_) => self.volume_added(operation),
                 Kind::Close(_) => self.next_closing(operation),
+                Kind::Delete(_) => self.next_deletion(operation),
                 Kind::GatherMetadata
                 | Kind::GatherStatus
                 | Kind::BackupComplete
@@ -268,6 +272,9 @@ impl Service {
         if aborted {
             self.backup_aborted(ended.object);
         }
+        if matches!(ended.kind, Kind::Delete(_)) {
+            self.forget_empty_sets();
+        }
         if let Kind::Close(_) = ended.kind {
             self.objects.remove(ended.object);
             self.held.forget_backup(ended.object);
@@ -284,12 +291,13 @@ impl Service {
                 let shadow = set.and_then(|set| set.shadows.iter().find(|shadow| shadow.volume == search.volume));
                 shadow.map_or(Out::Nothing, |shadow| Out::Snapshot(shadow.id.0))
             }
+            Kind::Delete(deletion) => self.deleted(deletion),
             _ => Out::Nothing,
         }
     }
 
     /// An IVssAsync has its outcome: whoever waits for it returns.
-    fn async_ended(&mut self, index: u32, outcome: HResult, phase: Option<Phase>) {
+    pub(super) fn async_ended(&mut self, index: u32, outcome: HResult, phase: Option<Phase>) {
         let Some(ended) = self.asyncs.get_mut(index as usize) else { return };
         ended.outcome = outcome;
         ended.operation = None;

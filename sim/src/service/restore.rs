@@ -16,7 +16,7 @@ use vssim_model::ids::{WriterClassId, WriterInstanceId};
 use vssim_model::states::{WriterEvent, WriterState};
 
 use super::Service;
-use crate::plan::ComponentOf;
+use crate::plan::{ComponentOf, ServiceDefect};
 use crate::unhashed::Unhashed;
 
 impl Service {
@@ -29,13 +29,16 @@ impl Service {
     /// SaveAsXML gave.
     pub(super) fn initialize_for_restore(&mut self, index: u32, xml: &str) -> Result<(), HResult> {
         let stored = self.saved.0.get(xml).cloned();
-        let xml = stored.as_deref().unwrap_or(xml);
-        let document = BackupComponents::read(xml.as_bytes()).map_err(|_| HResult::VSS_E_INVALID_XML_DOCUMENT)?;
+        let text = stored.unwrap_or_else(|| Arc::from(xml));
+        let xml = &*text;
+        let (document, unreadable) = BackupComponents::read_stored(xml).map_err(|_| self.invalid_document())?;
         let object = self.objects.get_mut(index).ok_or(HResult::VSS_E_BAD_STATE)?;
         if let Some(state) = document.backup_state() {
             object.backup_state = state;
         }
         object.document = Unhashed(document);
+        object.unreadable = unreadable;
+        object.restored_from = Unhashed(Some(text));
         Ok(())
     }
 
@@ -126,11 +129,13 @@ impl Service {
     /// PreRestore goes to the writers with a selected component (RST-ORD-009, SEL-RST-011).
     pub(super) fn raise_pre_restore(&mut self, operation: u32, index: u32) {
         let Some(object) = self.objects.get(index) else { return };
-        let identified = object.identified.clone();
-        for writer in identified {
-            if self.selected_of(index, writer).is_empty() {
-                continue;
-            }
+        let mut writers = object.identified.clone();
+        let everybody = self.has(ServiceDefect::PreRestoreToAll);
+        writers.retain(|&writer| everybody || !self.selected_of(index, writer).is_empty());
+        if self.has(ServiceDefect::PreRestoreSkipsAWriter) {
+            writers.pop();
+        }
+        for writer in writers {
             let Some(found) = self.writers.get_mut(usize::from(writer)) else { continue };
             found.session = Some(index);
             found.silent = false;

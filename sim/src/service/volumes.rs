@@ -17,7 +17,7 @@ const MAX_PATH: usize = 260;
 
 impl Service {
     /// The volume's index by the name that a requester gives.
-    fn volume(&self, name: &str) -> Result<u16, HResult> {
+    pub(super) fn volume(&self, name: &str) -> Result<u16, HResult> {
         // The trailing backslash is required (API-034); no path is longer than MAX_PATH.
         let bare = name.strip_suffix('\\').filter(|_| name.encode_utf16().count() < MAX_PATH);
         let bare = bare.ok_or(HResult::E_INVALIDARG)?;
@@ -36,7 +36,7 @@ impl Service {
         }
         let mut candidates: Vec<u16> = (0_u16..)
             .zip(&self.plan.providers)
-            .filter(|(_, plan)| provider.is_null() || plan.id == provider)
+            .filter(|(index, plan)| !self.unregistered.contains(index) && (provider.is_null() || plan.id == provider))
             .map(|(index, _)| index)
             .collect();
         if candidates.is_empty() && !provider.is_null() {
@@ -170,6 +170,9 @@ impl Service {
             state,
             device,
             committed: Unhashed(Ticks::ZERO),
+            timestamp: Unhashed(0),
+            origin: None,
+            exposed: None,
         });
         if self.has(ServiceDefect::BeginPrepareLate) {
             let last = self.sets.get(set).map_or(0, |set| set.shadows.len().saturating_sub(1));

@@ -10,11 +10,12 @@
 //! says which copies go.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use vssim_model::ids::{SnapshotId, VolumeId};
 
-use super::block_store::{BLOCK_BYTES, ZEROS, pieces};
+use super::block_store::{BLOCK_BYTES, BLOCK_SIZE, ZEROS, pieces};
 use super::file_table::{File, FileId};
 use super::gate::{FileWrite, Passage};
 use super::host::{Devices, Host, Place};
@@ -192,6 +193,29 @@ impl Storage {
         self.volumes[at].files.note_written(file, end)
     }
 
+    /// Lands in a part of a file what follows from a seed ([`crate::content::fill`]).
+    ///
+    /// # Errors
+    /// As [`Storage::write_file`].
+    pub fn write_seeded(
+        &mut self,
+        volume: VolumeId,
+        file: FileId,
+        part: Range<u64>,
+        seed: u64,
+        report: &mut WriteReport,
+    ) -> Result<(), StorageError> {
+        let mut bytes = vec![0; 4 * BLOCK_SIZE];
+        let mut offset = part.start;
+        while offset < part.end {
+            let length = (part.end - offset).min(bytes.len() as u64) as usize;
+            crate::content::fill(seed, offset, &mut bytes[..length]);
+            self.write_file(volume, file, offset, &bytes[..length], report)?;
+            offset += length as u64;
+        }
+        Ok(())
+    }
+
     /// Reads from a file; gives how many bytes there were before its end.
     ///
     /// # Errors
@@ -232,7 +256,7 @@ impl Storage {
         self.land(at, offset, bytes, report)
     }
 
-    fn unheld(&self, volume: VolumeId) -> Result<usize, StorageError> {
+    pub(super) fn unheld(&self, volume: VolumeId) -> Result<usize, StorageError> {
         let at = self.volume_at(volume)?;
         if self.volumes[at].gate.passage() == Passage::Wait { Err(StorageError::Held) } else { Ok(at) }
     }
@@ -257,7 +281,13 @@ impl Storage {
         Ok(())
     }
 
-    fn land(&mut self, at: usize, offset: u64, bytes: &[u8], report: &mut WriteReport) -> Result<(), StorageError> {
+    pub(super) fn land(
+        &mut self,
+        at: usize,
+        offset: u64,
+        bytes: &[u8],
+        report: &mut WriteReport,
+    ) -> Result<(), StorageError> {
         for piece in pieces(offset, bytes.len()) {
             self.save_first(at, piece.block, report);
             self.volumes[at].touched.note(piece.block);

@@ -30,6 +30,7 @@
 //! | [`volume`] | disks, extents, volumes |
 //! | [`io`] | reading and writing files, with first copies |
 //! | [`snapshot`] | prepare, commit, write to and read shadow copies |
+//! | `revert` | a volume gets the content of a shadow copy back |
 //! | `deletion` | delete them, whichever of a volume's copies it is |
 //! | [`load`] | the bytes of an image come in |
 //! | [`attach`] | shadow copies that lie on the volumes are found, and what a power cut interrupted is ended |
@@ -53,6 +54,7 @@ pub mod load;
 pub mod path;
 pub mod power_cut;
 pub mod reference;
+mod revert;
 pub mod shortage;
 pub mod snapshot;
 pub mod store_area;

@@ -125,6 +125,12 @@ impl Snapshot {
         self.commit
     }
 
+    /// The machine on which it was made, and the machine whose VSS made it.
+    #[must_use]
+    pub fn machines(&self) -> [&str; 2] {
+        [&self.information.operating_machine, &self.information.service_machine]
+    }
+
     /// Whether it can be written.
     #[must_use]
     pub fn is_writable(&self) -> bool {

@@ -236,6 +236,12 @@ impl Volume {
         &self.gate
     }
 
+    /// Whether no write of volsnap to it succeeds.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failing
+    }
+
     /// How many shadow copies it has.
     #[must_use]
     pub fn snapshot_count(&self) -> usize {

@@ -88,7 +88,7 @@ impl Service {
     }
 
     /// The code for a document that is not valid; details are in the event log, as the pages have it.
-    fn invalid_document(&mut self) -> HResult {
+    pub(in crate::service) fn invalid_document(&mut self) -> HResult {
         let code = HResult::VSS_E_INVALID_XML_DOCUMENT;
         self.log(event_log::unexpected_error("the reading of a Backup Components Document", code));
         code

@@ -13,7 +13,7 @@ impl Service {
         &mut self,
         caller: Caller,
         call: &MethodCall,
-        _: Ticks,
+        now: Ticks,
     ) -> Result<Done, HResult> {
         match call.method.method.name {
             "GetWriterComponentsCount" => self.get_writer_components_count(caller),
@@ -24,6 +24,20 @@ impl Service {
             "IsVolumeSupported" | "EnableWriterClasses" | "DisableWriterClasses" | "DisableWriterInstances" => {
                 Err(HResult::E_INVALIDARG)
             }
+            "Query" => self.query(caller, call),
+            "DeleteSnapshots" => self.delete_snapshots(caller, call, now),
+            "BreakSnapshotSet" => self.break_set(caller, call, "SnapshotSetId"),
+            "BreakSnapshotSetEx" => self.break_set(caller, call, "SnapshotSetID"),
+            "ExposeSnapshot" => self.expose_snapshot(caller, call),
+            "UnexposeSnapshot" => self.unexpose_snapshot(caller, call),
+            "ImportSnapshots" => self.import_snapshots(caller),
+            "RevertToSnapshot" => self.revert_to_snapshot(caller, call),
+            "QueryRevertStatus" => self.query_revert_status(caller, call),
+            "AddSnapshotToRecoverySet" => self.add_to_recovery_set(caller, call),
+            "RecoverSet" => self.recover_set(caller),
+            "GetSessionId" => self.session_of_backup(caller, call),
+            "GetRootAndLogicalPrefixPaths" => self.prefix_paths(caller, call),
+            // FastRecovery and PreFastRecovery among them: their pages call them reserved.
             _ => Err(HResult::E_NOTIMPL),
         }
     }

@@ -11,13 +11,19 @@ mod arguments;
 mod backup;
 mod backup_components;
 mod components;
+mod contexts;
 mod create_metadata;
 mod enumeration;
 mod examine;
+mod expose;
 mod filedesc;
 mod functions;
+mod injected;
 mod objects;
+mod recovery;
 mod restore;
+mod revert;
+mod snapshots;
 mod status;
 mod writer;
 mod writer_components;
@@ -29,6 +35,8 @@ use vssim_model::time::Ticks;
 pub use self::backup::WriterChoice;
 pub use self::filedesc::Filedesc;
 pub use self::objects::{Held, Object};
+pub use self::revert::Revert;
+pub use self::snapshots::Deletion;
 use super::Service;
 use crate::message::Slot;
 use crate::plan::ActorId;
@@ -73,7 +81,7 @@ impl Service {
     pub fn method_called(&mut self, caller: Caller, call: &MethodCall, now: Ticks) {
         if let Some(code) = call.injected {
             let code = if code == HResult::VSS_E_UNEXPECTED { self.unexpected() } else { code };
-            return self.give(caller.slot, code, Out::Nothing);
+            return self.runs_out(caller, call, code, now);
         }
         if call.unprivileged && call.method.method.documents("E_ACCESSDENIED") {
             return self.give(caller.slot, HResult::E_ACCESSDENIED, Out::Nothing);

@@ -33,6 +33,8 @@ pub enum Object {
     },
     /// IVssWMFiledesc.
     Filedesc(Filedesc),
+    /// IVssEnumObject.
+    Enumeration(super::enumeration::Enumeration),
 }
 
 impl Object {
@@ -40,7 +42,7 @@ impl Object {
     const fn backup(&self) -> Option<u32> {
         match self {
             Object::WriterComponents { backup, .. } | Object::Component { backup, .. } => Some(*backup),
-            Object::Filedesc(_) => None,
+            Object::Filedesc(_) | Object::Enumeration(_) => None,
         }
     }
 }
@@ -53,6 +55,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// All processes are gone.
+    pub(in crate::service) fn forget_all(&mut self) {
+        self.objects.clear();
+    }
+
     /// The process is gone, and all that it held.
     pub(in crate::service) fn forget(&mut self, holder: ActorId) {
         self.objects.retain(|_, (known, _)| *known != holder);

@@ -6,6 +6,7 @@
 use vssim_model::api::{ComponentName, MethodCall};
 use vssim_model::documents::{
     BackupComponents, ComponentType, DocumentError, FileRestoreStatus, Mapping, RestoreType, RollForwardType,
+    Unreadable,
 };
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{WriterClassId, WriterInstanceId};
@@ -49,9 +50,10 @@ impl Service {
             // NULL is no document; E_INVALIDARG is not documented (nf-vsbackup-ivssbackupcomponents-initializeforrestore.md).
             return Err(HResult::VSS_E_INVALID_XML_DOCUMENT);
         }
-        let twice = self.objects.get(index).is_some_and(|object| object.document.has_component_twice());
-        if twice && call.method.method.documents("VSS_E_INVALID_XML_DOCUMENT") {
-            return Err(HResult::VSS_E_INVALID_XML_DOCUMENT);
+        let unreadable = self.objects.get(index).and_then(|object| object.unreadable);
+        let touched = if method == Method::SetRestoreState { Unreadable::Header } else { Unreadable::Components };
+        if unreadable == Some(touched) && call.method.method.documents("VSS_E_INVALID_XML_DOCUMENT") {
+            return Err(self.invalid_document());
         }
         if method == Method::SetRestoreState {
             let kind = RestoreType::from_number(call.number("restoreType")).ok_or(HResult::E_INVALIDARG)?;
@@ -108,7 +110,7 @@ impl Service {
 
     /// SetSelectedForRestore and its successor. The writer has to run (SEL-RST-012).
     fn select(&mut self, index: u32, component: &ComponentName, call: &MethodCall) -> Result<(), HResult> {
-        if !self.runs(index, component.writer) {
+        if !self.runs(index, component.writer) && !self.has(ServiceDefect::SelectsMissingWriter) {
             return Err(HResult::VSS_E_OBJECT_NOT_FOUND);
         }
         let instance = WriterInstanceId(call.guid("instanceId"));

@@ -1,0 +1,59 @@
+//! `vssim coverage`.
+
+use vssim_conformance::coverage::{Coverage as Counting, Excuses, without_failures};
+use vssim_conformance::{Report, judge};
+use vssim_model::trace::Trace;
+use vssim_reports::{Counted, coverage as report, coverage_json};
+use vssim_scenarios::expectations::{Expectations, check};
+use vssim_scenarios::library::{Entry, LIBRARY, NOT_OBSERVED};
+use vssim_scenarios::{NoFiles, runs};
+
+use crate::arguments::Coverage;
+use crate::{BadInput, Ended, terminal};
+
+/// Counts what the ready scenarios show.
+pub(crate) fn coverage(arguments: &Coverage) -> Result<Ended, BadInput> {
+    let excuses = Excuses::read(NOT_OBSERVED)
+        .map_err(|wrong| BadInput(format!("error: the list of pairs not observed: {wrong}")))?;
+    let mut counting = Counting::default();
+    let mut problems = Vec::new();
+    let (left_out, entries): (Vec<&Entry>, Vec<&Entry>) = LIBRARY.iter().partition(|entry| entry.needs_corpus());
+    for (number, entry) in (1_usize..).zip(&entries) {
+        terminal::progress(&format!("{number} of {}: {}", entries.len(), entry.name));
+        for seed in 1..=arguments.seeds {
+            let wrong = |what: String| format!("{}, seed {seed}: {what}", entry.name);
+            let runs = runs::runs(entry, &NoFiles, seed).map_err(|why| BadInput(format!("error: {}", wrong(why))))?;
+            problems.extend(runs.problems.into_iter().map(wrong));
+            runs.sources.iter().for_each(|source| counting.add_source(source));
+            for trace in [Some(&runs.plain), runs.failing.as_ref()].into_iter().flatten() {
+                // The failures that were ordered, left out, must not have changed what the scenario says.
+                let report = judge(&without_failures(trace));
+                problems.extend(unmet(trace, &runs.expectations, &report).into_iter().map(wrong));
+                counting.add_report(&report);
+                if !runs.defective {
+                    counting.add(trace);
+                }
+            }
+        }
+    }
+    terminal::progress("");
+    let names = |entries: Vec<&Entry>| entries.iter().map(|entry| entry.name).collect::<Vec<_>>();
+    let (scenarios, left_out) = (names(entries), names(left_out));
+    let counted = Counted {
+        coverage: &counting,
+        excuses: &excuses,
+        scenarios: &scenarios,
+        left_out: &left_out,
+        seeds: arguments.seeds,
+        problems: &problems,
+    };
+    terminal::print(&if arguments.json { coverage_json(&counted) } else { report(&counted, arguments.missing) });
+    Ok(if counted.is_complete() { Ended::Well } else { Ended::Failed })
+}
+
+/// What does not come out as the scenario says.
+fn unmet(trace: &Trace, expectations: &Expectations, report: &Report) -> Vec<String> {
+    let violated: Vec<&str> = report.violated().map(|(rule, _)| rule.id).collect();
+    let all = check(expectations, &without_failures(trace), &violated);
+    all.into_iter().filter(|one| !one.met).map(|one| format!("{}: {}", one.name, one.detail)).collect()
+}

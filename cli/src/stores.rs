@@ -1,0 +1,108 @@
+//! Stores of backups as folders (docs/store.md): read with suspicion, written whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use vssim_scenarios::saved::{self, Contents, MANIFEST};
+use vssim_sim::backup_store::BackupStore;
+use vssim_sim::storage::Bytes;
+
+use crate::BadInput;
+
+/// How much is written at once.
+const AT_ONCE: usize = 64 * 1024;
+
+/// Loads a store.
+pub(crate) fn load(folder: &Path) -> Result<BackupStore, BadInput> {
+    let read = |name: &str, most: u64| read(&folder.join(name), most);
+    saved::load(&read).map_err(|error| BadInput(format!("error: {}", folder.join(error.to_string()).display())))
+}
+
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let told = |error: io::Error| format!("cannot be read: {error}");
+    // A link could lead anywhere.
+    let known = path.symlink_metadata().map_err(told)?;
+    if !known.is_file() {
+        return Err("is no plain file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    File::open(path).map_err(told)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(told)?;
+    if bytes.len() as u64 > most {
+        return Err(format!("is longer than {most} bytes"));
+    }
+    Ok(bytes)
+}
+
+/// Refuses to write where something is, unless it is a store and may be replaced.
+pub(crate) fn check_free(folder: &Path, force: bool) -> Result<(), BadInput> {
+    if folder.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let is_store = folder.join(MANIFEST).is_file();
+    match (force, is_store) {
+        (true, true) => Ok(()),
+        (false, true) => Err(BadInput(format!("error: {} exists already\n  --force replaces it", folder.display()))),
+        (_, false) => Err(BadInput(format!("error: {} exists already and is no store of backups", folder.display()))),
+    }
+}
+
+/// Writes a store into a folder beside the one that is meant, which then gets its name.
+pub(crate) fn save(store: &BackupStore, folder: &Path, force: bool) -> Result<(), BadInput> {
+    let wrong = |error: io::Error| BadInput(format!("error: cannot write {}: {error}", folder.display()));
+    let parent = match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let temporary = tempfile::Builder::new().prefix(".vssim-").tempdir_in(parent).map_err(wrong)?;
+    let made = temporary.path().join("store");
+    create(&made).map_err(wrong)?;
+    saved::save(store, |name, contents| write(&made.join(name), contents)).map_err(wrong)?;
+    check_free(folder, force)?;
+    let old: Option<PathBuf> = folder.symlink_metadata().is_ok().then(|| temporary.path().join("old"));
+    if let Some(old) = &old {
+        fs::rename(folder, old).map_err(wrong)?;
+    }
+    if let Err(error) = fs::rename(&made, folder) {
+        // What was there comes back.
+        if let Some(old) = &old {
+            let _ = fs::rename(old, folder);
+        }
+        return Err(wrong(error));
+    }
+    Ok(())
+}
+
+fn create(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+fn write(path: &Path, contents: Contents<'_>) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        create(folder)?;
+    }
+    let mut file = File::create_new(path)?;
+    match contents {
+        Contents::Text(text) => file.write_all(text.as_bytes())?,
+        Contents::Parts(parts) => {
+            let mut at = 0;
+            for (_, bytes) in parts {
+                write_bytes(&mut file, at, bytes)?;
+                at += bytes.len();
+            }
+            file.set_len(at)?;
+        }
+    }
+    file.sync_all()
+}
+
+/// What is zeros becomes a hole.
+fn write_bytes(file: &mut File, at: u64, bytes: &Bytes) -> io::Result<()> {
+    for (offset, piece) in bytes.pieces() {
+        file.seek(SeekFrom::Start(at + offset))?;
+        for part in piece.chunks(AT_ONCE) {
+            file.write_all(part)?;
+        }
+    }
+    Ok(())
+}

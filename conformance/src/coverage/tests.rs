@@ -1,0 +1,149 @@
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
+
+use vssim_model::api::{AsyncId, Call, MethodCall, Out, Value};
+use vssim_model::hresult::HResult;
+use vssim_model::states::WriterEvent;
+use vssim_model::time::Ticks;
+use vssim_model::trace::{CallId, FORMAT, Header, ProcessEdge, Record};
+
+use super::*;
+
+/// A trace of these records, one a second.
+fn trace(records: Vec<What>) -> Trace {
+    let header = Header {
+        format: FORMAT,
+        vssim: String::new(),
+        scenario: "here".to_owned(),
+        scenario_sha256: String::new(),
+        seed: String::new(),
+        release: String::new(),
+        start: String::new(),
+        actors: Vec::new(),
+    };
+    let records = (1_u64..).zip(records).map(|(n, what)| {
+        let cause = if matches!(what, What::Call { .. }) { 0 } else { n - 1 };
+        Record { n, t: Ticks::from_secs(n), actor: "somebody".into(), what, cause }
+    });
+    Trace { header, records: records.collect() }
+}
+
+fn call(method: &str, injected: Option<HResult>) -> What {
+    let method = catalogue::find(method).unwrap();
+    What::Call { id: CallId(1), object: 1, call: Call::Method(MethodCall { injected, ..MethodCall::new(method) }) }
+}
+
+fn returned(hresult: HResult, out: Out) -> What {
+    What::Return { id: CallId(1), hresult, out }
+}
+
+fn taken_back(reached: Option<HResult>, before: &str, after: &str) -> What {
+    What::TakenBack { reached, before: before.to_owned(), after: after.to_owned() }
+}
+
+fn seen(records: Vec<What>) -> Coverage {
+    let mut coverage = Coverage::default();
+    coverage.add(&trace(records));
+    coverage
+}
+
+fn pair(method: &str, code: &str) -> Pair {
+    Pair::find(method, code).unwrap()
+}
+
+const START: &str = "IVssBackupComponents::StartSnapshotSet";
+
+#[test]
+fn an_ordered_failure_counts_only_if_the_call_worked_and_changed_nothing() {
+    let memory = HResult::E_OUTOFMEMORY;
+    let run = |between: Option<What>, code| {
+        let records = [Some(call(START, Some(memory))), between, Some(returned(code, Out::Nothing))];
+        let coverage = seen(records.into_iter().flatten().collect());
+        assert!(coverage.undocumented.is_empty());
+        let pair = pair(START, "E_OUTOFMEMORY");
+        assert!(!coverage.missing().is_empty() && coverage.pairs.values().all(|seen| seen.caused == 0));
+        coverage.is_observed(&pair)
+    };
+    assert!(run(Some(taken_back(Some(HResult::S_OK), "a", "a")), memory));
+    assert!(run(Some(taken_back(None, "a", "a")), memory), "one that would have answered later");
+    assert!(!run(Some(taken_back(Some(HResult::S_OK), "a", "b")), memory), "the state changed");
+    assert!(!run(Some(taken_back(Some(HResult::E_INVALIDARG), "a", "a")), memory), "it failed by itself before");
+    assert!(!run(None, memory), "nothing is on record of the state");
+    assert!(!run(Some(taken_back(None, "a", "a")), HResult::S_OK), "it did not fail");
+}
+
+#[test]
+fn a_failure_that_nobody_ordered_is_caused_and_not_injected() {
+    let coverage = seen(vec![call(START, None), returned(HResult::E_OUTOFMEMORY, Out::Nothing)]);
+    let pair = pair(START, "E_OUTOFMEMORY");
+    assert_eq!(coverage.pairs.get(&pair).unwrap().caused, 1);
+    assert!(!coverage.is_observed(&pair), "it still has to be injected");
+    assert_eq!(coverage.caused(pair.method.interface).seen, 1, "and counts among those caused");
+}
+
+#[test]
+fn the_end_of_an_operation_counts_for_the_method_that_started_it() {
+    let method = "IVssBackupComponents::DoSnapshotSet";
+    let end = What::AsyncEnd { operation: AsyncId(4), hresult: HResult::VSS_E_INSUFFICIENT_STORAGE };
+    let coverage = seen(vec![call(method, None), returned(HResult::S_OK, Out::Async(AsyncId(4))), end]);
+    assert!(coverage.is_observed(&pair(method, "VSS_E_INSUFFICIENT_STORAGE")));
+}
+
+#[test]
+fn flags_values_and_nothing_at_all_are_what_some_methods_return() {
+    let returns = |flag| Out::values([("returns", Value::Flag(flag))]);
+    let coverage = seen(vec![call("CVssWriter::IsPathAffected", None), returned(HResult::S_OK, returns(false))]);
+    assert!(coverage.is_observed(&pair("CVssWriter::IsPathAffected", "false")));
+    assert!(!coverage.is_observed(&pair("CVssWriter::IsPathAffected", "true")));
+    let coverage = seen(vec![call("VssFreeSnapshotProperties", None), returned(HResult::S_OK, Out::Nothing)]);
+    assert!(coverage.is_observed(&pair("VssFreeSnapshotProperties", NOTHING)));
+}
+
+#[test]
+fn a_code_that_the_page_does_not_name_is_told() {
+    let coverage = seen(vec![call(START, None), returned(HResult::E_NOTIMPL, Out::Nothing)]);
+    let told: Vec<String> = coverage.undocumented.keys().map(|(method, code)| format!("{method} {code}")).collect();
+    assert_eq!(told, [format!("{START} E_NOTIMPL")]);
+}
+
+#[test]
+fn outcomes_of_events_are_told_apart() {
+    let event = |id| What::Event { id: CallId(id), event: WriterEvent::Thaw, set: None };
+    let handled = |id, returned, failure| What::Handled { id: CallId(id), event: WriterEvent::Thaw, returned, failure };
+    let timeout = HResult::VSS_E_WRITERERROR_TIMEOUT;
+    let records = vec![
+        event(1),
+        handled(1, true, None),
+        event(2),
+        handled(2, false, Some(timeout)),
+        event(3),
+        What::Process(ProcessEdge::Crashed),
+        event(4),
+    ];
+    let coverage = seen(records);
+    let outcomes: Vec<Outcome> = coverage.events.keys().map(|event| event.outcome).collect();
+    assert_eq!(outcomes, [Outcome::True, Outcome::Failure(timeout), Outcome::NotAnswered, Outcome::Crashed]);
+    assert!(coverage.is_observed(&pair("CVssWriter::OnThaw", "false")));
+}
+
+#[test]
+fn a_list_of_excuses_names_documented_pairs_once_and_with_a_reason() {
+    let good = "# a comment\n\nreason: it cannot be\n  IVssEnumObject::Reset E_FAIL\n";
+    let excuses = Excuses::read(good).unwrap();
+    assert_eq!(excuses.pairs.get(&pair("IVssEnumObject::Reset", "E_FAIL")).unwrap().line, 4);
+    for (wrong, line) in [
+        ("  IVssEnumObject::Reset E_FAIL\n", 1),
+        ("reason:\n", 1),
+        ("reason: x\n  IVssEnumObject::Reset E_NOTIMPL\n", 2),
+        ("reason: x\n  IVssEnumObject::Reset\n", 2),
+        ("reason: x\n  IVssEnumObject::Reset E_FAIL\n  IVssEnumObject::Reset E_FAIL\n", 3),
+    ] {
+        assert_eq!(Excuses::read(wrong).unwrap_err().line, line, "{wrong}");
+    }
+}
+
+#[test]
+fn sources_name_requirements_among_other_words() {
+    let mut coverage = Coverage::default();
+    coverage.add_source("PRV-SEQ-006, PRV-SEQ-007; S-04, nf-vss-ivssasync-wait.md, API-999");
+    assert_eq!(coverage.requirements.into_iter().collect::<Vec<_>>(), ["PRV-SEQ-006", "PRV-SEQ-007"]);
+}

@@ -1,0 +1,404 @@
+//! A store of backups as files in a folder: what one run leaves for another (docs/store.md).
+//!
+//! ```text
+//!  store.json                              what there is: backups, components, files, parts
+//!  backup-0001/backup-components.xml       the documents, as they were saved
+//!  backup-0001/writer-metadata-0001.xml
+//!  backup-0001/files/000001.bin            the bytes of one file's parts, one after the other; none where all are zeros
+//! ```
+//!
+//! [`save`] hands out names and contents, [`load`] asks for contents by name; who opens files is the caller. The manifest
+//! holds numbers and no file names, so nothing in it can lead outside the folder. What is read is trusted in nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use vssim_model::api::{BackupType, ComponentName};
+use vssim_model::documents::{BackupComponents, WriterMetadata};
+use vssim_sim::backup_store::{BackupStore, StoredBackup, StoredComponent, StoredFile};
+use vssim_sim::storage::{Bytes, path};
+
+/// The manifest.
+pub const MANIFEST: &str = "store.json";
+/// What the manifest says it is.
+const FORMAT: &str = "vssim backup store 1";
+/// The longest manifest, and the longest document.
+const LONGEST_TEXT: u64 = 64 << 20;
+/// The longest file with bytes.
+const LONGEST_FILE: u64 = 1 << 30;
+/// All bytes of a store together.
+const LARGEST_STORE: u64 = 4 << 30;
+/// The longest name and the longest stamp.
+const LONGEST_NAME: usize = 32_767;
+/// The largest file of a volume.
+const LARGEST_SIZE: u64 = 1 << 44;
+
+/// What is written to a file.
+#[derive(Clone, Copy, Debug)]
+pub enum Contents<'a> {
+    /// A text.
+    Text(&'a str),
+    /// The bytes of these, one after the other.
+    Parts(&'a [(u64, Bytes)]),
+}
+
+/// Why a store cannot be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError {
+    /// The file at fault, inside the folder.
+    pub file: String,
+    /// Line and column in it, where they are known.
+    pub place: Option<(usize, usize)>,
+    /// What is wrong, in words.
+    pub why: String,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some((line, column)) = self.place {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.why)
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    format: Format,
+    backups: Vec<Backup>,
+}
+
+/// The one format there is.
+struct Format;
+
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(FORMAT)
+    }
+}
+
+impl<'de> Deserialize<'de> for Format {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Format, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == FORMAT { Ok(Format) } else { Err(D::Error::custom(format!("the format is not `{FORMAT}`"))) }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Backup {
+    name: Label,
+    #[serde(rename = "type")]
+    backup_type: BackupType,
+    taken: Moment,
+    /// Whether the Backup Components Document was saved.
+    backup_components: bool,
+    /// How many Writer Metadata Documents there are.
+    writer_metadata: u16,
+    components: Vec<Component>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Component {
+    component: ComponentName,
+    #[serde(rename = "type")]
+    backup_type: BackupType,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    succeeded: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stamp: Option<Label>,
+    files: Vec<File>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    path: FullPath,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    read_from: Option<FullPath>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    live: bool,
+    size: u64,
+    modified: Moment,
+    whole: bool,
+    /// Offset and length of each part.
+    parts: Vec<(u64, u64)>,
+    /// The number of the file with their bytes; none where all are zeros.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data: Option<u32>,
+}
+
+/// A text that is not too long and cannot harm a terminal.
+struct Label(String);
+
+impl Serialize for Label {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Label {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Label, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.len() > LONGEST_NAME {
+            return Err(D::Error::custom(format!("a text is longer than {LONGEST_NAME} bytes")));
+        }
+        Ok(Label(text))
+    }
+}
+
+/// A FILETIME, written as a text because it is more than many readers of JSON can hold.
+struct Moment(u64);
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Moment, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Moment).map_err(|_| D::Error::custom("a FILETIME is a whole number of 64 bits, in quotes"))
+    }
+}
+
+/// The full path of a file: a volume, a backslash, names without `..` and what Windows forbids in names.
+struct FullPath(String);
+
+impl Serialize for FullPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for FullPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<FullPath, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let Some((volume, rest)) = text.split_once('\\') else {
+            return Err(D::Error::custom("a path is not the full path of a file, such as `C:\\\\Orders\\\\orders.db`"));
+        };
+        let letter = volume.strip_suffix(':').is_some_and(|letter| letter.len() == 1 && letter.is_ascii());
+        if !letter && path::check(volume).is_err() || volume.is_empty() {
+            return Err(D::Error::custom("a path does not begin with the name of a volume"));
+        }
+        path::check(rest).map_err(|why| D::Error::custom(format!("a path is none of Windows: {why}")))?;
+        if rest.starts_with('\\') {
+            return Err(D::Error::custom("a name in the path is empty"));
+        }
+        Ok(FullPath(text))
+    }
+}
+
+fn folder(backup: usize) -> String {
+    format!("backup-{:04}", backup + 1)
+}
+
+fn components_name(backup: usize) -> String {
+    format!("{}/backup-components.xml", folder(backup))
+}
+
+fn metadata_name(backup: usize, index: usize) -> String {
+    format!("{}/writer-metadata-{:04}.xml", folder(backup), index + 1)
+}
+
+fn data_name(backup: usize, number: u32) -> String {
+    format!("{}/files/{number:06}.bin", folder(backup))
+}
+
+/// Hands out every file of a store, the manifest last.
+///
+/// # Errors
+/// What the caller could not write.
+pub fn save<E>(store: &BackupStore, mut write: impl FnMut(&str, Contents<'_>) -> Result<(), E>) -> Result<(), E> {
+    let mut backups = Vec::new();
+    for (index, backup) in store.backups.iter().enumerate() {
+        let saved = !backup.backup_components.is_empty();
+        if saved {
+            write(&components_name(index), Contents::Text(&backup.backup_components))?;
+        }
+        for (number, text) in backup.writer_metadata.iter().enumerate() {
+            write(&metadata_name(index, number), Contents::Text(text))?;
+        }
+        let mut data = 0;
+        let mut components = Vec::new();
+        for (name, stored) in &backup.components {
+            let mut files = Vec::new();
+            for file in &stored.files {
+                let holds_bytes = file.parts.iter().any(|(_, bytes)| bytes.pieces().next().is_some());
+                if holds_bytes {
+                    data += 1;
+                    write(&data_name(index, data), Contents::Parts(&file.parts))?;
+                }
+                files.push(described(file, holds_bytes.then_some(data)));
+            }
+            components.push(Component {
+                component: name.clone(),
+                backup_type: stored.backup_type,
+                succeeded: stored.succeeded,
+                stamp: stored.stamp.clone().map(Label),
+                files,
+            });
+        }
+        backups.push(Backup {
+            name: Label(backup.name.clone()),
+            backup_type: backup.backup_type,
+            taken: Moment(backup.taken),
+            backup_components: saved,
+            writer_metadata: u16::try_from(backup.writer_metadata.len()).unwrap_or(u16::MAX),
+            components,
+        });
+    }
+    let manifest = Manifest { format: Format, backups };
+    // Texts, numbers and lists: there is nothing in it that JSON could not say.
+    let text = serde_json::to_string_pretty(&manifest).unwrap_or_default();
+    write(MANIFEST, Contents::Text(&text))
+}
+
+fn described(file: &StoredFile, data: Option<u32>) -> File {
+    File {
+        path: FullPath(file.path.clone()),
+        read_from: file.read_from.clone().map(FullPath),
+        live: file.live,
+        size: file.size,
+        modified: Moment(file.modified),
+        whole: file.whole,
+        parts: file.parts.iter().map(|(offset, bytes)| (*offset, bytes.len())).collect(),
+        data,
+    }
+}
+
+/// Puts a store together from its files. `read` gives a file of the folder, or an error in words; also when it is longer than so many
+/// bytes.
+///
+/// # Errors
+/// The file that is missing or wrong, and why.
+pub fn load(read: &dyn Fn(&str, u64) -> Result<Vec<u8>, String>) -> Result<BackupStore, LoadError> {
+    let wrong = |why| LoadError { file: MANIFEST.to_owned(), place: None, why };
+    let text = read(MANIFEST, LONGEST_TEXT).map_err(wrong)?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| {
+        // The place is told apart from the text, as in every other message.
+        let told = error.to_string();
+        let why = told.rsplit_once(" at line ").map_or(told.as_str(), |(why, _)| why).to_owned();
+        LoadError { file: MANIFEST.to_owned(), place: Some((error.line(), error.column())), why }
+    })?;
+    let mut loader = Loader { read, left: LARGEST_STORE };
+    let mut store = BackupStore::default();
+    for (index, backup) in manifest.backups.into_iter().enumerate() {
+        if store.find(&backup.name.0).is_some() {
+            return Err(wrong(format!("backup {} has the name of an earlier one", index + 1)));
+        }
+        store.put(loader.backup(index, backup)?);
+    }
+    Ok(store)
+}
+
+struct Loader<'a> {
+    read: &'a dyn Fn(&str, u64) -> Result<Vec<u8>, String>,
+    /// How many bytes the files to come may have together.
+    left: u64,
+}
+
+impl Loader<'_> {
+    fn backup(&mut self, index: usize, backup: Backup) -> Result<StoredBackup, LoadError> {
+        let text = if backup.backup_components { self.document(&components_name(index), false)? } else { "".into() };
+        let metadata: Result<Vec<Arc<str>>, LoadError> = (0..usize::from(backup.writer_metadata))
+            .map(|number| self.document(&metadata_name(index, number), true))
+            .collect();
+        let metadata = metadata?;
+        let mut components = BTreeMap::new();
+        for component in backup.components {
+            let name = component.component;
+            let files: Result<Vec<StoredFile>, LoadError> =
+                component.files.into_iter().map(|file| self.file(index, &name, file)).collect();
+            let stored = StoredComponent {
+                backup_type: component.backup_type,
+                succeeded: component.succeeded,
+                stamp: component.stamp.map(|stamp| stamp.0),
+                files: files?,
+            };
+            if components.insert(name, stored).is_some() {
+                let why = format!("backup {} has a component twice", index + 1);
+                return Err(LoadError { file: MANIFEST.to_owned(), place: None, why });
+            }
+        }
+        Ok(StoredBackup {
+            name: backup.name.0,
+            backup_type: backup.backup_type,
+            taken: backup.taken.0,
+            backup_components: text,
+            writer_metadata: metadata,
+            components,
+        })
+    }
+
+    /// A document: it has to be one.
+    fn document(&self, file: &str, of_writer: bool) -> Result<Arc<str>, LoadError> {
+        let wrong = |place, why| LoadError { file: file.to_owned(), place, why };
+        let bytes = (self.read)(file, LONGEST_TEXT).map_err(|why| wrong(None, why))?;
+        let fault = if of_writer { WriterMetadata::read(&bytes).err() } else { BackupComponents::read(&bytes).err() };
+        if let Some(error) = fault {
+            return Err(wrong(None, error.to_string()));
+        }
+        String::from_utf8(bytes).map(Arc::from).map_err(|_| wrong(None, "the document is not UTF-8".to_owned()))
+    }
+
+    fn file(&mut self, backup: usize, component: &ComponentName, file: File) -> Result<StoredFile, LoadError> {
+        let about = |why: &str| LoadError {
+            file: MANIFEST.to_owned(),
+            place: None,
+            why: format!("backup {}, component {}, {}: {why}", backup + 1, component.name, file.path.0),
+        };
+        if file.size > LARGEST_SIZE {
+            return Err(about("no file is larger than 16 TiB"));
+        }
+        let inside = |&(offset, length): &(u64, u64)| offset.checked_add(length).is_some_and(|end| end <= file.size);
+        if !file.parts.iter().all(inside) {
+            return Err(about("a part ends behind the end of the file"));
+        }
+        if file.whole && file.parts != [(0, file.size)] {
+            return Err(about("of a whole file there is one part, which is all of it"));
+        }
+        let parts = match file.data {
+            None => file.parts.iter().map(|&(offset, length)| (offset, Bytes::zeros(length))).collect(),
+            Some(number) => self.parts(&data_name(backup, number), &file.parts)?,
+        };
+        Ok(StoredFile {
+            path: file.path.0,
+            read_from: file.read_from.map(|path| path.0),
+            live: file.live,
+            size: file.size,
+            modified: file.modified.0,
+            parts,
+            whole: file.whole,
+        })
+    }
+
+    fn parts(&mut self, name: &str, parts: &[(u64, u64)]) -> Result<Vec<(u64, Bytes)>, LoadError> {
+        let wrong = |why: String| LoadError { file: name.to_owned(), place: None, why };
+        let wanted = parts.iter().try_fold(0_u64, |sum, (_, length)| sum.checked_add(*length));
+        let wanted = wanted.filter(|wanted| *wanted <= LONGEST_FILE);
+        let wanted = wanted.ok_or_else(|| wrong(format!("{MANIFEST} has parts of it of more than 1 GiB")))?;
+        self.left = self.left.checked_sub(wanted).ok_or_else(|| wrong("the store has more than 4 GiB".to_owned()))?;
+        let bytes = (self.read)(name, wanted).map_err(wrong)?;
+        if bytes.len() as u64 != wanted {
+            return Err(wrong(format!("it has {} bytes, and by {MANIFEST} it has {wanted}", bytes.len())));
+        }
+        let mut rest = bytes.as_slice();
+        let mut all = Vec::new();
+        for &(offset, length) in parts {
+            let (now, later) = rest.split_at_checked(usize::try_from(length).unwrap_or(usize::MAX)).unwrap_or_default();
+            all.push((offset, Bytes::from(now.to_vec())));
+            rest = later;
+        }
+        Ok(all)
+    }
+}

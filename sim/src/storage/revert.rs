@@ -1,0 +1,97 @@
+//! A volume gets the content of one of its shadow copies back.
+//!
+//! ```text
+//!  newer copies go ──► every block of which a file owned a part at the commit is written back ──► the files are those of the copy
+//! ```
+//!
+//! The copy stays, and so do the older ones: what is written back has been saved already, or is what the volume holds.
+//! docs/choices.md, S-17.
+
+use vssim_model::ids::SnapshotId;
+
+use super::block_store::{BLOCK_BYTES, BLOCK_SIZE};
+use super::io::WriteReport;
+use super::{Storage, StorageError, Volume};
+
+impl Storage {
+    /// Puts the content of a shadow copy back onto its volume, and gives the copies that are lost by that: all newer ones. Where
+    /// VSS's own blocks have taken a place that a file of the copy had, no copy of the volume stays. Adds to `report` what the
+    /// writes caused.
+    ///
+    /// # Errors
+    /// When there is no such copy, writes to the volume are held or fail, or blocks of other volumes' diff areas are in the way.
+    /// Nothing is changed then.
+    pub fn revert(&mut self, id: SnapshotId, report: &mut WriteReport) -> Result<Vec<SnapshotId>, StorageError> {
+        let (at, _) = self.snapshot_at(id)?;
+        self.unheld(self.volumes[at].id())?;
+        if self.area_broken(at).is_some() {
+            return Err(StorageError::AreaFull(super::AreaFault::IoFailure));
+        }
+        let mut trial = self.clone();
+        let lost = trial.try_revert(at, id, report)?;
+        *self = trial;
+        Ok(lost)
+    }
+
+    fn try_revert(
+        &mut self,
+        at: usize,
+        id: SnapshotId,
+        report: &mut WriteReport,
+    ) -> Result<Vec<SnapshotId>, StorageError> {
+        let mut lost = Vec::new();
+        let (_, copy) = self.snapshot_at(id)?;
+        while self.volumes[at].snapshots.len() > copy + 1 {
+            let newest = self.volumes[at].snapshots.len() - 1;
+            lost.push(self.volumes[at].snapshots[newest].id());
+            self.remove_snapshot(at, newest, &mut lost);
+        }
+        let (snapshot, changed) = self.content_of(id)?;
+        if in_the_way(&self.volumes[at], &snapshot.owned) {
+            while let Some(newest) = self.volumes[at].snapshots.len().checked_sub(1) {
+                lost.push(self.volumes[at].snapshots[newest].id());
+                self.remove_snapshot(at, newest, &mut lost);
+            }
+            if in_the_way(&self.volumes[at], &snapshot.owned) {
+                return Err(StorageError::NoSpace);
+            }
+        }
+        for (block, bytes) in &changed {
+            self.volumes[at].files.keep_block(*block);
+            self.land(at, block * BLOCK_BYTES, bytes, report)?;
+        }
+        let volume = &mut self.volumes[at];
+        // The files of a copy that was found on a disk are not known by name: the table stays as it is.
+        if snapshot.files.is_empty() {
+            snapshot.owned.iter().for_each(|block| volume.files.keep_block(block));
+        } else {
+            let mut files = snapshot.files.clone();
+            let before: Vec<u64> = files.vss_blocks().iter().collect();
+            before.into_iter().for_each(|block| files.release_block(block));
+            volume.files.vss_blocks().iter().for_each(|block| files.claim_block(block));
+            volume.files = files;
+        }
+        Ok(lost)
+    }
+
+    /// The copy, and the blocks that a file owned at its commit as far as the volume holds something else there now.
+    fn content_of(&self, id: SnapshotId) -> Result<(super::Snapshot, Vec<(u64, Vec<u8>)>), StorageError> {
+        let view = self.view(id)?;
+        let (mut then, mut now) = (vec![0; BLOCK_SIZE], vec![0; BLOCK_SIZE]);
+        let mut changed = Vec::new();
+        for block in view.snapshot().owned.iter() {
+            view.read(block * BLOCK_BYTES, &mut then)?;
+            view.volume().store().read(block * BLOCK_BYTES, &mut now)?;
+            // The first block holds the header of VSS; it is never saved, so that a copy shows the live one.
+            if then != now && block > 0 {
+                changed.push((block, then.clone()));
+            }
+        }
+        Ok((view.snapshot().clone(), changed))
+    }
+}
+
+/// Whether a block that a file owned at the commit is VSS's own now.
+fn in_the_way(volume: &Volume, owned: &super::words::Bitmap) -> bool {
+    owned.iter().any(|block| volume.files().vss_blocks().get(block))
+}

@@ -1,0 +1,146 @@
+//! What the ready scenarios show of the documented interfaces, and that the count cannot be better than the truth.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use vssim_conformance::coverage::{Coverage, Excuses, Share, is_requirement, requirements, without_failures};
+use vssim_conformance::judge;
+use vssim_model::catalogue::{self, Interface};
+use vssim_model::trace::{Trace, What};
+use vssim_scenarios::expectations::check;
+use vssim_scenarios::library::{LIBRARY, NOT_OBSERVED};
+use vssim_scenarios::{NoFiles, runs};
+use vssim_tests::corpus::corpus;
+
+/// How many of the pairs that a condition can cause have to be caused, in hundredths.
+const CAUSED: usize = 95;
+
+/// All that the library shows with one seed, and what is wrong with its runs.
+fn library() -> &'static (Coverage, Vec<String>) {
+    static COUNTED: OnceLock<(Coverage, Vec<String>)> = OnceLock::new();
+    COUNTED.get_or_init(|| {
+        let (mut coverage, mut problems) = (Coverage::default(), Vec::new());
+        for entry in LIBRARY.iter().filter(|entry| !entry.needs_corpus()) {
+            let runs = runs::runs(entry, &NoFiles, 1).unwrap();
+            problems.extend(runs.problems.iter().map(|problem| format!("{}: {problem}", entry.name)));
+            for trace in [Some(&runs.plain), runs.failing.as_ref()].into_iter().flatten() {
+                let seen = without_failures(trace);
+                let report = judge(&seen);
+                let violated: Vec<&str> = report.violated().map(|(rule, _)| rule.id).collect();
+                let unmet = check(&runs.expectations, &seen, &violated).into_iter().filter(|one| !one.met);
+                problems.extend(unmet.map(|one| format!("{}: {}: {}", entry.name, one.name, one.detail)));
+                if !runs.defective {
+                    coverage.add(trace);
+                }
+            }
+        }
+        (coverage, problems)
+    })
+}
+
+fn sum(share: impl Fn(&Interface) -> Share) -> Share {
+    catalogue::interfaces().map(share).sum()
+}
+
+#[test]
+fn every_scenario_comes_out_as_it_says_when_every_call_fails_first() {
+    let (_, problems) = library();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn every_documented_method_is_called() {
+    let (coverage, _) = library();
+    let never: Vec<String> =
+        catalogue::methods().filter(|method| !coverage.called.contains(method)).map(|one| one.to_string()).collect();
+    assert!(never.is_empty(), "never called:\n{}", never.join("\n"));
+}
+
+#[test]
+fn nearly_every_pair_that_a_condition_can_cause_is_caused() {
+    let (coverage, _) = library();
+    let caused = sum(|interface| coverage.caused(interface));
+    assert!(caused.percent() >= CAUSED, "{} of {} pairs are caused", caused.seen, caused.of);
+}
+
+#[test]
+fn every_pair_is_observed_or_excused_and_no_excuse_is_needless() {
+    let (coverage, _) = library();
+    let excuses = Excuses::read(NOT_OBSERVED).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let lines = |pairs: Vec<String>| pairs.join("\n  ");
+    let unexcused = lines(excuses.unexcused(coverage).iter().map(ToString::to_string).collect());
+    let needless =
+        lines(excuses.needless(coverage).iter().map(|(pair, line)| format!("{pair} (line {line})")).collect());
+    assert!(unexcused.is_empty(), "neither observed nor excused; a reason is wanted for:\n  {unexcused}");
+    assert!(needless.is_empty(), "observed, and excused all the same:\n  {needless}");
+}
+
+#[test]
+fn no_method_returns_what_its_page_does_not_name() {
+    let (coverage, _) = library();
+    let undocumented: Vec<String> =
+        coverage.undocumented.iter().map(|((method, code), first)| format!("{method} {code} in {first}")).collect();
+    assert!(undocumented.is_empty(), "{}", undocumented.join("\n"));
+}
+
+/// A run whose failures change nothing is the run without them: the same records at the same times.
+#[test]
+fn calls_that_fail_first_leave_the_run_as_it_was() {
+    let mut compared = 0;
+    for entry in LIBRARY.iter().filter(|entry| !entry.needs_corpus()) {
+        let runs = runs::runs(entry, &NoFiles, 1).unwrap();
+        let Some(failing) = &runs.failing else { continue };
+        // Where two act at one moment, calls more change which of them is first.
+        let requesters = |trace: &Trace| {
+            trace.header.actors.iter().filter(|actor| actor.role == vssim_model::trace::Role::Requester).count()
+        };
+        if requesters(&runs.plain) > 1 {
+            continue;
+        }
+        let (plain, failing) = (bare(&runs.plain), bare(&without_failures(failing)));
+        let differs = plain.iter().zip(&failing).position(|(one, other)| one != other);
+        let differs = differs.or((plain.len() != failing.len()).then_some(plain.len().min(failing.len())));
+        if let Some(at) = differs {
+            panic!("{}: {:?}\nwith failures: {:?}", entry.name, plain.get(at), failing.get(at));
+        }
+        compared += 1;
+    }
+    assert!(compared > 0, "no scenario makes a call that can be made to fail");
+}
+
+/// Records without the numbers that count calls.
+fn bare(trace: &Trace) -> Vec<String> {
+    let record = |record: &vssim_model::trace::Record| {
+        let what = match &record.what {
+            What::Call { object, call, .. } => format!("calls {object} {call:?}"),
+            What::Return { hresult, out, .. } => format!("returns {hresult} {out:?}"),
+            What::Event { event, set, .. } => format!("event {event} {set:?}"),
+            What::Handled { event, returned, failure, .. } => format!("handled {event} {returned} {failure:?}"),
+            What::Callback { call, .. } => format!("callback {call:?}"),
+            What::CallbackReturn { hresult, .. } => format!("callback returns {hresult}"),
+            other => format!("{other:?}"),
+        };
+        format!("{} {} {what}", record.t.0, record.actor)
+    };
+    trace.records.iter().map(record).collect()
+}
+
+#[test]
+fn the_requirements_are_those_of_the_specification() {
+    let Some(corpus) = corpus() else { return };
+    let text = std::fs::read_to_string(corpus.0.join("spec/requirements.yaml")).unwrap();
+    let wanted: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("- id: ")).collect();
+    assert_eq!(requirements().collect::<Vec<String>>(), wanted);
+    assert!(wanted.iter().all(|id| is_requirement(id)));
+}
+
+/// A rule that rests on a requirement which is not there rests on nothing.
+#[test]
+fn rules_and_rows_name_requirements_that_there_are() {
+    let known: BTreeSet<String> = requirements().collect();
+    let named = vssim_conformance::CATALOGUE.iter().flat_map(|rule| rule.requirements.iter());
+    let unknown: Vec<&&str> = named.filter(|id| !known.contains(**id)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
