@@ -51,6 +51,7 @@ macro_rules! library {
 
 library! {
     Lesson in "" {
+        "backup",
         "broken-hold",
         "client-accessible-limit",
         "database-on-two-volumes",
@@ -74,6 +75,7 @@ library! {
         "power-cut-redirected-area",
         "power-cut-stacked-copies",
         "requester-crash-after-freeze",
+        "restore",
         "second-requester",
         "shadow-copy-without-writers",
         "two-databases-on-two-volumes",
@@ -82,6 +84,27 @@ library! {
         "veto-at-prepare-for-backup",
         "veto-at-prepare-for-snapshot",
         "writers-left-out",
+    }
+    Lesson in "backup/" {
+        "alternate-path",
+        "backup-type-masks",
+        "component-sets-files",
+        "damaged-ranges",
+        "differenced-by-stamp",
+        "differential-after-incremental",
+        "excluded-files",
+        "excluded-from-the-shadow-copy",
+        "never-mixed",
+        "no-exclusion-without-auto-recovery",
+        "no-partial-file-support",
+        "partial-files",
+        "ranges-file",
+        "schema-missing",
+        "type-copy",
+        "type-differential",
+        "type-incremental",
+        "type-log",
+        "type-other",
     }
     Lesson in "calls/" {
         "create-and-initialize",
@@ -121,6 +144,27 @@ library! {
         "reboot",
         "reboot-during-a-creation",
         "windows-xp-has-one-context",
+    }
+    Lesson in "express/" {
+        "damaged-express-metadata",
+        "express-writer-registered",
+        "functions-of-the-base-class",
+        "no-memory-for-express-writers",
+        "what-express-writers-cannot-do",
+    }
+    Lesson in "metadata/" {
+        "built-in-identify",
+        "dependency-on-nobody",
+        "document-damaged-while-built",
+        "faults-are-found-where-they-are-read",
+        "metadata-after-identify",
+        "metadata-in-sequence",
+        "no-memory-for-getters",
+        "no-memory-while-building",
+        "null-pointers-of-getters",
+        "read-through-the-interfaces",
+        "refused-while-building",
+        "stored-metadata-is-loaded",
     }
     Lesson in "restore/" {
         "arguments-of-a-restore",
@@ -171,6 +215,33 @@ library! {
         "revert-on-a-client",
         "revert-refused",
         "revert-status",
+    }
+    Lesson in "writers/" {
+        "answer-comes-too-late",
+        "component-calls-without-memory",
+        "component-fails-alone",
+        "damaged-backup-components",
+        "false-from-every-handler",
+        "false-from-freeze",
+        "false-from-thaw",
+        "false-in-a-restore",
+        "getters-in-a-backup",
+        "getters-in-a-restore",
+        "identify-from-a-stranger",
+        "instances-of-one-class",
+        "joining-and-leaving",
+        "leaving-while-a-handler-runs",
+        "null-where-a-value-belongs",
+        "reserved-calls",
+        "restart-in-the-middle",
+        "restore-calls-without-memory",
+        "setters-in-a-backup",
+        "setters-in-a-restore",
+        "subscription-masks",
+        "what-a-handler-may-ask",
+        "whole-volumes",
+        "writer-ends-while-frozen",
+        "writers-in-safe-mode",
     }
     // One for each rule, named after it.
     Broken in "broken/" {

@@ -285,6 +285,8 @@ impl Script {
             instance: instance(name),
             level,
             freeze_timeout: Ticks::from_secs(60),
+            identify_ex: false,
+            joins: false,
         };
         let actor = |name: &str, role| Actor { name: name.into(), role };
         Header {

@@ -37,7 +37,11 @@ impl Service {
             lock,
             held,
             unregistered,
+            asked,
             reverts,
+            building,
+            built,
+            express,
             writers_unreachable,
             saved,
             documents: _,
@@ -47,7 +51,8 @@ impl Service {
             id_bits: _,
         } = self;
         let mut digest = Digest(Xxh3::new());
-        let apart = (saved, unregistered, reverts, writers_unreachable, objects_made, devices_made);
+        let made = (objects_made, devices_made);
+        let apart = (saved, building, built, express, unregistered, asked, reverts, writers_unreachable, made);
         // Writing to a digest cannot fail.
         let _ = write!(
             digest,
