@@ -85,30 +85,26 @@ library! {
         "veto-at-prepare-for-snapshot",
         "writers-left-out",
     }
-    Lesson in "contexts/" {
-        "contexts-refused",
-        "ctrl-c-leaves-copies",
-        "every-context",
-        "mechanisms-and-providers",
-        "reboot",
-        "reboot-during-a-creation",
-        "windows-xp-has-one-context",
-    }
-    Lesson in "snapshots/" {
-        "break-needs-hardware",
-        "delete",
-        "enumerator",
-        "expose",
-        "expose-refused",
-        "luns-wanted",
-        "properties",
-        "query",
-        "query-fails-with-a-provider",
-        "questions-about-volumes",
-        "revert",
-        "revert-on-a-client",
-        "revert-refused",
-        "revert-status",
+    Lesson in "backup/" {
+        "alternate-path",
+        "backup-type-masks",
+        "component-sets-files",
+        "damaged-ranges",
+        "differenced-by-stamp",
+        "differential-after-incremental",
+        "excluded-files",
+        "excluded-from-the-shadow-copy",
+        "never-mixed",
+        "no-exclusion-without-auto-recovery",
+        "no-partial-file-support",
+        "partial-files",
+        "ranges-file",
+        "schema-missing",
+        "type-copy",
+        "type-differential",
+        "type-incremental",
+        "type-log",
+        "type-other",
     }
     Lesson in "calls/" {
         "create-and-initialize",
@@ -140,16 +136,14 @@ library! {
         "writer-forgets-backup-complete",
         "writer-stuck-in-failed",
     }
-    Lesson in "restore/" {
-        "restore-in-sequence",
-    }
-    Lesson in "selection/" {
-        "dependencies-followed",
-        "dependency-cycle",
-        "explicit-and-implicit",
-        "implicit-component-added",
-        "logical-paths",
-        "system-state",
+    Lesson in "contexts/" {
+        "contexts-refused",
+        "ctrl-c-leaves-copies",
+        "every-context",
+        "mechanisms-and-providers",
+        "reboot",
+        "reboot-during-a-creation",
+        "windows-xp-has-one-context",
     }
     Lesson in "express/" {
         "damaged-express-metadata",
@@ -171,27 +165,6 @@ library! {
         "read-through-the-interfaces",
         "refused-while-building",
         "stored-metadata-is-loaded",
-    }
-    Lesson in "backup/" {
-        "alternate-path",
-        "backup-type-masks",
-        "component-sets-files",
-        "damaged-ranges",
-        "differenced-by-stamp",
-        "differential-after-incremental",
-        "excluded-files",
-        "excluded-from-the-shadow-copy",
-        "never-mixed",
-        "no-exclusion-without-auto-recovery",
-        "no-partial-file-support",
-        "partial-files",
-        "ranges-file",
-        "schema-missing",
-        "type-copy",
-        "type-differential",
-        "type-incremental",
-        "type-log",
-        "type-other",
     }
     Lesson in "restore/" {
         "arguments-of-a-restore",
@@ -218,6 +191,30 @@ library! {
         "what-the-writer-is-told",
         "writer-does-not-run",
         "writer-fails-pre-restore",
+    }
+    Lesson in "selection/" {
+        "dependencies-followed",
+        "dependency-cycle",
+        "explicit-and-implicit",
+        "implicit-component-added",
+        "logical-paths",
+        "system-state",
+    }
+    Lesson in "snapshots/" {
+        "break-needs-hardware",
+        "delete",
+        "enumerator",
+        "expose",
+        "expose-refused",
+        "luns-wanted",
+        "properties",
+        "query",
+        "query-fails-with-a-provider",
+        "questions-about-volumes",
+        "revert",
+        "revert-on-a-client",
+        "revert-refused",
+        "revert-status",
     }
     // One for each rule, named after it.
     Broken in "broken/" {
