@@ -170,6 +170,7 @@ library! {
         "stop-restore-start",
         "to-alternate-location",
         "what-the-writer-is-told",
+        "with-what-is-required",
         "writer-does-not-run",
         "writer-fails-pre-restore",
     }
