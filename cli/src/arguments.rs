@@ -30,7 +30,7 @@ Start with `vssim run full-backup`.";
 pub(crate) enum Command {
     /// Run a scenario: timeline, writers, verdict.
     Run(Run),
-    /// Judge a trace that was written before.
+    /// Judge a trace that was written before, or a document of VSS.
     Check(Check),
     /// List the ready scenarios.
     List(List),
@@ -124,8 +124,8 @@ pub(crate) enum Color {
 
 #[derive(Args)]
 pub(crate) struct Check {
-    /// The trace, as `vssim run --trace` writes it.
-    #[arg(value_name = "TRACE")]
+    /// The trace, as `vssim run --trace` writes it; or a Writer Metadata or Backup Components Document.
+    #[arg(value_name = "FILE")]
     pub(crate) trace: PathBuf,
     /// Write the verdict to this file, for a CI server.
     #[arg(long, value_name = "FILE")]

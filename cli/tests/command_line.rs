@@ -186,3 +186,37 @@ fn a_power_cut_that_makes_a_shadow_copy_wrong_is_named_and_fails() {
     }
     assert_eq!(vssim(folder.path(), &["power-cut", "power-cut-grwth"]).status.code(), Some(2));
 }
+
+#[test]
+fn a_document_is_checked_and_its_faults_are_told_with_their_place() {
+    let folder = folder();
+    let good = r#"<WRITER_METADATA xmlns="x-schema:#VssWriterMetadataInfo" version="1.2">
+<IDENTIFICATION writerId="a6ad56c2-b509-4e6c-bb19-49d8f43532f0" instanceId="e795e5ac-50b0-4127-ab18-6b09138b6669" friendlyName="W" usage="USER_DATA" dataSource="OTHER"/>
+<RESTORE_METHOD method="CUSTOM" writerRestore="never" rebootRequired="no"/>
+<BACKUP_LOCATIONS><FILE_GROUP componentName="A" restoreMetadata="no" notifyOnBackupComplete="no" selectable="no"><FILE_LIST path="C:\A" filespec="*"/></FILE_GROUP></BACKUP_LOCATIONS>
+</WRITER_METADATA>"#;
+    let backup = r#"<BACKUP_COMPONENTS xmlns="x-schema:#VssComponentMetadata" version="1.2" backupType="full"/>"#;
+    let checked = |text: &str| {
+        fs::write(folder.path().join("d.xml"), text).unwrap();
+        let out = vssim(folder.path(), &["check", "d.xml"]);
+        (out.status.code(), text_of(&out))
+    };
+    assert_eq!(checked(good), (Some(0), "d.xml: a Writer Metadata Document without faults: 1 components\n".to_owned()));
+    let (code, shown) = checked(backup);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("a Backup Components Document without faults"), "{shown}");
+    let (code, shown) = checked(&good.replace("USER_DATA", "USERDATA"));
+    assert_eq!(code, Some(2));
+    assert!(
+        shown.starts_with("error: d.xml:2:148: `USERDATA` is no value of `usage`; did you mean `USER_DATA`?"),
+        "{shown}"
+    );
+    let (code, shown) = checked(&good.replace("USER_DATA", "UNDEFINED"));
+    assert_eq!((code, shown.contains("must    the usage is VSS_UT_UNDEFINED")), (Some(1), true), "{shown}");
+    let (code, shown) = checked("<HTML/>");
+    assert_eq!((code, shown.contains("the document is `HTML`")), (Some(2), true), "{shown}");
+}
+
+fn text_of(out: &Output) -> String {
+    text(&out.stdout) + &text(&out.stderr)
+}

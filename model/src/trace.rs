@@ -68,6 +68,12 @@ pub enum Role {
         level: ApplicationLevel,
         /// How long it may stay frozen.
         freeze_timeout: Ticks,
+        /// Whether it overrides OnIdentifyEx rather than OnIdentify.
+        #[serde(default, skip_serializing_if = "is_false")]
+        identify_ex: bool,
+        /// Whether it subscribes by calls of its own, rather than being subscribed from the start.
+        #[serde(default, skip_serializing_if = "is_false")]
+        joins: bool,
     },
     /// A provider.
     Provider {
@@ -94,6 +100,11 @@ pub struct Record {
     /// The number of the record that led to this one; 0 for none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cause: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -252,6 +263,22 @@ pub enum What {
         kind: DocumentKind,
         /// The text.
         text: String,
+    },
+    /// A fault was planted into a document in memory; the actor is who did it.
+    Damaged {
+        /// Which kind of document.
+        document: DocumentKind,
+        /// The name of the element.
+        element: String,
+        /// Which of the elements of this name, from 0.
+        #[serde(default, skip_serializing_if = "is_zero_u32")]
+        which: u32,
+        /// The attribute; absent if the whole element went.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attribute: Option<String>,
+        /// What the attribute says from now on; absent if it went.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
     },
     /// A process began or ended; the actor is who.
     Process(ProcessEdge),

@@ -53,8 +53,8 @@ impl Tape {
         for (n, name) in writers.iter().enumerate() {
             let (class, instance) = writer(n);
             let freeze_timeout = Ticks::from_secs(60);
-            actors
-                .push(actor(name, Role::Writer { class, instance, level: ApplicationLevel::BackEnd, freeze_timeout }));
+            let (level, identify_ex, joins) = (ApplicationLevel::BackEnd, false, false);
+            actors.push(actor(name, Role::Writer { class, instance, level, freeze_timeout, identify_ex, joins }));
         }
         actors.push(actor("system provider", Role::Provider { id: ProviderId(Guid(7)) }));
         actors.push(actor("kernel", Role::Kernel));

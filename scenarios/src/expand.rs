@@ -280,6 +280,7 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::Backup(_) => "backup",
         Step::Call(_) => "call",
         Step::Privileges(_) => "privileges",
+        Step::Damage(_) => "damage",
     }
 }
 

@@ -51,6 +51,7 @@ macro_rules! library {
 
 library! {
     Lesson in "" {
+        "backup",
         "broken-hold",
         "client-accessible-limit",
         "database-on-two-volumes",
@@ -74,6 +75,7 @@ library! {
         "power-cut-redirected-area",
         "power-cut-stacked-copies",
         "requester-crash-after-freeze",
+        "restore",
         "second-requester",
         "shadow-copy-without-writers",
         "two-databases-on-two-volumes",
@@ -138,6 +140,9 @@ library! {
         "writer-forgets-backup-complete",
         "writer-stuck-in-failed",
     }
+    Lesson in "restore/" {
+        "restore-in-sequence",
+    }
     Lesson in "selection/" {
         "dependencies-followed",
         "dependency-cycle",
@@ -146,7 +151,48 @@ library! {
         "logical-paths",
         "system-state",
     }
-    // One for each rule, named after it.
+    Lesson in "express/" {
+        "damaged-express-metadata",
+        "express-writer-registered",
+        "functions-of-the-base-class",
+        "no-memory-for-express-writers",
+        "what-express-writers-cannot-do",
+    }
+    Lesson in "metadata/" {
+        "built-in-identify",
+        "dependency-on-nobody",
+        "document-damaged-while-built",
+        "faults-are-found-where-they-are-read",
+        "metadata-after-identify",
+        "metadata-in-sequence",
+        "no-memory-for-getters",
+        "no-memory-while-building",
+        "null-pointers-of-getters",
+        "read-through-the-interfaces",
+        "refused-while-building",
+        "stored-metadata-is-loaded",
+    }
+    Lesson in "backup/" {
+        "alternate-path",
+        "backup-type-masks",
+        "component-sets-files",
+        "damaged-ranges",
+        "differenced-by-stamp",
+        "differential-after-incremental",
+        "excluded-files",
+        "excluded-from-the-shadow-copy",
+        "never-mixed",
+        "no-exclusion-without-auto-recovery",
+        "no-partial-file-support",
+        "partial-files",
+        "ranges-file",
+        "schema-missing",
+        "type-copy",
+        "type-differential",
+        "type-incremental",
+        "type-log",
+        "type-other",
+    }
     Lesson in "restore/" {
         "arguments-of-a-restore",
         "at-reboot",
@@ -174,6 +220,7 @@ library! {
         "writer-does-not-run",
         "writer-fails-pre-restore",
     }
+    // One for each rule, named after it.
     Broken in "broken/" {
         "abort-after-failed-snapshot",
         "abort-backup-reaches-writers",
@@ -198,6 +245,7 @@ library! {
         "copy-equals-its-reference",
         "copy-read-only-once-created",
         "creation-lock-freed",
+        "dependencies-included",
         "document-saved",
         "document-saved-only-after-snapshot",
         "documents-changed-in-prepare-or-post-only",

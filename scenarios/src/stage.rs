@@ -10,10 +10,12 @@
 //! that cannot be read, a database of too many pages, no room for a file, a script that is too long. Nothing is read
 //! but through [`Files`].
 
+mod damage;
 mod documents;
 mod handlers;
 mod images;
 mod machine;
+mod main_script;
 mod methods;
 mod providers;
 mod requester;
@@ -34,9 +36,10 @@ use vssim_model::ids::{Guid, WriterClassId};
 use vssim_model::tables::Tables;
 use vssim_sim::plan::{ImageSource, OpenChoices, Plan};
 
-use crate::error::{ErrorKind, Errors, Problem};
+use crate::error::{ErrorKind, Errors, Problem, shortened};
 use crate::expectations::Expectations;
 use crate::layout::Placed;
+use crate::library;
 use crate::resolve::Scenario;
 use crate::yaml::{MAX_PROBLEMS, Pos};
 
@@ -144,6 +147,7 @@ impl Stager<'_> {
             applications: self.applications(),
             requesters: requesters.plans,
             kernel: self.kernel(),
+            safe_mode: self.scenario.document.machine.safe_mode.0,
             max_shadow_copies: self.max_shadow_copies(),
             services: self.services(),
             in_use: self.in_use(),
@@ -152,10 +156,31 @@ impl Stager<'_> {
             defects: document.machine.service.defects.iter().map(|defect| defect.value.0).collect::<BTreeSet<_>>(),
             open: OpenChoices::default(),
             tables: Arc::new(Tables::documented()),
+            before: self.before(),
         };
         let methods = self.methods.take();
         let expectations = Expectations::of(&document.expect, requesters.expected, methods);
         Staged { plan, expectations, notes }
+    }
+}
+
+impl Stager<'_> {
+    /// The plan of the ready scenario whose store is there at the start.
+    fn before(&mut self) -> Option<Arc<Plan>> {
+        let name = self.scenario.document.store_of.as_ref()?;
+        let staged = library::find(name.as_str()).filter(|entry| !entry.needs_corpus()).and_then(|entry| {
+            let scenario = Scenario::parse(entry.name, entry.text).ok()?;
+            // A chain of days might have no end.
+            scenario.document.store_of.is_none().then(|| stage(&scenario, &NoFiles).ok()).flatten()
+        });
+        let Some(staged) = staged else {
+            let what = format!("no ready scenario `{}` leaves a store", shortened(&name.0));
+            let problem = Problem::new(ErrorKind::UnknownName, what)
+                .expected("a ready scenario (`vssim list`) that reads no recordings and has no `store_of` itself");
+            self.problem(problem, name.pos);
+            return None;
+        };
+        Some(Arc::new(staged.plan))
     }
 }
 

@@ -30,6 +30,7 @@ use crate::backup_store::BackupStore;
 use crate::choices::{Choices, Point, Purpose};
 use crate::message::{Answer, KernelRequest, Request, Slot};
 use crate::plan::{ActorId, ComponentOf, ComponentOp, Op, Plan, Script, Span, Template};
+use crate::service::Planted;
 use crate::slots::Slots;
 use crate::unhashed::Unhashed;
 
@@ -121,7 +122,7 @@ pub enum Frame {
 /// Which script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ScriptRef {
-    /// A requester's program.
+    /// A requester's program, or what a writer does from the start.
     Main,
     /// A writer's handler.
     Handler(WriterEvent),
@@ -160,10 +161,14 @@ pub enum Output {
     },
     /// It writes this to the Application log, and goes on at once.
     Log(String),
+    /// It plants a fault into a document that it holds, and goes on at once.
+    Damage(Planted),
     /// The task is over.
     End,
     /// The process dies.
     Crash,
+    /// The process ends; after so long it starts again at this instruction of its main script.
+    Stop(Option<(Ticks, u16)>),
 }
 
 /// What an actor may know of the world around it.
@@ -189,7 +194,18 @@ impl Process {
 
     /// Begins a task.
     pub fn spawn(&mut self, script: ScriptRef, serves: Option<Slot>, about: Option<(u32, Option<u16>)>) -> u32 {
-        let frames = vec![Frame::Script(script, 0)];
+        self.spawn_at(script, 0, serves, about)
+    }
+
+    /// Begins a task at an instruction.
+    pub fn spawn_at(
+        &mut self,
+        script: ScriptRef,
+        at: u16,
+        serves: Option<Slot>,
+        about: Option<(u32, Option<u16>)>,
+    ) -> u32 {
+        let frames = vec![Frame::Script(script, at)];
         self.tasks.insert(Task { serves, about, vetoed: false, failure: None, frames })
     }
 
@@ -228,6 +244,7 @@ impl Turn<'_> {
             (ActorId::Writer(index), ScriptRef::Handler(event)) => {
                 plan.writers.get(usize::from(index))?.handlers.get(&event)
             }
+            (ActorId::Writer(index), ScriptRef::Main) => plan.writers.get(usize::from(index))?.main.as_ref(),
             (ActorId::Writer(index), ScriptRef::Background) => {
                 plan.writers.get(usize::from(index))?.background.as_ref().map(|(_, script)| script)
             }
@@ -388,6 +405,13 @@ impl Turn<'_> {
             Op::Jump(target) => self.goto(target),
             Op::Hang => return Some(Output::Hang),
             Op::Crash => return Some(Output::Crash),
+            Op::Stop(again) => {
+                let next = match self.task.frames.last() {
+                    Some(Frame::Script(_, at)) => at.saturating_add(1),
+                    _ => u16::MAX,
+                };
+                return Some(Output::Stop(again.map(|span| (self.duration(span), next))));
+            }
             Op::Backup { call, .. } => return self.backup(call),
             Op::Async { kept, call } => return self.asynchronous(kept, &call),
             Op::Method(op) => return Some(self.method(&op)),
@@ -423,6 +447,7 @@ impl Turn<'_> {
                 return Some(Output::Log(message));
             }
             Op::Commit { gap } => self.task.frames.push(Frame::Commit { index: 0, rested: false, gap }),
+            Op::Damage(op) => return Some(self.damage(&op)),
             Op::CopyFiles
             | Op::Restore(_)
             | Op::Service(..)

@@ -63,6 +63,7 @@ impl World {
             Effect::Saved { object, text } => self.document_saved(object, &text),
             Effect::Compare(set) => self.compare(set, step),
             Effect::Examine(set) => self.examine(set, step),
+            Effect::Instance(writer, instance) => self.new_instance(writer, instance),
         }
     }
 

@@ -91,6 +91,7 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
             lost_blocks: BTreeSet::new(),
             slow_growth: BTreeSet::new(),
         },
+        safe_mode: false,
         max_shadow_copies: MAX_SHADOW_COPIES,
         services: Vec::new(),
         in_use: BTreeSet::new(),
@@ -99,6 +100,7 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
         defects: BTreeSet::new(),
         open: what.open,
         tables: Arc::new(Tables::documented()),
+        before: None,
     })
 }
 
@@ -145,6 +147,8 @@ fn writer(index: u16, what: Small) -> Result<WriterPlan, DocumentError> {
         freeze_timeout: Ticks::from_secs(60),
         documents: vec![MetadataPlan { document: document.finish(), text: None, components: Arc::new(components) }],
         handlers: handlers(index, what),
+        main: None,
+        identify_ex: false,
         background: None,
     })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, BackupType, ComponentName, Value};
 use vssim_model::catalogue::MethodRef;
-use vssim_model::documents::WriterMetadata;
+use vssim_model::documents::{Damage, WriterMetadata};
 use vssim_model::file_spec::Variables;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, VolumeId, WriterClassId, WriterInstanceId};
@@ -48,6 +48,8 @@ pub struct Plan {
     pub requesters: Vec<RequesterPlan>,
     /// The kernel.
     pub kernel: KernelPlan,
+    /// Whether Windows runs in safe mode or in setup: writers cannot be initialised (page of Initialize).
+    pub safe_mode: bool,
     /// How many shadow copies of a volume may be client accessible (the registry value MaxShadowCopies).
     pub max_shadow_copies: u16,
     /// Services that a restore may have to stop.
@@ -64,6 +66,8 @@ pub struct Plan {
     pub open: OpenChoices,
     /// The state tables in force.
     pub tables: Arc<Tables>,
+    /// What ran before on another day: its store is there at the start.
+    pub before: Option<Arc<Plan>>,
 }
 
 /// A disk.
@@ -156,6 +160,11 @@ pub struct WriterPlan {
     pub documents: Vec<MetadataPlan>,
     /// What its handlers do; an event without an entry is handled at once and well.
     pub handlers: BTreeMap<WriterEvent, Script>,
+    /// What it does from the start: it makes its object, subscribes, and leaves. Without it the writer is subscribed from
+    /// the start.
+    pub main: Option<Script>,
+    /// Whether it overrides OnIdentifyEx rather than OnIdentify.
+    pub identify_ex: bool,
     /// Something it does by itself, outside of any handler, and when.
     pub background: Option<(Ticks, Script)>,
 }
@@ -496,14 +505,18 @@ pub enum Op {
     Method(Arc<MethodOp>),
     /// Requester: from here on its calls are made with backup privileges, or without.
     Privileges(bool),
+    /// Requester or writer: a fault is planted into a document in memory.
+    Damage(Arc<DamageOp>),
     /// Requester: copies the files of the components it added into the store.
     CopyFiles,
     /// Requester: a part of a restore.
     Restore(Arc<RestoreOp>),
     /// Writer or requester: starts a service, or stops it.
     Service(Name, bool),
-    /// Requester: its process dies.
+    /// Requester, or a writer's main script: its process dies.
     Crash,
+    /// Writer's main script: its process ends, and starts again after a while, behind this instruction; none for never.
+    Stop(Option<Span>),
 
     /// Writer: `SetWriterFailure`.
     Fail(HResult),
@@ -595,6 +608,28 @@ pub struct MethodOp {
     pub step: u32,
     /// Where what it hands back is kept.
     pub save: Option<u16>,
+}
+
+/// A fault planted into a document in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamageOp {
+    /// Into which one.
+    pub of: DamagedDocument,
+    /// The fault.
+    pub fault: Damage,
+}
+
+/// The document that a fault is planted into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DamagedDocument {
+    /// The metadata that a backup components object gathered from a writer.
+    Gathered(u16),
+    /// The metadata that a writer builds in its Identify handler.
+    Built,
+    /// The metadata that an object holds.
+    Held(Argument),
+    /// The Backup Components Document of a requester's object, or of the backup that a writer takes part in.
+    BackupComponents,
 }
 
 /// An argument of a call of the catalogue.

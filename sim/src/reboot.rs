@@ -15,6 +15,7 @@ use crate::actor::{Memory, Process};
 use crate::choices::{Point, Purpose};
 use crate::message::{KernelRequest, OpenCall, Request, Slot};
 use crate::plan::ActorId;
+use crate::queue::Class;
 use crate::world::{Event, Step, World};
 
 impl World {
@@ -36,9 +37,13 @@ impl World {
         self.carry_out_moves(step);
         self.resume_applications();
         let instances: Vec<WriterInstanceId> =
-            (0..self.instances.len()).map(|at| self.new_instance(at, step)).collect();
+            (0..self.instances.len()).map(|at| self.instance_after_reboot(at, step)).collect();
         for (writer, &instance) in (0_u16..).zip(&instances) {
-            self.record(step, ActorId::Writer(writer), || What::Process(ProcessEdge::Started));
+            if self.plan.writers.get(usize::from(writer)).is_some_and(|plan| plan.main.is_some()) {
+                self.queue.push(self.now, Class::Message, self.cause(), Event::StartWriter(writer, 0));
+            } else {
+                self.record(step, ActorId::Writer(writer), || What::Process(ProcessEdge::Started));
+            }
             self.record(step, ActorId::Writer(writer), || What::Instance { instance });
         }
         self.service.start_writers(&instances);
@@ -48,7 +53,7 @@ impl World {
 
     /// Each start of a writer's process makes an instance of its own (RST-ORD-031); where its document is a recorded text, that text
     /// names the instance.
-    fn new_instance(&mut self, at: usize, step: &mut Step<'_>) -> WriterInstanceId {
+    fn instance_after_reboot(&mut self, at: usize, step: &mut Step<'_>) -> WriterInstanceId {
         let recorded =
             self.plan.writers.get(at).is_some_and(|writer| writer.documents.iter().any(|it| it.text.is_some()));
         if let (true, Some(&old)) = (recorded, self.instances.get(at)) {
@@ -102,6 +107,7 @@ impl World {
             Event::Deliver(slot) | Event::Answer(slot, _) | Event::KernelDone(slot) => kept.contains(slot),
             Event::Wake(..)
             | Event::GoOn(..)
+            | Event::StartWriter(..)
             | Event::Service(_)
             | Event::WaitOver(_)
             | Event::TransactionsLate(_)

@@ -21,6 +21,8 @@ use crate::world::{Step, World};
 pub const MAXIMUM_EVENTS: u64 = 50_000_000;
 /// The longest run in virtual time: a day.
 pub const MAXIMUM_TIME: Ticks = Ticks::from_secs(24 * 60 * 60);
+/// The seed of what ran before.
+const SEED_BEFORE: u64 = 1;
 /// How many blocks share a page of memory on a volume of ordinary size.
 const BLOCKS_A_PAGE: u32 = 16;
 /// Volumes of at most so many blocks get pages of one block, so that clones for a search copy little.
@@ -66,11 +68,22 @@ pub fn build(plan: &Arc<Plan>, choices: &mut dyn Choices) -> Result<World, SetUp
     build_with(plan, choices, &NoImages)
 }
 
-/// Builds the world of a plan.
+/// Builds the world of a plan. Where the plan says what ran before, the store is there that it left.
 ///
 /// # Errors
 /// If a disk, a volume, a file or a database of the plan cannot be made, or an image cannot be read or does not fit.
 pub fn build_with(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Images) -> Result<World, SetUpError> {
+    let mut world = build_empty(plan, choices, images)?;
+    if let Some(before) = &plan.before {
+        let mut choices = Seeded::new(SEED_BEFORE);
+        let earlier = build_empty(before, &mut choices, images)?;
+        world.store = drive(earlier, &mut choices, &mut Off).world.store;
+    }
+    Ok(world)
+}
+
+/// Builds the world of a plan with an empty store.
+fn build_empty(plan: &Arc<Plan>, choices: &mut dyn Choices, images: &dyn Images) -> Result<World, SetUpError> {
     let mut storage = Storage::new();
     storage.set_machine(&plan.computer);
     storage.set_time(plan.start);
@@ -231,10 +244,10 @@ pub fn run(plan: &Arc<Plan>, seed: u64) -> Result<(Outcome, Trace), SetUpError> 
 /// # Errors
 /// If the world cannot be built.
 pub fn run_with(plan: &Arc<Plan>, seed: u64, images: &dyn Images) -> Result<(Outcome, Trace), SetUpError> {
-    run_from(plan, seed, images, BackupStore::default())
+    run_from(plan, seed, images, None)
 }
 
-/// As [`run_with`], with what requesters backed up before.
+/// As [`run_with`], with what requesters backed up before; none for what the plan says.
 ///
 /// # Errors
 /// If the world cannot be built.
@@ -242,11 +255,17 @@ pub fn run_from(
     plan: &Arc<Plan>,
     seed: u64,
     images: &dyn Images,
-    store: BackupStore,
+    store: Option<BackupStore>,
 ) -> Result<(Outcome, Trace), SetUpError> {
     let mut choices = Seeded::new(seed);
-    let mut world = build_with(plan, &mut choices, images)?;
-    world.store = Arc::new(store);
+    let world = match store {
+        Some(store) => {
+            let mut world = build_empty(plan, &mut choices, images)?;
+            world.store = Arc::new(store);
+            world
+        }
+        None => build_with(plan, &mut choices, images)?,
+    };
     let header = header(&world, seed);
     let mut recorder = Full::default();
     let outcome = drive(world, &mut choices, &mut recorder);
@@ -286,8 +305,14 @@ pub fn header(world: &World, seed: u64) -> Header {
         actors.push(actor(ActorId::Requester(index), Role::Requester));
     }
     for (index, (writer, &instance)) in (0_u16..).zip(plan.writers.iter().zip(world.instances.iter())) {
-        let role =
-            Role::Writer { class: writer.class, instance, level: writer.level, freeze_timeout: writer.freeze_timeout };
+        let role = Role::Writer {
+            class: writer.class,
+            instance,
+            level: writer.level,
+            freeze_timeout: writer.freeze_timeout,
+            identify_ex: writer.identify_ex,
+            joins: writer.main.is_some(),
+        };
         actors.push(actor(ActorId::Writer(index), role));
     }
     for (index, provider) in (0_u16..).zip(&plan.providers) {

@@ -7,6 +7,12 @@ use std::ops::{Deref, DerefMut};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unhashed<T>(pub T);
 
+impl<T> From<T> for Unhashed<T> {
+    fn from(value: T) -> Unhashed<T> {
+        Unhashed(value)
+    }
+}
+
 impl<T> PartialEq for Unhashed<T> {
     fn eq(&self, _: &Unhashed<T>) -> bool {
         true

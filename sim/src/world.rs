@@ -31,7 +31,7 @@ use crate::plan::{ActorId, KERNEL, Plan, SERVICE};
 use crate::queue::{Class, Queue};
 use crate::record::Recorder;
 use crate::service::methods::Caller;
-use crate::service::{Service, Timer};
+use crate::service::{Planted, Service, Timer};
 use crate::slots::Slots;
 use crate::storage::Storage;
 use crate::unhashed::Unhashed;
@@ -41,6 +41,8 @@ use crate::unhashed::Unhashed;
 pub enum Event {
     /// An actor starts.
     Start(ActorId),
+    /// The process of a writer with a main script starts, at this instruction.
+    StartWriter(u16, u16),
     /// A call arrives.
     Deliver(Slot),
     /// An answer arrives at the caller.
@@ -186,6 +188,9 @@ impl World {
             queue.push(requester.starts, Class::Message, 0, Event::Start(ActorId::Requester(index)));
         }
         for (index, writer) in (0_u16..).zip(&plan.writers) {
+            if writer.main.is_some() {
+                queue.push(Ticks::ZERO, Class::Message, 0, Event::StartWriter(index, 0));
+            }
             if let Some((at, _)) = writer.background {
                 queue.push(at, Class::Message, 0, Event::Start(ActorId::Writer(index)));
             }
@@ -232,7 +237,7 @@ impl World {
         self.processes.get_mut(index)
     }
 
-    fn process_index(&self, actor: ActorId) -> Option<usize> {
+    pub(crate) fn process_index(&self, actor: ActorId) -> Option<usize> {
         let (requesters, writers) = (self.plan.requesters.len(), self.plan.writers.len());
         match actor {
             ActorId::Requester(index) => Some(usize::from(index)),
@@ -284,6 +289,7 @@ impl World {
     fn handle(&mut self, event: Event, step: &mut Step<'_>) {
         match event {
             Event::Start(actor) => self.start(actor, step),
+            Event::StartWriter(writer, at) => self.start_writer(writer, at, step),
             Event::Deliver(slot) => self.deliver(slot, step),
             Event::Answer(slot, answer) => self.answer(slot, answer, step),
             Event::Wake(actor, task) => self.resume(actor, task, Input::Woken, step),
@@ -390,15 +396,14 @@ impl World {
                     self.queue.push(at, Class::Limit, self.cause.0, Event::WaitOver(slot));
                 }
             }
-            ActorId::Writer(writer) => {
+            ActorId::Writer(_) => {
                 let task = self.calls.get(slot).map(|call| call.task);
-                let serves = task.and_then(|task| self.process(from)?.tasks.get(task)?.serves);
-                let delivery = serves.and_then(|serves| self.calls.get(serves)).map(|call| call.task);
+                let delivery = task.and_then(|task| self.delivery_of(from, task));
                 if let Call::Method(call) = call {
                     let caller = Caller { actor: from, slot, object, delivery };
                     self.service.method_called(caller, call, self.now);
                 } else {
-                    self.service.writer_calls(slot, writer, delivery, call);
+                    self.service.writer_calls(slot, delivery, call);
                 }
             }
             _ => {}
@@ -419,7 +424,7 @@ impl World {
     }
 
     /// Goes on with a task of an actor, as far as it goes without waiting.
-    fn resume(&mut self, actor: ActorId, task: u32, input: Input, step: &mut Step<'_>) {
+    pub(crate) fn resume(&mut self, actor: ActorId, task: u32, input: Input, step: &mut Step<'_>) {
         if self.crashes(actor, step) {
             return;
         }
@@ -442,8 +447,10 @@ impl World {
             Output::Hang => {}
             Output::Done { answer, more } => self.actor_answers(actor, task, answer, more, step),
             Output::Log(message) => self.actor_logs(actor, task, message, step),
+            Output::Damage(planted) => self.actor_damages(actor, task, &planted, step),
             Output::End => self.task_ends(actor, index, task, step),
             Output::Crash => self.crash(actor, step),
+            Output::Stop(again) => self.stop_writer(actor, again, step),
         }
     }
 
@@ -454,6 +461,27 @@ impl World {
             What::EventLog(EventLogEntry { log: EventLog::Application, source, id: None, message })
         });
         self.queue.push(self.now, Class::Message, self.cause.0, Event::GoOn(actor, task));
+    }
+
+    /// An actor plants a fault into a document that it holds. Nobody else learns of it until somebody reads there.
+    fn actor_damages(&mut self, actor: ActorId, task: u32, planted: &Planted, step: &mut Step<'_>) {
+        let delivery = self.delivery_of(actor, task);
+        let document = self.service.damage(actor, delivery, planted);
+        let fault = planted.fault.clone();
+        self.record(step, actor, || What::Damaged {
+            document,
+            element: fault.element,
+            which: fault.which,
+            attribute: fault.attribute,
+            value: fault.value,
+        });
+        self.queue.push(self.now, Class::Message, self.cause.0, Event::GoOn(actor, task));
+    }
+
+    /// The service's number for the event that a task handles.
+    fn delivery_of(&self, actor: ActorId, task: u32) -> Option<u32> {
+        let serves = self.process(actor)?.tasks.get(task)?.serves?;
+        self.calls.get(serves).map(|call| call.task)
     }
 
     fn task_ends(&mut self, actor: ActorId, index: usize, task: u32, step: &mut Step<'_>) {
@@ -469,7 +497,7 @@ impl World {
         }
     }
 
-    fn end_process(&mut self, index: usize) {
+    pub(crate) fn end_process(&mut self, index: usize) {
         if let Some(process) = self.processes.get_mut(index) {
             process.alive = false;
             process.tasks = Slots::default();
@@ -501,7 +529,11 @@ impl World {
             self.carry_out(step);
             return;
         }
-        // Whoever waits for the dead process learns of it at once.
+        self.nobody_answers(actor, n);
+    }
+
+    /// Whoever waits for a process that is gone learns of it at once.
+    pub(crate) fn nobody_answers(&mut self, actor: ActorId, n: u64) {
         let unanswered: Vec<Slot> =
             self.calls.iter().filter(|(_, call)| call.to == actor).map(|(slot, _)| slot).collect();
         for slot in unanswered {

@@ -2,7 +2,7 @@
 
 use vssim_model::api::{
     ApplicationCall, AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, ComponentName,
-    CreateSnapshotSetCall, Out, SnapshotProperties, SoftwareProviderCall, WriterCall, WriterStatus,
+    CreateSnapshotSetCall, MethodCall, Out, SnapshotProperties, SoftwareProviderCall, Value, WriterCall, WriterStatus,
 };
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, SnapshotId, SnapshotSetId, VolumeId, WriterClassId, WriterInstanceId};
@@ -48,6 +48,8 @@ pub fn header() -> Header {
                     instance: INSTANCE,
                     level: ApplicationLevel::BackEnd,
                     freeze_timeout: Ticks::from_secs(60),
+                    identify_ex: true,
+                    joins: true,
                 },
             ),
             actor(PROVIDER, Role::Provider { id: ProviderId::SYSTEM }),
@@ -67,6 +69,7 @@ pub fn trace() -> Trace {
     states(&mut makers);
     storage(&mut makers);
     findings(&mut makers);
+    by_name(&mut makers);
     Trace { header: header(), records: makers.records }
 }
 
@@ -182,7 +185,6 @@ fn states(to: &mut Makers) {
     to.add(SERVICE, What::Timer { name: window(), edge: TimerEdge::Set(Ticks::from_secs(61)) });
     to.add(SERVICE, What::Timer { name: window(), edge: TimerEdge::Stopped });
     to.add(KERNEL, What::Timer { name: TimerName::HoldLimit, edge: TimerEdge::Fired });
-    to.add(WRITER, What::Instance { instance: INSTANCE });
     for edge in [ProcessEdge::Started, ProcessEdge::Exited, ProcessEdge::Crashed] {
         to.add(REQUESTER, What::Process(edge));
     }
@@ -245,4 +247,28 @@ fn findings(to: &mut Makers) {
     let (name, detail) =
         ("one-commit-instant".into(), "volumes of one set were committed at 1.000 s and at 1.250 s".into());
     to.add(SERVICE, What::Invariant { name, detail });
+    let damaged = What::Damaged {
+        document: DocumentKind::WriterMetadata,
+        element: "FILE_LIST".to_owned(),
+        which: 2,
+        attribute: Some("filespec".to_owned()),
+        value: Some(String::new()),
+    };
+    to.add(WRITER, damaged);
+    to.add(WRITER, What::Instance { instance: INSTANCE });
+}
+
+/// A call by the names of the headers, and what it hands back.
+fn by_name(to: &mut Makers) {
+    let Some(method) = vssim_model::catalogue::find("IVssWMComponent::GetFile") else { return };
+    let call = MethodCall {
+        on: Value::Object { object: 3 },
+        arguments: [("iFile".to_owned(), Value::Number(0))].into(),
+        step: 9,
+        ..MethodCall::new(method)
+    };
+    let id = CallId(54);
+    to.add(REQUESTER, What::Call { id, object: 0, call: Call::Method(call) });
+    let out = Out::values([("ppFiledesc", Value::Object { object: 4 })]);
+    to.add(REQUESTER, What::Return { id, hresult: HResult::S_OK, out });
 }

@@ -242,6 +242,8 @@ fn writer(number: u128, name: &str, level: ApplicationLevel, recorded: &Recorded
         freeze_timeout: Ticks::from_secs(60),
         handlers: handlers.collect(),
         documents: vec![MetadataPlan { document: document.finish(), text: None, components: Arc::new(components) }],
+        main: None,
+        identify_ex: false,
         background: None,
     }
 }

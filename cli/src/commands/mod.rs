@@ -1,6 +1,7 @@
 //! The commands.
 
 pub(crate) mod check;
+mod check_document;
 pub(crate) mod coverage;
 pub(crate) mod graph;
 pub(crate) mod image;

@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
     if let Some(folder) = &arguments.save {
         stores::check_free(folder, arguments.force)?;
     }
-    let store = arguments.load.as_deref().map(stores::load).transpose()?.unwrap_or_default();
+    let store = arguments.load.as_deref().map(stores::load).transpose()?;
     images::check_sources(&images, &sources.collect::<Vec<_>>())?;
     let (outcome, trace) = vssim_sim::run::run_from(&plan, arguments.seed, &beside, store)
         .map_err(|error| BadInput(format!("error: {}: {error}", arguments.scenario)))?;

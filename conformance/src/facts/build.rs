@@ -53,7 +53,7 @@ impl<'t> Builder<'t> {
         let writers = roles
             .iter()
             .filter_map(|(name, role)| match role {
-                Role::Writer { class, instance, level, freeze_timeout } => {
+                Role::Writer { class, instance, level, freeze_timeout, .. } => {
                     let (class, instances, level, freeze_timeout) = (*class, vec![*instance], *level, *freeze_timeout);
                     Some((*name, Writer { class, instances, level, freeze_timeout }))
                 }
@@ -120,10 +120,27 @@ impl<'t> Builder<'t> {
                     _ => self.latest_object.get(actor).copied().unwrap_or(inherited),
                 }
             }
+            What::Event { .. } => self.left_by_the_dead(actor, record.cause).unwrap_or(inherited),
             _ => inherited,
         };
         self.origins.push(origin);
         self.read_other(record, at, origin);
+    }
+
+    /// An event that the end of a process brings is about that object of its, the latest, in which the writer takes part. A
+    /// process may have had others since.
+    fn left_by_the_dead(&self, writer: &str, cause: u64) -> Option<u32> {
+        let is_cause = |edges: &Vec<(Mark, ProcessEdge)>| {
+            edges.iter().any(|(at, edge)| at.n == cause && *edge != ProcessEdge::Started)
+        };
+        let (dead, _) = self.facts.processes.iter().find(|(_, edges)| is_cause(edges))?;
+        let of_dead = |event: &&EventFact<'_>| {
+            let is_of_dead = |object| self.facts.calls.iter().any(|call| call.object == object && call.actor == *dead);
+            event.object.is_some_and(is_of_dead)
+        };
+        let to_writer = self.facts.events.iter().rev().filter(|event| event.writer == writer);
+        let part = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
+        to_writer.filter(|event| part.contains(&event.event)).find(of_dead)?.object
     }
 
     fn read_other(&mut self, record: &'t Record, at: Mark, origin: u32) {

@@ -60,6 +60,8 @@ fn header() -> Header {
             instance: WriterInstanceId(Guid(n)),
             level,
             freeze_timeout: Ticks::from_secs(60),
+            identify_ex: false,
+            joins: false,
         },
     };
     let actors = vec![

@@ -177,7 +177,16 @@ impl Parameter {
     }
 }
 
+/// The name under which a method without an HRESULT hands its value back.
+pub const RETURN: &str = "return";
+
 impl Method {
+    /// Whether it hands a plain value back instead of an HRESULT.
+    #[must_use]
+    pub fn hands_back_a_value(&self) -> bool {
+        self.documents("true") || self.documents("value")
+    }
+
     /// Whether the page documents this code.
     #[must_use]
     pub fn documents(&self, code: &str) -> bool {
@@ -234,7 +243,7 @@ pub fn is_resource_failure(code: &str) -> bool {
 }
 
 /// One method of one interface.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct MethodRef {
     /// The interface.
     pub interface: &'static Interface,
@@ -263,6 +272,13 @@ impl fmt::Display for MethodRef {
             Kind::Functions => f.write_str(self.method.name),
             _ => write!(f, "{}::{}", self.interface.name, self.method.name),
         }
+    }
+}
+
+/// The name: all that the catalogue says of a method would hide whatever is around it.
+impl fmt::Debug for MethodRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

@@ -676,7 +676,7 @@ const IVSSCREATEEXPRESSWRITERMETADATA: Interface = Interface {
             "AddComponentDependency",
             "nf-vswriter-ivsscreateexpresswritermetadata-addcomponentdependency.md",
             &[
-                input("wszForLogicalPath", "LPCWSTR"),
+                input("wszForLogicalPath", "LPCWSTR").optional(),
                 input("wszForComponentName", "LPCWSTR"),
                 input("onWriterId", "VSS_ID"),
                 input("wszOnLogicalPath", "LPCWSTR").optional(),
@@ -830,7 +830,7 @@ const IVSSCREATEWRITERMETADATA: Interface = Interface {
             "AddComponentDependency",
             "nf-vswriter-ivsscreatewritermetadata-addcomponentdependency.md",
             &[
-                input("wszForLogicalPath", "LPCWSTR"),
+                input("wszForLogicalPath", "LPCWSTR").optional(),
                 input("wszForComponentName", "LPCWSTR"),
                 input("onWriterId", "VSS_ID"),
                 input("wszOnLogicalPath", "LPCWSTR").optional(),

@@ -14,6 +14,7 @@ use super::values::{
     WriterRestore,
 };
 use super::writer_metadata::WriterMetadata;
+use crate::component::ComponentId;
 use crate::ids::{WriterClassId, WriterInstanceId};
 
 /// A Writer Metadata Document in the making.
@@ -22,7 +23,7 @@ pub struct WriterMetadataBuilder {
     class: WriterClassId,
     root: Element,
     /// Where each component stands among the children of BACKUP_LOCATIONS, so that adding many takes no search.
-    components: BTreeMap<(String, String), usize>,
+    components: BTreeMap<ComponentId, usize>,
 }
 
 /// What `AddComponent` is told. Everything but type and name has the documented default.
@@ -143,6 +144,18 @@ impl WriterMetadataBuilder {
         Ok(WriterMetadataBuilder { class, root, components: BTreeMap::new() })
     }
 
+    pub(super) fn from_root(root: Element, class: WriterClassId) -> WriterMetadataBuilder {
+        let mut components = BTreeMap::new();
+        let locations = root.child(shape::BACKUP_LOCATIONS.name).into_iter().flat_map(Element::elements);
+        for (index, element) in locations.enumerate() {
+            if element.rule == &shape::DATABASE || element.rule == &shape::FILE_GROUP {
+                let id = ComponentId::new(element.text("logicalPath"), element.text("componentName"));
+                components.entry(id).or_insert(index);
+            }
+        }
+        WriterMetadataBuilder { class, root, components }
+    }
+
     /// Gives the instance a name and the writer a version (`CVssWriterEx::InitializeEx`).
     ///
     /// # Errors
@@ -232,9 +245,9 @@ impl WriterMetadataBuilder {
         if spec.name.contains('\\') {
             return Err(DocumentError::refusal(Kind::BackslashInName { name: spec.name.clone() }));
         }
-        let key = (spec.logical_path.clone(), spec.name.clone());
-        if self.components.contains_key(&key) {
-            let (logical_path, name) = key;
+        let id = ComponentId::new(&spec.logical_path, &spec.name);
+        if self.components.contains_key(&id) {
+            let (logical_path, name) = (spec.logical_path.clone(), spec.name.clone());
             return Err(DocumentError::refusal(Kind::DuplicateComponent { logical_path, name }));
         }
         let path = Some(&*spec.logical_path).filter(|path| !path.is_empty());
@@ -249,7 +262,7 @@ impl WriterMetadataBuilder {
             .having("selectableForRestore", yes_no(spec.selectable_for_restore))
             .having("componentFlags", &spec.flags.0.to_string());
         let index = self.add_location(element);
-        self.components.insert(key, index);
+        self.components.insert(id, index);
         Ok(())
     }
 
@@ -320,6 +333,17 @@ impl WriterMetadataBuilder {
         Ok(())
     }
 
+    pub(super) fn root(&self) -> &Element {
+        &self.root
+    }
+
+    /// The component of this logical path and name.
+    pub(super) fn component(&self, path: &str, name: &str) -> Option<&Element> {
+        let index = *self.components.get(&ComponentId::new(path, name))?;
+        let locations = self.root.child(shape::BACKUP_LOCATIONS.name)?;
+        locations.children.get(index).map(|element| &**element)
+    }
+
     pub(super) fn root_mut(&mut self) -> &mut Element {
         &mut self.root
     }
@@ -381,9 +405,9 @@ impl WriterMetadataBuilder {
     }
 
     fn component_mut(&mut self, path: &str, name: &str) -> Result<&mut Element, DocumentError> {
-        let key = (path.to_owned(), name.to_owned());
-        let index = self.components.get(&key).copied();
-        let missing = || DocumentError::refusal(Kind::NoSuchComponent { logical_path: key.0, name: key.1 });
+        let index = self.components.get(&ComponentId::new(path, name)).copied();
+        let (logical_path, name) = (path.to_owned(), name.to_owned());
+        let missing = || DocumentError::refusal(Kind::NoSuchComponent { logical_path, name });
         let locations = self.locations_mut();
         match (index, locations) {
             (Some(index), Some(locations)) => locations.child_mut(index).ok_or_else(missing),

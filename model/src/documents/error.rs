@@ -258,6 +258,12 @@ impl DocumentError {
         DocumentError::refusal(DocumentErrorKind::MissingElement { element, parent })
     }
 
+    /// Whether what was read is a document with this other root.
+    #[must_use]
+    pub fn is_other_root(&self, root: &str) -> bool {
+        matches!(&self.inner.kind, DocumentErrorKind::WrongRoot { found, .. } if found == root)
+    }
+
     /// Whether what was read is no XML at all, rather than a document with a fault in what it says.
     #[must_use]
     pub fn is_no_xml(&self) -> bool {

@@ -3,8 +3,9 @@
 //! piece.
 
 use super::backup_components::{BackupComponents, ComponentView, WriterComponents};
+use super::builder::WriterMetadataBuilder;
 use super::error::{DocumentError, DocumentErrorKind as Kind};
-use super::shape::Count;
+use super::shape::{self, Count};
 use super::tree::Element;
 
 impl Element {
@@ -138,5 +139,40 @@ impl ComponentView<'_> {
     /// The first fault.
     pub fn sound_parts(&self, part: &'static str) -> Result<(), DocumentError> {
         self.element.children_named(part).try_for_each(Element::sound_all)
+    }
+}
+
+impl WriterMetadataBuilder {
+    /// That the root element is as it must be: what every method of IVssCreateWriterMetadata relies on.
+    ///
+    /// # Errors
+    /// The first fault of its attributes.
+    pub fn sound_root(&self) -> Result<(), DocumentError> {
+        self.root().sound_attributes()
+    }
+
+    /// That the component that something is added to is as it must be; nothing if there is none.
+    ///
+    /// # Errors
+    /// The first fault of its attributes.
+    pub fn sound_component(&self, logical_path: &str, name: &str) -> Result<(), DocumentError> {
+        self.component(logical_path, name).map_or(Ok(()), Element::sound_attributes)
+    }
+
+    /// That the restore method is as it must be; nothing if there is none.
+    ///
+    /// # Errors
+    /// The first fault of its attributes.
+    pub fn sound_restore_method(&self) -> Result<(), DocumentError> {
+        let method = self.root().child(shape::RESTORE_METHOD.name);
+        method.map_or(Ok(()), Element::sound_attributes)
+    }
+
+    /// That the whole document is as it must be.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn sound(&self) -> Result<(), DocumentError> {
+        self.root().sound_all()
     }
 }

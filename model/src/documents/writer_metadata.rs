@@ -60,6 +60,12 @@ impl WriterMetadata {
         WriterMetadata::from_root(root)
     }
 
+    /// The same document, to be added to: as a writer goes on with what it built before.
+    #[must_use]
+    pub fn edit(&self) -> WriterMetadataBuilder {
+        WriterMetadataBuilder::from_root(Element::clone(&self.root), self.identification().writer())
+    }
+
     pub(super) fn shared_root(&self) -> Arc<Element> {
         Arc::clone(&self.root)
     }

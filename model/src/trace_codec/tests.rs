@@ -27,6 +27,8 @@ fn header() -> Header {
                     instance: WriterInstanceId(Guid(2)),
                     level: ApplicationLevel::BackEnd,
                     freeze_timeout: Ticks::from_secs(60),
+                    identify_ex: false,
+                    joins: false,
                 },
             },
         ],

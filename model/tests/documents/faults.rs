@@ -1,6 +1,8 @@
 //! Planted faults: each is told with its line, its column, what was expected, and the nearest right name.
 
-use vssim_model::documents::{BackupComponents, DocumentError, MAX_BYTES, WriterMetadata};
+use std::collections::BTreeSet;
+
+use vssim_model::documents::{BackupComponents, DocumentError, DocumentErrorKind, MAX_BYTES, WriterMetadata};
 use vssim_model::hresult::HResult;
 
 const GOOD: &str = r#"<?xml version="1.0" encoding="utf-8"?>
@@ -149,23 +151,94 @@ fn one_document_is_not_taken_for_the_other() {
     assert_eq!(fault.to_string(), "line 2, column 1: the document is `WRITER_METADATA`; expected `BACKUP_COMPONENTS`");
 }
 
+/// A Backup Components Document with one of everything.
+const GOOD_BACKUP: &str = r#"<BACKUP_COMPONENTS xmlns="x-schema:#VssComponentMetadata" version="1.2"
+  bootableSystemStateBackup="no" selectComponents="yes" backupType="full" partialFileSupport="yes"
+  snapshotSetId="e109943b-232e-4b52-8dc4-62b7de94761b" restoreType="byCopy">
+  <WRITER_COMPONENTS instanceId="1bddd48e-5052-49db-9b07-b96f96727e6b" writerId="d61d61c8-d73a-4eee-8cdd-f6f9786b7124" backupSchema="3">
+    <COMPONENT logicalPath="Shop" componentName="a" componentType="filegroup" backupSucceeded="yes" restoreTarget="original"
+      fileRestoreStatus="all" rollForwardType="partial" authoritativeRestore="no" selectedInstanceId="1bddd48e-5052-49db-9b07-b96f96727e6b"
+      failure="2147754992">
+      <PARTIAL_FILE path="C:\A" filename="b" ranges="0:1"/>
+      <DIFFERENCED_FILES path="C:\A" filespec="*" recursive="no" lastModifyTime="133485408000000000"/>
+      <RESTORE_SUBCOMPONENT componentName="c"/>
+      <NEW_TARGET path="C:\A" filespec="*" alternatePath="D:\A"/>
+      <DIRECTED_TARGET sourcePath="C:\A" sourceFilename="b" sourceRangeList="0:1" destinationPath="D:\A" destinationFilename="b" destinationRangeList="0:1"/>
+      <ALTERNATE_LOCATION_MAPPING path="C:\A" filespec="*" alternatePath="E:\A"/>
+    </COMPONENT>
+  </WRITER_COMPONENTS>
+</BACKUP_COMPONENTS>
+"#;
+
+const PLANTED_IN_BACKUP: &[(&str, &str)] = &[
+    ("\"full\"", "\"fully\""),
+    ("selectComponents=\"yes\"", "selectComponents=\"1\""),
+    ("e109943b-", "e109943b"),
+    ("byCopy", "bycopy"),
+    ("#VssComponentMetadata", "#VssWriterMetadataInfo"),
+    ("version=\"1.2\"", "version=\"1\""),
+    ("version=\"1.2\"", ""),
+    (" writerId=\"d61d61c8-d73a-4eee-8cdd-f6f9786b7124\"", ""),
+    ("backupSchema=\"3\"", "backupSchema=\"three\""),
+    ("\"filegroup\"", "\"VSS_CT_FILEGROUP\""),
+    (" componentType=\"filegroup\"", ""),
+    ("componentName=\"a\"", "componentName=\"\""),
+    ("componentName=\"a\"", "componentName=\"a\" backupStamps=\"1\""),
+    ("backupSucceeded=\"yes\"", "backupSucceeded=\"1\""),
+    ("\"original\"", "\"Original\""),
+    ("fileRestoreStatus=\"all\"", "fileRestoreStatus=\"every\""),
+    ("\"partial\"", "\"VSS_RF_PARTIAL\""),
+    ("authoritativeRestore=\"no\"", "authoritativeRestore=\"maybe\""),
+    ("selectedInstanceId=\"1bddd48e", "selectedInstanceId=\"zbddd48e"),
+    ("failure=\"2147754992\"", "failure=\"0x800423F0\""),
+    ("filename=\"b\" ", ""),
+    (" ranges=\"0:1\"", ""),
+    ("lastModifyTime=\"133485408000000000\"", "lastModifyTime=\"2024-01-01\""),
+    ("lastModifyTime=\"133485408000000000\"", "lastModifyTime=\"18446744073709551616\""),
+    ("<RESTORE_SUBCOMPONENT componentName=\"c\"/>", "<RESTORE_SUBCOMPONENT/>"),
+    (" alternatePath=\"D:\\A\"", ""),
+    ("destinationFilename=\"b\" ", ""),
+    ("<COMPONENT ", "<COMPONENTS "),
+    ("<WRITER_COMPONENTS ", "<COMPONENT "),
+    ("<PARTIAL_FILE ", "<FILE_LIST "),
+    ("<PARTIAL_FILE ", "<PARTIALFILE "),
+    ("</COMPONENT>", ""),
+    ("</COMPONENT>", "files</COMPONENT>"),
+];
+
 #[test]
 fn faults_of_a_backup_components_document_are_told() {
-    let good = r#"<BACKUP_COMPONENTS xmlns="x-schema:#VssComponentMetadata" version="1.2" backupType="full"><WRITER_COMPONENTS instanceId="1bddd48e-5052-49db-9b07-b96f96727e6b" writerId="d61d61c8-d73a-4eee-8cdd-f6f9786b7124"><COMPONENT componentName="a" componentType="filegroup"/></WRITER_COMPONENTS></BACKUP_COMPONENTS>"#;
-    BackupComponents::read(good.as_bytes()).unwrap();
-    let report: Vec<String> = [
-        ("\"full\"", "\"fully\""),
-        ("\"filegroup\"", "\"VSS_CT_FILEGROUP\""),
-        (" componentType=\"filegroup\"", ""),
-        ("componentName=\"a\"", "componentName=\"a\" backupStamps=\"1\""),
-        ("componentName=\"a\"", "componentName=\"a\" backupSucceeded=\"1\""),
-        ("<COMPONENT ", "<COMPONENTS "),
-        ("<WRITER_COMPONENTS ", "<COMPONENT "),
-    ]
-    .iter()
-    .map(|(from, to)| BackupComponents::read(good.replacen(from, to, 1).as_bytes()).unwrap_err().to_string())
-    .collect();
+    BackupComponents::read(GOOD_BACKUP.as_bytes()).unwrap();
+    let report: Vec<String> = PLANTED_IN_BACKUP
+        .iter()
+        .map(|(from, to)| {
+            assert!(GOOD_BACKUP.contains(from), "{from}");
+            let fault = BackupComponents::read(GOOD_BACKUP.replacen(from, to, 1).as_bytes()).expect_err(to);
+            assert!(fault.line().is_some() && fault.column().is_some());
+            fault.to_string()
+        })
+        .collect();
     insta::assert_snapshot!(report.join("\n"));
+}
+
+/// What is wrong with what: the kind of fault, and the element or attribute that it is about.
+fn kind_and_name(kind: &DocumentErrorKind) -> (String, String) {
+    let shown = format!("{kind:?}");
+    let name = ["attribute: ", "element: ", "parent: "].iter().find_map(|field| shown.split_once(field));
+    let name = name.map(|(_, rest)| rest.split([',', ' ']).next().unwrap().to_owned()).unwrap_or_default();
+    (shown.split(' ').next().unwrap().to_owned(), name)
+}
+
+#[test]
+fn at_least_forty_kinds_of_faults_are_told_apart() {
+    let of_backup =
+        |(from, to): &(&str, &str)| BackupComponents::read(GOOD_BACKUP.replacen(from, to, 1).as_bytes()).expect_err(to);
+    let faults: Vec<_> =
+        PLANTED.iter().map(|(from, to)| planted(from, to)).chain(PLANTED_IN_BACKUP.iter().map(of_backup)).collect();
+    let kinds: BTreeSet<_> = faults.iter().map(|fault| kind_and_name(fault.kind())).collect();
+    assert!(kinds.len() >= 40, "{} kinds: {kinds:#?}", kinds.len());
+    let sentences: BTreeSet<String> = faults.iter().map(|fault| fault.kind().to_string()).collect();
+    assert!(sentences.len() >= 80, "{} sentences", sentences.len());
 }
 
 #[test]

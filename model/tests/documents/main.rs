@@ -4,5 +4,6 @@
 
 mod building;
 mod corpus;
+mod examined;
 mod faults;
 mod random;

@@ -39,7 +39,11 @@ impl Resolver<'_> {
             }
         }
         for (name, argument) in &step.gives {
-            let known = || method.method.parameters.iter().filter(|known| !known.is_given()).map(|known| known.name);
+            let plain = method.method.hands_back_a_value().then_some(vssim_model::catalogue::RETURN);
+            let known = || {
+                let out = method.method.parameters.iter().filter(|known| !known.is_given()).map(|known| known.name);
+                out.chain(plain)
+            };
             if !known().any(|known| known == name) {
                 self.no_parameter(name, known(), argument.pos);
             }
@@ -68,7 +72,7 @@ impl Resolver<'_> {
         self.problem(problem, pos);
     }
 
-    fn argument(
+    pub(super) fn argument(
         &mut self,
         argument: &Node<Argument>,
         parameter: Option<&'static Parameter>,

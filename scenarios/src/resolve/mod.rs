@@ -8,6 +8,7 @@
 //! A mistake does not end the walk, so that one reading shows them all. What depends on a mistaken value is left out of
 //! later checks, so that one mistake is reported once.
 
+mod damage;
 mod machine;
 mod methods;
 mod requesters;

@@ -118,6 +118,7 @@ impl Resolver<'_> {
                 }
                 Step::Backup(backup) => self.backup(backup, step.pos),
                 Step::Call(call) => self.method(call, &mut handed),
+                Step::Damage(damage) => self.damage(damage, &handed, true),
                 _ => {}
             }
         }

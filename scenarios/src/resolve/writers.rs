@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Resolver;
 use crate::error::{ErrorKind, Problem, one_of, shortened};
 use crate::scalars::{Name, Text};
-use crate::syntax::writer::{Action, Component, ComponentRef, Handlers, Inline, Metadata, RestoreMethod, Writer};
-use crate::yaml::At;
+use crate::syntax::writer::{
+    Action, Component, ComponentRef, Handlers, Inline, MainStep, Metadata, RestoreMethod, Writer,
+};
+use crate::yaml::{At, Pos};
 use vssim_model::states::WriterEvent;
 
 /// The name under which a component is known: its logical path, empty for the root, and its name.
@@ -20,12 +22,25 @@ pub(super) fn full_name(path: Option<&At<Text>>, name: &At<Name>) -> String {
 /// The components of a writer whose metadata stands in the scenario, in upper case.
 pub(super) fn components(writer: &Writer) -> Option<BTreeSet<String>> {
     match &writer.metadata.value {
+        // What it builds when it is asked is known only then.
+        Metadata::Inline(_) if builds(writer) => None,
         Metadata::Inline(inline) => {
             let full = |it: &Component| full_name(it.logical_path.as_ref(), &it.name).to_uppercase();
             Some(inline.components.iter().map(full).collect())
         }
         Metadata::File(_) => None,
     }
+}
+
+/// Whether its Identify handler adds components.
+fn builds(writer: &Writer) -> bool {
+    let adds = |action: &Action| match action {
+        Action::Call(call) => {
+            call.method.0.is_some_and(|method| method.to_string() == "IVssCreateWriterMetadata::AddComponent")
+        }
+        _ => false,
+    };
+    writer.handlers.identify.actions.iter().flatten().any(|action| adds(&action.value))
 }
 
 impl Resolver<'_> {
@@ -43,7 +58,13 @@ impl Resolver<'_> {
             if let Metadata::Inline(inline) = &writer.metadata.value {
                 self.metadata(inline);
             }
-            self.handlers(at, &writer.handlers);
+            let mut handed = BTreeMap::new();
+            for step in writer.main.iter().flatten() {
+                if let MainStep::Call(call) = &step.value {
+                    self.method(call, &mut handed);
+                }
+            }
+            self.handlers(at, &writer.handlers, handed);
             let mut seen = BTreeSet::new();
             for sin in &writer.misbehaviours {
                 if !seen.insert(format!("{:?}", sin.value)) {
@@ -105,15 +126,14 @@ impl Resolver<'_> {
         self.problem(problem, name.pos);
     }
 
-    fn handlers(&mut self, writer: usize, handlers: &Handlers) {
-        let mut handed = BTreeMap::new();
+    fn handlers(&mut self, writer: usize, handlers: &Handlers, mut handed: BTreeMap<String, Pos>) {
         for event in WriterEvent::ALL {
             let Some(handler) = handlers.of(*event) else { continue };
             for action in handler.actions.iter().flatten() {
-                if let Action::Call(call) = &action.value {
-                    self.method(call, &mut handed);
-                } else {
-                    self.action(writer, *event, &action.value, action.pos);
+                match &action.value {
+                    Action::Call(call) => self.method(call, &mut handed),
+                    Action::Damage(damage) => self.damage(damage, &handed, false),
+                    other => self.action(writer, *event, other, action.pos),
                 }
             }
             if let Some(times) = handler.times.as_ref().filter(|_| handler.veto.is_none() && handler.returns.is_none())
@@ -135,7 +155,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn action(&mut self, writer: usize, event: WriterEvent, action: &Action, pos: crate::yaml::Pos) {
+    fn action(&mut self, writer: usize, event: WriterEvent, action: &Action, pos: Pos) {
         match action {
             Action::Quiesce(name) | Action::Resume(name) | Action::TruncateLog(name) => self.an_application(name),
             Action::SetBackupMetadata(of) | Action::SetBackupStamp(of) => {
@@ -160,7 +180,7 @@ impl Resolver<'_> {
                 }
             }
             Action::StopService(name) | Action::StartService(name) => self.a_service(name),
-            Action::DeleteExcluded(_) | Action::Work(_) | Action::Call(_) => {}
+            Action::DeleteExcluded(_) | Action::Work(_) | Action::Call(_) | Action::Damage(_) => {}
         }
     }
 }

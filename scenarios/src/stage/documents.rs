@@ -206,7 +206,7 @@ fn file_spec(set: &FileSet) -> FileSpec {
     }
 }
 
-fn usage(usage: Usage) -> UsageType {
+pub(super) fn usage(usage: Usage) -> UsageType {
     match usage {
         Usage::UserData => UsageType::UserData,
         Usage::BootableSystemState => UsageType::BootableSystemState,
@@ -215,7 +215,7 @@ fn usage(usage: Usage) -> UsageType {
     }
 }
 
-fn source(source: Source) -> SourceType {
+pub(super) fn source(source: Source) -> SourceType {
     match source {
         Source::Other => SourceType::Other,
         Source::TransactedDatabase => SourceType::TransactedDb,

@@ -31,11 +31,11 @@ impl Stager<'_> {
         at: u16,
         writer: &Writer,
         own: Option<&ComponentOf>,
+        places: &mut Places,
     ) -> (BTreeMap<WriterEvent, Script>, Option<(Ticks, Script)>) {
         let mut handlers = Handlers::new();
-        let mut places = Places::new();
         for &event in WriterEvent::ALL {
-            let ops = self.handler(at, writer, event, &mut places);
+            let ops = self.handler(at, writer, event, places);
             if !ops.is_empty() {
                 handlers.insert(event, ops);
             }
@@ -56,10 +56,10 @@ impl Stager<'_> {
             ops.push(Op::Takes(takes));
         }
         for action in actions(writer, event) {
-            if let Action::Call(call) = &action {
-                ops.extend(self.method(call, places));
-            } else {
-                self.action(at, event, &action, &mut ops);
+            match &action {
+                Action::Call(call) => ops.extend(self.method(call, places)),
+                Action::Damage(damage) => ops.push(self.damage(damage, places)),
+                other => self.action(at, event, other, &mut ops),
             }
         }
         let Some(handler) = handler else { return ops };
@@ -113,7 +113,7 @@ impl Stager<'_> {
             Action::StartService(name) => ops.push(Op::Service(name.0.as_str().into(), true)),
             Action::DeleteExcluded(_) => ops.push(Op::DeleteExcluded),
             Action::Work(takes) => ops.push(Op::Takes(span(**takes))),
-            Action::Call(_) => {}
+            Action::Call(_) | Action::Damage(_) => {}
         }
     }
 

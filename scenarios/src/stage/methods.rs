@@ -65,7 +65,12 @@ impl Stager<'_> {
         Some(Op::Method(MethodOp { method, on, arguments, injected, step: number, save }.into()))
     }
 
-    fn method_argument(&self, argument: &Argument, parameter: Option<&Parameter>, places: &Places) -> Staged {
+    pub(super) fn method_argument(
+        &self,
+        argument: &Argument,
+        parameter: Option<&Parameter>,
+        places: &Places,
+    ) -> Staged {
         let each = |all: &[crate::yaml::Node<Argument>]| {
             all.iter().map(|one| self.method_argument(&one.value, None, places)).collect()
         };

@@ -232,6 +232,10 @@ impl<'a> Compiler<'a> {
                     self.asm.push(op);
                 }
             }
+            Step::Damage(damage) => {
+                let op = self.stager.damage(damage, &self.places);
+                self.asm.push(op);
+            }
             Step::Privileges(held) => self.asm.push(Op::Privileges(held.value == Privileges::Backup)),
             other => self.plain(other, failed),
         }

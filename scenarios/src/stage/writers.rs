@@ -1,15 +1,16 @@
 //! Writers: their ids, their documents, the files of their components.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use vssim_model::component::{Component, ComponentId, Components, Kind};
-use vssim_model::documents::{ComponentType, WriterMetadata};
-use vssim_model::file_spec::{Variables, expand};
+use vssim_model::documents::WriterMetadata;
+use vssim_model::file_spec::Variables;
 use vssim_model::ids::{WriterClassId, WriterInstanceId};
 use vssim_model::time::Ticks;
-use vssim_sim::plan::{ComponentOf, ComponentPlan, FileSet, MetadataPlan, WriterPlan};
+use vssim_sim::plan::{ComponentOf, MetadataPlan, WriterPlan};
 
+use super::methods::Places;
 use super::{Stager, derived_id, index};
 use crate::syntax::writer::{Metadata, Writer};
 use crate::yaml::Pos;
@@ -94,7 +95,9 @@ impl Stager<'_> {
         documents: Vec<MetadataPlan>,
     ) -> StagedWriter {
         let explicit = documents.first().map(|document| explicit(index(at), &document.document)).unwrap_or_default();
-        let (handlers, background) = self.handlers(index(at), writer, explicit.first());
+        let mut places = Places::new();
+        let main = self.main(writer, class, &mut places);
+        let (handlers, background) = self.handlers(index(at), writer, explicit.first(), &mut places);
         let plan = WriterPlan {
             name: writer.name.0.as_str().into(),
             class,
@@ -103,44 +106,22 @@ impl Stager<'_> {
             freeze_timeout: writer.freeze_timeout.as_ref().map_or(FREEZE_WINDOW, |window| window.0),
             documents,
             handlers,
+            main,
+            identify_ex: writer.identify_ex.0,
             background,
         };
         let creates = writer.create_files.as_ref().map(|size| (size.0, size.pos));
         StagedWriter { plan, creates, explicit }
     }
 
-    /// A document and its components, with the file sets that lie on volumes of the machine.
+    /// A document and what the service must know of it.
     pub(super) fn metadata_plan(
         &self,
         document: WriterMetadata,
         text: Option<Arc<str>>,
         variables: &Variables,
     ) -> MetadataPlan {
-        let mut components = BTreeMap::new();
-        for component in document.components() {
-            let files: Vec<FileSet> = component
-                .file_sets()
-                .filter_map(|set| {
-                    let folder = set.alternate_path().unwrap_or_else(|| set.path());
-                    self.file_set(folder, set.filespec(), set.recursive(), variables)
-                })
-                .collect();
-            let database = component.component_type() == ComponentType::Database;
-            let plan = ComponentPlan { database, files: files.into() };
-            components.insert((component.logical_path().to_owned(), component.name().to_owned()), plan);
-        }
-        MetadataPlan { document, text, components: Arc::new(components) }
-    }
-
-    fn file_set(&self, folder: &str, specification: &str, recursive: bool, known: &Variables) -> Option<FileSet> {
-        let folder = expand(folder, known).ok()?;
-        let (volume, directory) = folder.split_once('\\').unwrap_or((&*folder, ""));
-        Some(FileSet {
-            volume: index(self.scenario.names.volume(volume)?),
-            directory: directory.trim_end_matches('\\').to_owned(),
-            specification: specification.to_owned(),
-            recursive,
-        })
+        MetadataPlan::of(document, text, variables, &|name| self.scenario.names.volume(name).map(index))
     }
 }
 

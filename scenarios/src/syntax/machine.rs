@@ -46,6 +46,9 @@ pub struct Machine {
     /// Files that nobody can write until the machine starts anew.
     #[serde(default)]
     pub in_use: Vec<At<FilePath>>,
+    /// Whether Windows runs in safe mode or in setup, where writers cannot be initialised.
+    #[serde(default)]
+    pub safe_mode: At<Flag>,
     /// What happens to the machine by itself.
     #[serde(default)]
     pub incidents: Vec<Node<Incident>>,

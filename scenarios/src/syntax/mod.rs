@@ -10,6 +10,7 @@
 //! | [`requester`] | requesters, their scripts and macros |
 //! | [`sins`] | every misbehaviour an actor can be told |
 
+pub mod damage;
 pub mod machine;
 pub mod method;
 pub mod requester;
@@ -50,6 +51,9 @@ pub struct Document {
     pub machine: Machine,
     /// The programs that ask for backups.
     pub requesters: Vec<Requester>,
+    /// Begins with what this ready scenario backed up, unless the run is given another store. Absent: with an empty store.
+    #[serde(default)]
+    pub store_of: Option<At<Name>>,
     /// Ends the run at this time, even when something is still under way. Absent: it ends when nothing is left to do.
     #[serde(default)]
     pub stop_after: Option<At<Duration>>,

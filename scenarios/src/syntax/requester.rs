@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
+use super::damage::Damage;
 use super::method::MethodStep;
 use super::restore::{InitializeForRestore, Restore, RestoreFiles, SelectComponents};
 use super::sins::RequesterSin;
@@ -157,6 +158,9 @@ pub enum Step {
     /// Whether the calls that follow are made with backup privileges.
     #[serde(rename = "privileges")]
     Privileges(At<Privileges>),
+    /// Plants a fault into a document in memory.
+    #[serde(rename = "damage")]
+    Damage(Box<Damage>),
 }
 
 /// No arguments.

@@ -5,8 +5,9 @@ use serde::Deserialize;
 use vssim_model::documents::FileSpecBackupType;
 use vssim_model::states::WriterEvent;
 
+use super::damage::Damage;
 use super::method::MethodStep;
-use super::requester::Empty;
+use super::requester::{Empty, Privileges};
 use super::restore::MappingOf;
 use super::sins::WriterSin;
 use crate::scalars::{Code, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
@@ -48,9 +49,42 @@ pub struct Writer {
     /// What its handlers do, by event. What is left out takes no time and succeeds.
     #[serde(default)]
     pub handlers: Handlers,
+    /// What its process does from the start. Absent: it is subscribed from the start, and stays so.
+    #[serde(default)]
+    pub main: Option<Vec<Node<MainStep>>>,
+    /// Whether it overrides OnIdentifyEx rather than OnIdentify; its handler is `Identify` in any case.
+    #[serde(default)]
+    pub identify_ex: At<Flag>,
     /// What it does wrong.
     #[serde(default)]
     pub misbehaviours: Vec<Node<WriterSin>>,
+}
+
+/// What the process of a writer does outside of its handlers, in order.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MainStep {
+    /// A call of any documented method, by the names of the headers.
+    Call(Box<MethodStep>),
+    /// CVssWriter, Initialize and Subscribe, with what the scenario says of the writer.
+    Subscribe(Empty),
+    /// Does nothing for a while.
+    Sleep(At<DurationRange>),
+    /// Whether the calls that follow are made with the privileges of an administrator.
+    Privileges(At<Privileges>),
+    /// The process ends.
+    Stop(Empty),
+    /// The process ends and starts again, with the next step.
+    Restart(Restart),
+}
+
+/// A process that starts again.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// After how long. Absent: at once.
+    #[serde(default)]
+    pub after: At<DurationRange>,
 }
 
 /// What a writer answers to Identify.
@@ -428,6 +462,8 @@ pub enum Action {
     Work(At<DurationRange>),
     /// A call of any documented method, by the names of the headers.
     Call(Box<MethodStep>),
+    /// Plants a fault into a document in memory.
+    Damage(Box<Damage>),
 }
 
 /// A component of the writer itself.

@@ -7,7 +7,8 @@ use vssim_model::hresult::HResult;
 
 use super::{Frame, Output, Turn};
 use crate::message::{Answer, Request};
-use crate::plan::{ActorId, Argument, MethodOp};
+use crate::plan::{ActorId, Argument, DamageOp, DamagedDocument, MethodOp};
+use crate::service::{Planted, PlantedInto};
 use crate::unhashed::Unhashed;
 
 impl Turn<'_> {
@@ -25,6 +26,18 @@ impl Turn<'_> {
             _ => 0,
         };
         Output::Call(ActorId::Service, Request::Api { object, call: Call::Method(call) })
+    }
+
+    /// Plants a fault.
+    pub(super) fn damage(&mut self, op: &DamageOp) -> Output {
+        let into = match &op.of {
+            DamagedDocument::Gathered(writer) => PlantedInto::Gathered(*writer),
+            DamagedDocument::Built => PlantedInto::Built,
+            DamagedDocument::Held(on) => PlantedInto::Held(self.argument(on).as_object().unwrap_or(0)),
+            DamagedDocument::BackupComponents => PlantedInto::BackupComponents,
+        };
+        self.step();
+        Output::Damage(Planted { object: self.memory.object.0, into, fault: op.fault.clone() })
     }
 
     /// The next of a list of calls.

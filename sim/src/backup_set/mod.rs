@@ -14,6 +14,9 @@ mod candidates;
 pub mod ranges;
 mod schema;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use vssim_model::api::{BackupType, ComponentName};

@@ -17,6 +17,7 @@ use vssim_model::trace::What;
 use super::creation::Creation;
 use super::ending::Closing;
 use super::methods::Caller;
+use super::methods::components_set::is_legal_in;
 use super::operation::Kind;
 use super::{Object, Service, Set};
 use crate::message::Slot;
@@ -55,11 +56,11 @@ impl Service {
             done: std::collections::BTreeSet::new(),
             choice: super::methods::WriterChoice::default(),
             unreadable: None,
-            session: Unhashed(None),
             identified: Vec::new(),
             components: Vec::new(),
             succeeded: std::collections::BTreeMap::new(),
             document: Unhashed(BackupComponents::new()),
+            damaged: Unhashed(std::collections::BTreeMap::new()),
             participants: Vec::new(),
             set: None,
             statuses: None,
@@ -70,6 +71,7 @@ impl Service {
                 partial_file_support: false,
             },
             restored_from: Unhashed(None),
+            lost: std::collections::BTreeMap::new(),
             restoring: std::collections::BTreeMap::new(),
         });
         self.give(slot, HResult::S_OK, Out::Object(number));
@@ -108,6 +110,12 @@ impl Service {
                 self.give(slot, code, Out::Nothing);
             }
         }
+    }
+
+    /// What the requester's table says of a method, for an object as it stands.
+    pub(super) fn outcome_of(&self, index: u32, input: RequesterInput) -> Outcome<RequesterState> {
+        let state = self.objects.get(index).map_or(RequesterState::Released, |object| object.state);
+        self.plan.tables.requester.step(state, input, |guard| self.holds(index, guard, false))
     }
 
     /// Whether a planted defect lets a call in that the table refuses.
@@ -346,11 +354,7 @@ impl Service {
         if !object.identified.contains(&of.writer) {
             return Err(HResult::E_INVALIDARG);
         }
-        let version = usize::from(self.writers.get(usize::from(of.writer)).map_or(0, |writer| writer.identified));
-        let documents = self.plan.writers.get(usize::from(of.writer)).map(|plan| &plan.documents);
-        let document = documents.and_then(|documents| documents.get(version).or_else(|| documents.last()));
-        let key = (of.logical_path.clone(), of.name.clone());
-        let known = document.is_some_and(|document| document.components.contains_key(&key));
+        let known = self.component_plan(&of).is_some();
         if !known && !self.has(ServiceDefect::AcceptsUnknownComponent) {
             return Err(HResult::E_INVALIDARG);
         }
@@ -448,7 +452,7 @@ impl Service {
     }
 
     /// A writer calls, inside the handler of the delivery given, or outside of any.
-    pub fn writer_calls(&mut self, slot: Slot, writer: u16, delivery: Option<u32>, call: &Call) {
+    pub fn writer_calls(&mut self, slot: Slot, delivery: Option<u32>, call: &Call) {
         let result = match call {
             Call::Writer(WriterCall::SetWriterFailure { failure }) => {
                 Ok(Out::Nothing).and_then(|out| match self.set_writer_failure(delivery, *failure) {
@@ -456,7 +460,7 @@ impl Service {
                     code => Err(code),
                 })
             }
-            Call::Component(call) => self.component_call(writer, call),
+            Call::Component(of) => self.component_call(delivery, call.name().1, of),
             _ => Err(HResult::E_NOTIMPL),
         };
         match result {
@@ -465,11 +469,20 @@ impl Service {
         }
     }
 
-    fn component_call(&mut self, writer: u16, call: &ComponentCall) -> Result<Out, HResult> {
-        let session = self.writers.get(usize::from(writer)).and_then(|writer| writer.session);
-        let index = session.ok_or(HResult::VSS_E_BAD_STATE)?;
+    fn component_call(&mut self, delivery: Option<u32>, method: &str, call: &ComponentCall) -> Result<Out, HResult> {
+        let handling = delivery.and_then(|delivery| self.handling_of(delivery)).ok_or(HResult::VSS_E_BAD_STATE)?;
+        let index = handling.object;
+        let reads = matches!(call, ComponentCall::GetBackupSucceeded { .. });
+        if !reads && !is_legal_in(method, Some(handling.event)) {
+            return Err(HResult::VSS_E_BAD_STATE);
+        }
         let written = match call {
             ComponentCall::SetBackupMetadata { component, metadata } => {
+                let document = self.objects.get(index).map(|object| &object.document.0);
+                let known = document.and_then(|document| document.component(component)?.backup_metadata());
+                if known.is_some() {
+                    return Err(HResult::VSS_E_OBJECT_ALREADY_EXISTS);
+                }
                 self.annotate(index, component, |document, name| document.set_backup_metadata(name, metadata))
             }
             ComponentCall::SetBackupStamp { component, stamp } => {

@@ -355,7 +355,13 @@ impl Service {
         if let Some(running) = operation.and_then(|operation| self.operations.get_mut(operation)) {
             running.outstanding += 1;
         }
-        self.deliveries.insert(Delivery { operation, to, failure: None })
+        let running = operation.and_then(|operation| self.operations.get(operation)).map(|running| running.object);
+        let object = running.or_else(|| match to {
+            Target::Writer(writer, _) => self.writers.get(usize::from(writer))?.session,
+            _ => None,
+        });
+        let given_up = false;
+        self.deliveries.insert(Delivery { operation, to, failure: None, application: None, object, given_up })
     }
 
     /// Calls one callback of every provider of the set.

@@ -38,6 +38,9 @@ impl Service {
             held,
             unregistered,
             reverts,
+            building,
+            built,
+            express,
             writers_unreachable,
             saved,
             documents: _,
@@ -47,7 +50,8 @@ impl Service {
             id_bits: _,
         } = self;
         let mut digest = Digest(Xxh3::new());
-        let apart = (saved, unregistered, reverts, writers_unreachable, objects_made, devices_made);
+        let apart =
+            (saved, building, built, express, unregistered, reverts, writers_unreachable, objects_made, devices_made);
         // Writing to a digest cannot fail.
         let _ = write!(
             digest,

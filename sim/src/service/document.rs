@@ -21,23 +21,39 @@ impl Document {
     }
 }
 
+/// The documents of a writer with its instance. One that came from Windows as a text stays as it is.
+fn documents(plan: &crate::plan::WriterPlan, instance: WriterInstanceId) -> Vec<Arc<Document>> {
+    let text = |document: &crate::plan::MetadataPlan| match &document.text {
+        Some(text) => Arc::clone(text),
+        None => Arc::from(document.document.with_instance(instance).to_xml()),
+    };
+    let document = |plan| Arc::new(Document::new(DocumentKind::WriterMetadata, text(plan)));
+    plan.documents.iter().map(document).collect()
+}
+
 impl Service {
     /// Writes the metadata documents of all writers, with the instance ids of this run.
     pub(crate) fn prepare_documents(&mut self) {
         let plan = Arc::clone(&self.plan);
-        let of_writer = |(plan, writer): (&crate::plan::WriterPlan, &super::Writer)| {
-            let text = |document: &crate::plan::MetadataPlan| match &document.text {
-                Some(text) => Arc::clone(text),
-                None => Arc::from(document.document.with_instance(writer.instance.0).to_xml()),
-            };
-            let document = |plan| Arc::new(Document::new(DocumentKind::WriterMetadata, text(plan)));
-            plan.documents.iter().map(document).collect()
-        };
+        let of_writer = |(plan, writer): (&crate::plan::WriterPlan, &super::Writer)| documents(plan, writer.instance.0);
         self.documents = plan.writers.iter().zip(&self.writers).map(of_writer).collect();
+    }
+
+    /// A writer is a new instance: what it says of itself names that one.
+    pub(super) fn rename_documents(&mut self, writer: u16, instance: WriterInstanceId) {
+        let Some(plan) = self.plan.writers.get(usize::from(writer)) else { return };
+        let renamed = documents(plan, instance);
+        if let Some(documents) = self.documents.get_mut(usize::from(writer)) {
+            *documents = renamed;
+        }
+        self.built.remove(&writer);
     }
 
     /// The document that a writer gave at its last Identify.
     pub(super) fn metadata_of(&self, writer: u16) -> Option<Arc<Document>> {
+        if let Some(built) = self.built.get(&writer) {
+            return Some(Arc::clone(&built.document));
+        }
         let version = usize::from(self.writers.get(usize::from(writer))?.identified);
         let documents = self.documents.get(usize::from(writer))?;
         documents.get(version).or_else(|| documents.last()).cloned()
@@ -46,10 +62,7 @@ impl Service {
     /// A component as its writer's metadata describes it.
     #[must_use]
     pub fn component_plan(&self, of: &ComponentOf) -> Option<&ComponentPlan> {
-        let version = usize::from(self.writers.get(usize::from(of.writer))?.identified);
-        let documents = &self.plan.writers.get(usize::from(of.writer))?.documents;
-        let document = documents.get(version).or_else(|| documents.last())?;
-        document.components.get(&(of.logical_path.clone(), of.name.clone()))
+        self.current_metadata(of.writer)?.components.get(&(of.logical_path.clone(), of.name.clone()))
     }
 
     /// The text of the document that a writer gave at its last Identify.
@@ -61,10 +74,8 @@ impl Service {
     /// The document that a writer gave at its last Identify, with the instance that gave it.
     #[must_use]
     pub fn gathered_metadata(&self, writer: u16) -> Option<(WriterInstanceId, &WriterMetadata)> {
-        let known = self.writers.get(usize::from(writer))?;
-        let documents = &self.plan.writers.get(usize::from(writer))?.documents;
-        let document = documents.get(usize::from(known.identified)).or_else(|| documents.last())?;
-        Some((known.instance.0, &document.document))
+        let instance = self.writers.get(usize::from(writer))?.instance.0;
+        Some((instance, &self.current_metadata(writer)?.document))
     }
 
     /// SaveAsXML: the Backup Components Document goes on record.
@@ -72,16 +83,26 @@ impl Service {
         let Some(object) = self.objects.get(index) else { return Out::Nothing };
         let (requester, number) = (object.requester, object.number.0);
         let text = object.document.to_xml();
-        let document = Arc::new(Document::new(DocumentKind::BackupComponents, text.into()));
-        let sha256 = document.sha256.clone();
-        self.keep_document(&sha256, &document.text);
-        self.effect(Effect::Saved { object: number, text: Arc::clone(&document.text) });
-        self.effect(Effect::Document(ActorId::Requester(requester), document));
+        self.effect(Effect::Saved { object: number, text: text.as_str().into() });
+        let sha256 = self.save_document(ActorId::Requester(requester), DocumentKind::BackupComponents, text);
         Out::Document(sha256)
     }
 
+    /// Puts a document on record; answers its SHA-256, by which it is named from then on.
+    pub(super) fn save_document(&mut self, actor: ActorId, kind: DocumentKind, text: String) -> String {
+        let document = Arc::new(Document::new(kind, text.into()));
+        let sha256 = document.sha256.clone();
+        self.saved.0.insert(sha256.clone(), Arc::clone(&document.text));
+        self.effect(Effect::Document(actor, document));
+        sha256
+    }
+
+    /// A document that a call is given: its text, or the SHA-256 of one that an earlier call handed back.
+    pub(super) fn text_of_document(&self, given: &str) -> Arc<str> {
+        self.saved.0.get(given).map_or_else(|| given.into(), Arc::clone)
+    }
+
     pub(super) fn schema_of(&self, writer: u16) -> BackupSchema {
-        let documents = self.plan.writers.get(usize::from(writer)).map(|plan| &plan.documents);
-        documents.and_then(|documents| documents.first()).map(|plan| plan.document.backup_schema()).unwrap_or_default()
+        self.current_metadata(writer).map(|plan| plan.document.backup_schema()).unwrap_or_default()
     }
 }

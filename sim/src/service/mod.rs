@@ -12,6 +12,7 @@
 //! asynchronous (or slow) method does: it sends requests and goes on when all of them are answered. The happy path of
 //! the largest one, DoSnapshotSet, is the list of stages in `creation`; its failures go through `ending`.
 
+mod building;
 mod calls;
 pub mod copies;
 mod creation;
@@ -22,6 +23,7 @@ pub mod methods;
 mod operation;
 mod restart;
 mod restore;
+mod subscription;
 mod volumes;
 mod writers;
 
@@ -30,16 +32,18 @@ use std::sync::Arc;
 
 use vssim_model::api::{AsyncId, Call, Out, WriterStatus};
 use vssim_model::context::Context;
-use vssim_model::documents::{BackupComponents, BackupState};
+use vssim_model::documents::{BackupComponents, BackupState, ExaminedMetadata, WriterMetadataBuilder};
 use vssim_model::hresult::HResult;
-use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, WriterInstanceId};
+use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, WriterClassId, WriterInstanceId};
 use vssim_model::states::{SnapshotState, WriterEvent, WriterState};
 use vssim_model::tables::{ProviderCallback, ProviderState, RequesterGuard, RequesterState};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{EventLogEntry, What};
 
+pub use self::building::{Built, Planted, PlantedInto};
 pub use self::creation::Stage;
 pub use self::operation::{Kind, Operation};
+pub use self::subscription::{Life, Subscription};
 use crate::message::{Answer, KernelRequest, Slot};
 use crate::plan::{ActorId, ComponentOf, Plan, ServiceDefect};
 use crate::slots::Slots;
@@ -109,6 +113,8 @@ pub enum Effect {
     Compare(u32),
     /// A set has been created: look at the applications' data in it.
     Examine(u32),
+    /// A writer is a new instance.
+    Instance(u16, WriterInstanceId),
 }
 
 /// A document with its SHA-256.
@@ -129,6 +135,8 @@ pub enum Timer {
     FreezeWindow(u16),
     /// The limit of a delivery to a writer.
     Event(u32),
+    /// How long Unsubscribe waits for a writer's handlers.
+    Unsubscribe(u16),
 }
 
 /// A backup components object.
@@ -142,8 +150,6 @@ pub struct Object {
     pub state: RequesterState,
     /// The context.
     pub context: u32,
-    /// The id that tells its session from others, once somebody asked for it.
-    pub session: Unhashed<Option<Guid>>,
     /// Which of the remembered conditions of the requester's table hold.
     pub done: BTreeSet<RequesterGuard>,
     /// Whether EnableWriterClasses was called, and which writers do not take part.
@@ -159,6 +165,8 @@ pub struct Object {
     /// The Backup Components Document: what requester and writers say of the components. It names instances, which are
     /// random, so it has no part in a state's identity; what the protocol turns on is kept beside it.
     pub document: Unhashed<BackupComponents>,
+    /// Metadata gathered from writers that was damaged since.
+    pub damaged: Unhashed<BTreeMap<u16, ExaminedMetadata>>,
     /// The writers of this backup, from PrepareForBackup on.
     pub participants: Vec<u16>,
     /// The set, once started.
@@ -169,6 +177,9 @@ pub struct Object {
     pub backup_state: BackupState,
     /// The stored document that a restore began with.
     pub restored_from: Unhashed<Option<Arc<str>>>,
+    /// Writers that unsubscribed or ended since they answered Identify, with the instances that they were: to this
+    /// backup or restore they are gone for good.
+    pub lost: BTreeMap<u16, Unhashed<WriterInstanceId>>,
     /// The writers that PreRestore was raised to, with the instances that they were then.
     pub restoring: BTreeMap<u16, Unhashed<WriterInstanceId>>,
 }
@@ -242,6 +253,8 @@ pub struct Writer {
     pub identified: u16,
     /// Whether it has an event that it did not answer in time.
     pub silent: bool,
+    /// Whether it is subscribed, to what, and as what it freezes.
+    pub subscription: Subscription,
 }
 
 /// What a writer tells of its application's failure (CVssWriterEx2::SetWriterFailureEx).
@@ -277,6 +290,12 @@ pub struct Delivery {
     pub to: Target,
     /// What SetWriterFailure said inside the handler.
     pub failure: Option<HResult>,
+    /// What SetWriterFailureEx said there of the application.
+    pub application: Option<ApplicationFailure>,
+    /// The backup components object whose backup or restore it belongs to.
+    pub object: Option<u32>,
+    /// Whether VSS no longer waits: the answer will change nothing.
+    pub given_up: bool,
 }
 
 /// To whom a request went.
@@ -320,9 +339,15 @@ pub struct Service {
     pub unregistered: BTreeSet<u16>,
     /// Volumes that are being reverted.
     pub reverts: BTreeMap<u16, methods::Revert>,
-    documents: Vec<Vec<Arc<Document>>>,
-    /// The documents that SaveAsXML gave, by SHA-256: calls name documents so.
+    /// What writers are building in their Identify handlers, by delivery.
+    building: BTreeMap<u32, Unhashed<WriterMetadataBuilder>>,
+    /// What writers built at their last Identify.
+    built: BTreeMap<u16, Unhashed<Built>>,
+    /// The metadata of express writers that are registered.
+    express: BTreeMap<WriterClassId, Unhashed<ExaminedMetadata>>,
+    /// Documents that SaveAsXML handed back, by their SHA-256. Any process may keep them in a file.
     saved: Unhashed<BTreeMap<String, Arc<str>>>,
+    documents: Vec<Vec<Arc<Document>>>,
     objects_made: Unhashed<u32>,
     devices_made: Unhashed<u32>,
     effects: Vec<Effect>,
@@ -334,7 +359,8 @@ impl Service {
     /// A service that has just started, on the machine of the plan, with the writers' instance ids.
     #[must_use]
     pub fn new(plan: Arc<Plan>, instances: &[WriterInstanceId]) -> Service {
-        let writers = instances.iter().map(|&instance| Writer::started(instance));
+        let started = |(&instance, of)| Writer::started(instance, of);
+        let writers = instances.iter().zip(&plan.writers).map(started);
         Service {
             writers: writers.collect(),
             plan,
@@ -348,8 +374,11 @@ impl Service {
             held: methods::Held::default(),
             unregistered: BTreeSet::new(),
             reverts: BTreeMap::new(),
+            building: BTreeMap::new(),
+            built: BTreeMap::new(),
+            express: BTreeMap::new(),
+            saved: Unhashed::default(),
             documents: Vec::new(),
-            saved: Unhashed(BTreeMap::new()),
             objects_made: Unhashed(0),
             devices_made: Unhashed(0),
             effects: Vec::new(),
@@ -409,14 +438,24 @@ impl Service {
 
     /// An answer to a request of the service arrived.
     pub fn answered(&mut self, delivery: u32, answer: &Answer, now: Ticks) {
-        if let (Some(Target::Writer(..)), Answer::Gone) = (self.deliveries.get(delivery).map(|sent| sent.to), answer) {
+        let given_up = self.deliveries.get(delivery).is_some_and(|sent| sent.given_up);
+        if let (Some(Target::Writer(..)), Answer::Gone, false) =
+            (self.deliveries.get(delivery).map(|sent| sent.to), answer, given_up)
+        {
             self.writer_silent(delivery, now);
         }
-        let Some(sent) = self.deliveries.remove(delivery) else { return };
+        let Some(mut sent) = self.deliveries.remove(delivery) else { return };
+        if given_up {
+            // Too late: whoever waited has gone on, and the writer counts as not responding (S-03).
+            return;
+        }
         match (sent.to, answer) {
             (Target::Writer(writer, event), Answer::Handled { returned, failure }) => {
                 self.effect(Effect::StopTimer(Timer::Event(delivery)));
-                self.event_handled(writer, event, *returned, *failure, sent.operation);
+                self.take_built(delivery, writer, *returned && failure.is_none());
+                let application = sent.application.take();
+                self.event_handled(writer, event, *returned, *failure, application, sent.operation);
+                self.handler_ended(writer, now);
             }
             (Target::Provider(provider, step), Answer::Provider(code)) => {
                 self.provider_returned(provider, step, *code, sent.operation);
@@ -430,6 +469,8 @@ impl Service {
             (Target::Kernel, Answer::Kernel(code)) => self.kernel_returned(*code, sent.operation),
             _ => {}
         }
+        // A handler that never ended built nothing.
+        self.building.remove(&delivery);
         if let Some(operation) = sent.operation {
             self.one_less(operation, now);
         }
@@ -440,6 +481,7 @@ impl Service {
         match timer {
             Timer::FreezeWindow(writer) => self.freeze_window_expired(writer, now),
             Timer::Event(delivery) => self.writer_silent(delivery, now),
+            Timer::Unsubscribe(writer) => self.unsubscribe_over(writer, now),
         }
     }
 }
@@ -454,6 +496,9 @@ impl std::hash::Hash for Service {
         self.deliveries.hash(state);
         self.lock.hash(state);
         self.held.hash(state);
+        self.building.hash(state);
+        self.built.hash(state);
+        self.express.hash(state);
         self.writers_unreachable.hash(state);
         self.unregistered.hash(state);
         self.reverts.hash(state);

@@ -9,8 +9,8 @@ use vssim_model::states::{SnapshotState, WriterState};
 use vssim_model::tables::SnapshotInput;
 use vssim_model::trace::What;
 
-use super::{Effect, Service, Target, Writer};
-use crate::plan::ActorId;
+use super::{Effect, Service, Subscription, Target, Writer};
+use crate::plan::{ActorId, WriterPlan};
 use crate::slots::Slots;
 use crate::unhashed::Unhashed;
 
@@ -69,7 +69,11 @@ impl Service {
     pub(crate) fn start_writers(&mut self, instances: &[WriterInstanceId]) {
         let before: Vec<(WriterState, HResult)> =
             self.writers.iter().map(|writer| (writer.state, writer.failure)).collect();
-        self.writers = instances.iter().map(|&instance| Writer::started(instance)).collect();
+        let started = |(&instance, of)| Writer::started(instance, of);
+        self.writers = instances.iter().zip(&self.plan.writers).map(started).collect();
+        self.building.clear();
+        self.built.clear();
+        self.writers_unreachable = false;
         for (writer, (from, failure)) in (0_u16..).zip(before) {
             if from != WriterState::Stable || failure != HResult::S_OK {
                 let what = What::WriterState { from, to: WriterState::Stable, failure: HResult::S_OK };
@@ -82,7 +86,7 @@ impl Service {
 
 impl Writer {
     /// A writer whose process has just started.
-    pub(super) fn started(instance: WriterInstanceId) -> Writer {
+    pub(super) fn started(instance: WriterInstanceId, plan: &WriterPlan) -> Writer {
         Writer {
             instance: Unhashed(instance),
             state: WriterState::Stable,
@@ -94,6 +98,7 @@ impl Writer {
             post_snapshot: false,
             identified: 0,
             silent: false,
+            subscription: Subscription::of(plan),
         }
     }
 }

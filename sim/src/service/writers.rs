@@ -10,7 +10,7 @@ use vssim_model::time::Ticks;
 use vssim_model::trace::{Edge, Phase, What};
 
 use super::operation::Kind;
-use super::{EVENT_LIMIT, Effect, Service, Target, Timer, Writer};
+use super::{ApplicationFailure, EVENT_LIMIT, Effect, Service, Target, Timer, Writer};
 use crate::plan::{ActorId, SHADOW_COPY_OPTIMIZATION_WRITER, ServiceDefect};
 
 impl Service {
@@ -23,7 +23,10 @@ impl Service {
         set: Option<SnapshotSetId>,
     ) {
         let index = usize::from(writer);
-        let Some(window) = self.plan.writers.get(index).map(|plan| plan.freeze_timeout) else { return };
+        if !self.reaches(operation, writer, event) {
+            return;
+        }
+        let Some(window) = self.writers.get(index).map(|found| found.subscription.freeze_window) else { return };
         let delivery = self.deliver(operation, Target::Writer(writer, event));
         let Some(target) = self.writers.get_mut(index) else { return };
         let closes = target.frozen && matches!(event, WriterEvent::Thaw | WriterEvent::Abort);
@@ -89,9 +92,11 @@ impl Service {
         let Some(participants) = self.objects.get(object).map(|object| object.participants.clone()) else { return };
         for writer in participants {
             let index = usize::from(writer);
-            let ready = self.writers.get(index).is_some_and(|found| found.state == expected && !found.silent);
-            let at_level =
-                level.is_none_or(|level| self.plan.writers.get(index).is_some_and(|plan| plan.level == level));
+            let Some(found) = self.writers.get(index) else { continue };
+            // A writer that wants PostSnapshot alone was told nothing that could have made it wait.
+            let alone = !found.subscription.wants(WriterEvent::PrepareForSnapshot);
+            let ready = !found.silent && (found.state == expected || alone && found.state == WriterState::Stable);
+            let at_level = level.is_none_or(|level| found.subscription.level == level);
             if ready && at_level {
                 self.raise(Some(operation), writer, event, id);
             }
@@ -157,6 +162,7 @@ impl Service {
         event: WriterEvent,
         returned: bool,
         failure: Option<HResult>,
+        application: Option<ApplicationFailure>,
         operation: Option<u32>,
     ) {
         let failed = !returned || failure.is_some();
@@ -165,6 +171,11 @@ impl Service {
         let forgotten = self.has(ServiceDefect::FailureForgotten);
         let input = if failed && !forgotten { WriterInput::Failed(event) } else { WriterInput::Succeeded(event) };
         self.move_writer(writer, input, code);
+        if failed || event == WriterEvent::PrepareForBackup || event == WriterEvent::PreRestore {
+            if let Some(found) = self.writers.get_mut(usize::from(writer)) {
+                found.application = application;
+            }
+        }
         if failed {
             self.log_rejection(writer, event, code);
         }
@@ -185,8 +196,11 @@ impl Service {
             return;
         };
         if let Some(object) = self.objects.get_mut(object) {
+            // Another instance than before, or not.
+            object.lost.remove(&writer);
             object.identified.push(writer);
             object.identified.sort_unstable();
+            object.identified.dedup();
         }
         if let Some(document) = self.metadata_of(writer) {
             self.effect(Effect::Document(ActorId::Writer(writer), document));
@@ -207,7 +221,7 @@ impl Service {
         self.log(entry);
     }
 
-    fn fail_creation(&mut self, operation: Option<u32>) {
+    pub(super) fn fail_creation(&mut self, operation: Option<u32>) {
         let code = self.unexpected();
         if let Some(running) = operation.and_then(|operation| self.operations.get_mut(operation))
             && matches!(running.kind, Kind::Create(_))
@@ -285,14 +299,9 @@ impl Service {
 
     /// Nobody waits for the answer any longer.
     fn give_up_on(&mut self, target: Target, now: Ticks) {
-        let waiting: Vec<u32> =
-            self.deliveries.iter().filter(|(_, sent)| sent.to == target).map(|(number, _)| number).collect();
-        for number in waiting {
-            self.effect(Effect::StopTimer(Timer::Event(number)));
-            let operation = self.deliveries.get_mut(number).and_then(|sent| sent.operation.take());
-            if let Some(operation) = operation {
-                self.one_less(operation, now);
-            }
+        self.give_up(|to| to == target, now);
+        if let Target::Writer(writer, _) = target {
+            self.handler_ended(writer, now);
         }
     }
 
@@ -322,11 +331,27 @@ impl Service {
                 self.effect(Effect::Record(ActorId::Writer(writer), What::Phase { name: Phase::GetState, edge }));
             }
         }
-        let statuses: Vec<WriterStatus> = identified.iter().filter_map(|&writer| self.status_of(writer)).collect();
+        let statuses: Vec<WriterStatus> =
+            identified.iter().filter_map(|&writer| self.status_in(object, writer)).collect();
         if let Some(object) = self.objects.get_mut(object) {
             object.statuses = Some(statuses);
             object.done.insert(RequesterGuard::StatusHeld);
         }
+    }
+
+    /// What GetWriterStatus tells a backup or restore: a writer that is gone is reported as missing, under the instance that
+    /// it was (page of GetWriterStatus).
+    fn status_in(&self, object: u32, writer: u16) -> Option<WriterStatus> {
+        let lost = self.objects.get(object)?.lost.get(&writer);
+        let Some(instance) = lost else { return self.status_of(writer) };
+        let plan = self.plan.writers.get(usize::from(writer))?;
+        Some(WriterStatus {
+            instance: instance.0,
+            writer: plan.class,
+            name: plan.name.to_string(),
+            state: WriterState::Unknown,
+            failure: HResult::VSS_E_WRITER_NOT_RESPONDING,
+        })
     }
 
     /// The shadow copy of a volume that belongs to the backup a writer takes part in.

@@ -77,3 +77,72 @@ impl Service {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn numbers(count: i64) -> Enumeration {
+        Enumeration::new((0..count).map(Value::Number).collect())
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Next(usize),
+        Skip(usize),
+        Reset,
+        Clone,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0_usize..9).prop_map(Step::Next),
+            (0_usize..9).prop_map(Step::Skip),
+            Just(Step::Reset),
+            Just(Step::Clone),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_enumeration_is_a_list_and_a_place_in_it(
+            length in 0_i64..12,
+            steps in proptest::collection::vec((any::<prop::sample::Index>(), step()), 0..40),
+        ) {
+            // Beside each enumerator the place at which a reader of the plain list would be.
+            let mut all = vec![(numbers(length), 0_usize)];
+            let end = usize::try_from(length).unwrap();
+            for (which, step) in steps {
+                let at = which.index(all.len());
+                let (found, place) = &mut all[at];
+                match step {
+                    Step::Next(count) => {
+                        let expected: Vec<Value> = (*place..end.min(*place + count)).map(|at| Value::Number(at as i64)).collect();
+                        *place += expected.len();
+                        prop_assert_eq!(found.take(count), expected);
+                    }
+                    Step::Skip(count) => {
+                        prop_assert_eq!(found.skip(count), *place + count <= end);
+                        *place = end.min(*place + count);
+                    }
+                    Step::Reset => (found.next, *place) = (0, 0),
+                    Step::Clone => {
+                        let copy = all[at].clone();
+                        all.push(copy);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_huge_skip_stops_at_the_end() {
+        let mut found = numbers(3);
+        assert!(!found.skip(usize::MAX));
+        assert_eq!(found.take(1), []);
+    }
+}

@@ -11,13 +11,18 @@ mod arguments;
 mod backup;
 mod backup_components;
 mod components;
+mod components_get;
+pub(in crate::service) mod components_set;
 mod contexts;
 mod create_metadata;
 mod enumeration;
 mod examine;
 mod expose;
+mod express;
 mod filedesc;
 mod functions;
+mod handling;
+mod icon;
 mod injected;
 mod objects;
 mod recovery;
@@ -96,8 +101,13 @@ impl Service {
             return self.typed_called(caller, &typed, now);
         }
         let done = match call.method.interface.name {
+            "vsbackup.h" if call.method.method.name == "CreateVssExamineWriterMetadata" => {
+                self.create_examine(caller, call)
+            }
             "vsbackup.h" => self.backup_function(caller, call, now),
             "vswriter.h" => self.writer_function(caller, call),
+            // What is typed has an operation; what is left was called on nothing (docs/choices.md, S-01).
+            "IVssAsync" => Err(HResult::E_INVALIDARG),
             "IVssEnumObject" => self.enumeration_method(caller, call),
             "IVssExamineWriterMetadata"
             | "IVssExamineWriterMetadataEx"
@@ -108,10 +118,13 @@ impl Service {
             "IVssWriterComponents" | "IVssComponent" | "IVssComponentEx" | "IVssComponentEx2" => {
                 self.component_method(caller, call)
             }
-            "IVssCreateWriterMetadata"
-            | "IVssCreateWriterMetadataEx"
-            | "IVssCreateExpressWriterMetadata"
-            | "IVssExpressWriter" => self.create_metadata_method(caller, call),
+            "IVssCreateWriterMetadata" | "IVssCreateWriterMetadataEx" | "IVssCreateExpressWriterMetadata" => {
+                self.create_metadata_method(caller, call)
+            }
+            "IVssExpressWriter" => self.express_writer_method(caller, call),
+            _ if matches!(call.method.method.name, "GetWriterMetadata" | "GetWriterMetadataEx") => {
+                self.get_writer_metadata(caller, call)
+            }
             "CVssWriter" | "CVssWriterEx" | "CVssWriterEx2" => self.writer_method(caller, call, now),
             _ if restore::is_of_restore(call) => self.restore_method(caller, call),
             _ => self.backup_components_method(caller, call, now),
@@ -126,7 +139,7 @@ impl Service {
     fn typed_called(&mut self, caller: Caller, call: &Call, now: Ticks) {
         match caller.actor {
             ActorId::Requester(requester) => self.requester_calls(caller.slot, requester, caller.object, call, now),
-            ActorId::Writer(writer) => self.writer_calls(caller.slot, writer, caller.delivery, call),
+            ActorId::Writer(_) => self.writer_calls(caller.slot, caller.delivery, call),
             _ => self.give(caller.slot, HResult::E_NOTIMPL, Out::Nothing),
         }
     }

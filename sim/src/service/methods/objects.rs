@@ -3,17 +3,25 @@
 use std::collections::BTreeMap;
 
 use vssim_model::api::{MethodCall, Value};
+use vssim_model::documents::{ExaminedComponent, ExaminedMetadata, WriterMetadataBuilder};
 use vssim_model::hresult::HResult;
 
 use super::Caller;
+use super::examine::Dependency;
+use super::express::ExpressWriter;
 use super::filedesc::Filedesc;
 use crate::plan::ActorId;
 use crate::service::Service;
+use crate::unhashed::Unhashed;
 
 /// An object that a caller holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Object {
+    /// IVssExamineWriterMetadata.
+    Examine(Unhashed<ExaminedMetadata>),
+    /// IVssWMComponent.
+    MetadataComponent(Unhashed<ExaminedComponent>),
     /// IVssWriterComponents(Ext): a writer and its components in a Backup Components Document, read live
     /// (nf-vsbackup-ivssbackupcomponents-getwritercomponents.md). A writer gets it with an event.
     WriterComponents {
@@ -35,6 +43,12 @@ pub enum Object {
     Filedesc(Filedesc),
     /// IVssEnumObject.
     Enumeration(super::enumeration::Enumeration),
+    /// IVssWMDependency.
+    Dependency(Dependency),
+    /// IVssExpressWriter.
+    ExpressWriter(ExpressWriter),
+    /// IVssCreateExpressWriterMetadata.
+    ExpressMetadata(Unhashed<WriterMetadataBuilder>),
 }
 
 impl Object {
@@ -42,7 +56,7 @@ impl Object {
     const fn backup(&self) -> Option<u32> {
         match self {
             Object::WriterComponents { backup, .. } | Object::Component { backup, .. } => Some(*backup),
-            Object::Filedesc(_) | Object::Enumeration(_) => None,
+            _ => None,
         }
     }
 }
@@ -58,6 +72,11 @@ impl Held {
     /// All processes are gone.
     pub(in crate::service) fn forget_all(&mut self) {
         self.objects.clear();
+    }
+
+    /// An object of an actor's, to be changed.
+    pub(in crate::service) fn get_mut(&mut self, holder: ActorId, number: u32) -> Option<&mut Object> {
+        self.objects.get_mut(&number).filter(|(known, _)| *known == holder).map(|(_, object)| object)
     }
 
     /// The process is gone, and all that it held.

@@ -2,7 +2,7 @@
 
 use vssim_model::api::{AsyncId, MethodCall, Out, Value};
 use vssim_model::hresult::HResult;
-use vssim_model::ids::{Guid, SnapshotId};
+use vssim_model::ids::SnapshotId;
 use vssim_model::trace::What;
 
 use super::{Caller, Done};
@@ -51,26 +51,13 @@ impl Service {
     }
 
     /// GetSessionId of a requester (nf-vsbackup-ivssbackupcomponentsex3-getsessionid.md).
-    pub(super) fn session_of_backup(&mut self, caller: Caller, call: &MethodCall) -> Result<Done, HResult> {
+    pub(super) fn session_of_backup(&self, caller: Caller, call: &MethodCall) -> Result<Done, HResult> {
         let (index, _) = self.living(caller)?;
         if call.passes_null("idSession") {
             return Err(HResult::E_POINTER);
         }
-        let id = self.session_id(index);
+        let id = self.session_id(index).ok_or(HResult::VSS_E_BAD_STATE)?;
         Done::ok(Out::values([("idSession", Value::guid(id))]))
-    }
-
-    /// The id that tells the session of a backup components object, by its place, from others: the same to its requester and
-    /// its writers.
-    pub(in crate::service) fn session_id(&mut self, index: u32) -> Guid {
-        if let Some(id) = self.objects.get(index).and_then(|object| object.session.0) {
-            return id;
-        }
-        let id = self.new_guid();
-        if let Some(object) = self.objects.get_mut(index) {
-            object.session.0 = Some(id);
-        }
-        id
     }
 
     /// GetRootAndLogicalPrefixPaths (nf-vsbackup-ivssbackupcomponentsex4-getrootandlogicalprefixpaths.md; docs/choices.md,

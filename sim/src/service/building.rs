@@ -1,0 +1,153 @@
+//! The metadata that a writer builds in its Identify handler, through IVssCreateWriterMetadata.
+//!
+//! ```text
+//! Identify ─► the document of the plan ─► calls, damage ─► the handler returns ─► the writer's document
+//! ```
+//!
+//! The object lives as long as the handler (nl-vswriter-ivsscreatewritermetadata.md). Each Identify begins anew.
+
+use std::sync::Arc;
+
+use vssim_model::documents::{Damage, ExaminedMetadata, WriterMetadata, WriterMetadataBuilder};
+use vssim_model::states::WriterEvent;
+use vssim_model::trace::DocumentKind;
+
+use super::methods::Object;
+use super::{Document, Service, Target};
+use crate::plan::{ActorId, MetadataPlan};
+
+/// A document that a writer built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// What the service knows of it.
+    pub plan: MetadataPlan,
+    /// The document for the trace.
+    pub document: Arc<Document>,
+}
+
+/// A fault for a document in memory, as an actor plants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planted {
+    /// The number of the backup components object that a requester uses; 0 for none.
+    pub object: u32,
+    /// Into which document.
+    pub into: PlantedInto,
+    /// The fault.
+    pub fault: Damage,
+}
+
+/// Which document gets a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlantedInto {
+    /// The metadata that was gathered from a writer.
+    Gathered(u16),
+    /// The metadata that the writer builds at present.
+    Built,
+    /// The metadata that this object holds.
+    Held(u32),
+    /// The Backup Components Document.
+    BackupComponents,
+}
+
+impl Service {
+    /// The metadata that a writer gave at its last Identify.
+    pub(super) fn current_metadata(&self, writer: u16) -> Option<&MetadataPlan> {
+        if let Some(built) = self.built.get(&writer) {
+            return Some(&built.plan);
+        }
+        let version = usize::from(self.writers.get(usize::from(writer))?.identified);
+        let documents = &self.plan.writers.get(usize::from(writer))?.documents;
+        documents.get(version).or_else(|| documents.last())
+    }
+
+    /// The document in the making that belongs to this delivery; none outside of a writer's Identify handler.
+    pub(super) fn building(&mut self, delivery: Option<u32>) -> Option<&mut WriterMetadataBuilder> {
+        let delivery = delivery?;
+        let Target::Writer(writer, WriterEvent::Identify) = self.deliveries.get(delivery)?.to else { return None };
+        if !self.building.contains_key(&delivery) {
+            let version = usize::from(self.writers.get(usize::from(writer))?.identified);
+            let documents = &self.plan.writers.get(usize::from(writer))?.documents;
+            let begun = &documents.get(version).or_else(|| documents.last())?.document;
+            let instance = self.writers.get(usize::from(writer))?.instance.0;
+            self.building.insert(delivery, begun.with_instance(instance).edit().into());
+        }
+        self.building.get_mut(&delivery).map(|builder| &mut builder.0)
+    }
+
+    /// The handler of an Identify ended: what it built is the writer's document, if it ended well.
+    pub(super) fn take_built(&mut self, delivery: u32, writer: u16, well: bool) {
+        let Some(builder) = self.building.remove(&delivery).filter(|_| well) else { return };
+        self.set_metadata(writer, builder.0.finish());
+    }
+
+    /// From here on this is the writer's document.
+    fn set_metadata(&mut self, writer: u16, document: WriterMetadata) {
+        let plan = Arc::clone(&self.plan);
+        let volume = |name: &str| {
+            let place = plan.volumes.iter().position(|volume| volume.name.eq_ignore_ascii_case(name));
+            place.and_then(|place| u16::try_from(place).ok())
+        };
+        let text = document.to_xml();
+        let built = MetadataPlan::of(document, None, &plan.variables, &volume);
+        let document = Arc::new(Document::new(DocumentKind::WriterMetadata, text.into()));
+        self.built.insert(writer, Built { plan: built, document }.into());
+    }
+
+    /// The metadata of a writer as a backup components object holds it.
+    pub(super) fn examined_metadata(&self, object: u32, writer: u16) -> Option<ExaminedMetadata> {
+        let object = self.objects.get(object)?;
+        if let Some(damaged) = object.damaged.get(&writer) {
+            return Some(damaged.clone());
+        }
+        let instance = self.writers.get(usize::from(writer))?.instance.0;
+        Some(ExaminedMetadata::from(&self.current_metadata(writer)?.document.with_instance(instance)))
+    }
+
+    /// Plants a fault into a document in memory; answers which kind of document it is.
+    pub fn damage(&mut self, actor: ActorId, delivery: Option<u32>, planted: &Planted) -> DocumentKind {
+        let fault = &planted.fault;
+        match planted.into {
+            PlantedInto::BackupComponents => {
+                if let Some(object) = self.object_damaged_by(actor, planted.object)
+                    && let Some(object) = self.objects.get_mut(object)
+                {
+                    object.document.0.damage(fault);
+                }
+                return DocumentKind::BackupComponents;
+            }
+            PlantedInto::Gathered(writer) => {
+                if let Some(index) = self.object_damaged_by(actor, planted.object)
+                    && let Some(mut document) = self.examined_metadata(index, writer)
+                    && let Some(object) = self.objects.get_mut(index)
+                {
+                    document.damage(fault);
+                    object.damaged.insert(writer, document);
+                }
+            }
+            PlantedInto::Built => {
+                if let Some(builder) = self.building(delivery) {
+                    builder.damage(fault);
+                }
+            }
+            PlantedInto::Held(object) => match self.held.get_mut(actor, object) {
+                Some(Object::Examine(document)) => {
+                    document.0.damage(fault);
+                }
+                Some(Object::ExpressMetadata(builder)) => {
+                    builder.0.damage(fault);
+                }
+                _ => {}
+            },
+        }
+        DocumentKind::WriterMetadata
+    }
+
+    /// The backup components object whose documents an actor can reach: a requester's, or that of the backup that a writer
+    /// takes part in.
+    fn object_damaged_by(&self, actor: ActorId, number: u32) -> Option<u32> {
+        match actor {
+            ActorId::Writer(writer) => self.writers.get(usize::from(writer))?.session,
+            _ => self.objects.iter().find(|(_, object)| object.number.0 == number).map(|(index, _)| index),
+        }
+    }
+}
