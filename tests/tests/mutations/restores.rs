@@ -89,7 +89,8 @@ fn calls(plan: &Plan) -> Vec<Op> {
 
 /// A restore of the first writer's component.
 fn chain(plan: &Plan) -> Vec<Op> {
-    let select = about(plan, "IVssBackupComponents::SetSelectedForRestore", &[("bSelectedForRestore", Value::Flag(true))]);
+    let select =
+        about(plan, "IVssBackupComponents::SetSelectedForRestore", &[("bSelectedForRestore", Value::Flag(true))]);
     let status = || [started(B::GatherWriterStatus), wait(), call(B::GetWriterStatusCount)];
     let mut chain = vec![
         call(B::CreateVssBackupComponents),
