@@ -168,6 +168,7 @@ library! {
         "with-what-is-required",
         "writer-does-not-run",
         "writer-fails-pre-restore",
+        "writer-started-anew",
     }
     Lesson in "selection/" {
         "dependencies-followed",
