@@ -76,6 +76,7 @@ impl<'t> Builder<'t> {
             set_of: BTreeMap::new(),
             metadata: BTreeMap::new(),
             processes: BTreeMap::new(),
+            subscriptions: super::subscriptions::collect(trace),
             locks: Vec::new(),
             writer_states: BTreeMap::new(),
             fired: Vec::new(),
@@ -468,7 +469,8 @@ fn of_restore(call: &Call) -> bool {
         "SetFileRestoreStatus",
     ];
     let Call::Method(method) = call else { return false };
-    method.injected.is_none() && !method.unprivileged && CALLS.contains(&call.name().1)
+    let forbidden = method.unprivileged && method.method.method.documents("E_ACCESSDENIED");
+    method.injected.is_none() && !forbidden && CALLS.contains(&call.name().1)
 }
 
 /// The event that a method raises.
