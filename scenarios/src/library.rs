@@ -187,10 +187,14 @@ library! {
         "restore-stop-start",
         "restore-without-privileges",
         "stop-restore-start",
+        "target-alternate",
+        "target-directed",
         "to-alternate-location",
         "what-the-writer-is-told",
+        "with-what-is-required",
         "writer-does-not-run",
         "writer-fails-pre-restore",
+        "writer-started-anew",
     }
     Lesson in "selection/" {
         "dependencies-followed",

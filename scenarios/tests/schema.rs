@@ -62,7 +62,7 @@ fn example() -> String {
 fn the_example_of_the_page_is_a_valid_scenario() {
     let scenario = Scenario::parse("scenario-format.md", &example()).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(scenario.layout[1].len(), 2);
-    assert_eq!(scenario.scripts.len(), 3);
+    assert_eq!(scenario.scripts.len(), 5);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod catalogue;
 mod documents;
 mod recorded;
+mod restores;
 mod scope;
 mod support;
 mod table;

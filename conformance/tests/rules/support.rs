@@ -117,6 +117,18 @@ impl Script {
         self.call_with(call, OK, Out::Nothing, |_| ());
     }
 
+    /// A call by the names of the headers.
+    pub(crate) fn method(&mut self, name: &str, call: MethodCall, hresult: HResult) {
+        let (id, object, requester) = (self.id(), self.object, self.requester);
+        self.push(format!("call {name}"), requester, What::Call { id, object, call: Call::Method(call) });
+        self.push(format!("return {name}"), requester, What::Return { id, hresult, out: Out::Nothing });
+    }
+
+    /// What follows happens on the next object.
+    pub(crate) fn next_object(&mut self) {
+        self.object += 1;
+    }
+
     /// An asynchronous call, what it leads to, its end and the wait for it.
     pub(crate) fn run(&mut self, call: BackupComponentsCall, hresult: HResult, inside: impl FnOnce(&mut Script)) {
         let (method, requester, operation) = (call.method(), self.requester, AsyncId(self.operation));
@@ -132,7 +144,8 @@ impl Script {
 
     pub(crate) fn handle(&mut self, writer: &'static str, event: WriterEvent, inside: impl FnOnce(&mut Script)) {
         let id = self.id();
-        let early = [WriterEvent::Identify, WriterEvent::PrepareForBackup];
+        let early =
+            [WriterEvent::Identify, WriterEvent::PrepareForBackup, WriterEvent::PreRestore, WriterEvent::PostRestore];
         let set = (!early.contains(&event)).then_some(SET);
         self.push(format!("event {event} {writer}"), writer, What::Event { id, event, set });
         inside(self);
@@ -332,7 +345,7 @@ pub(crate) fn second_requester(script: &mut Script, hresult: HResult, out: Out) 
     (script.requester, script.object) = before;
 }
 
-fn gather_status(s: &mut Script, state: WriterState) {
+pub(crate) fn gather_status(s: &mut Script, state: WriterState) {
     s.run(BackupComponentsCall::GatherWriterStatus, HResult::VSS_S_ASYNC_FINISHED, |_| ());
     for (index, writer) in (0..).zip(TAKING_PART) {
         let status =

@@ -10,7 +10,7 @@ use vssim_model::trace::*;
 
 use crate::support::*;
 
-type Case = (&'static str, fn() -> Script, fn() -> Script);
+pub(crate) type Case = (&'static str, fn() -> Script, fn() -> Script);
 
 const BAD_STATE: HResult = HResult::VSS_E_BAD_STATE;
 const RETRYABLE: HResult = HResult::VSS_E_WRITERERROR_RETRYABLE;
@@ -294,7 +294,7 @@ const SERVICE_STATE: &[Case] = &[
     ("snapshot-states-in-order", good, || good().drop("snapshot VSS_SS_COMMITTED")),
 ];
 
-const CASES: [&[Case]; 9] = [
+const CASES: [&[Case]; 10] = [
     REQUESTER_ORDER,
     REQUESTER_ENDING,
     WRITER,
@@ -304,6 +304,7 @@ const CASES: [&[Case]; 9] = [
     SERVICE_ABORT,
     SERVICE_CALLS,
     SERVICE_STATE,
+    crate::restores::RESTORES,
 ];
 
 fn unawaited(method: &str) -> Script {

@@ -13,6 +13,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot set up fails, and tells its numbers")]
 
 mod list;
+mod restores;
 mod suite;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -30,6 +30,7 @@ pub(crate) fn runs() -> Vec<(Plan, u64)> {
     let mut runs = Vec::new();
     left_to_chance(&mut runs);
     one_call_out_of_place(&mut runs);
+    crate::restores::one_call_out_of_place(&mut runs);
     wild(&mut runs);
     failing_writers(&mut runs);
     failing_providers(&mut runs);

@@ -33,6 +33,12 @@ const METHODS: [Method; 13] = [
     Method::SetFileRestoreStatus,
 ];
 
+/// A file set: path, specification, recursion.
+type Files = (String, String, bool);
+
+/// What a running writer says of a component: whether it is selectable for restore; the file sets of its set.
+type Described = (bool, Vec<Files>);
+
 /// Whether a call is answered here.
 pub(super) fn is_of_restore(call: &MethodCall) -> bool {
     // Of the typed calls only one without its document comes here.
@@ -153,7 +159,7 @@ impl Service {
     fn add_target(&mut self, index: u32, component: &ComponentName, call: &MethodCall) -> Result<(), HResult> {
         let target = mapping(call, "wszFileName", "wszAlternatePath")?;
         let sets = self.described(index, component.writer, &component.logical_path, &component.name);
-        let same = |(path, filespec, recursive): &(String, String, bool)| {
+        let same = |(path, filespec, recursive): &Files| {
             let path = path.trim_end_matches('\\').eq_ignore_ascii_case(target.path.trim_end_matches('\\'));
             path && filespec.eq_ignore_ascii_case(target.filespec) && *recursive == target.recursive
         };
@@ -164,13 +170,7 @@ impl Service {
     }
 
     /// A component in the metadata of a running writer: whether it is selectable for restore; the file sets of its set.
-    fn described(
-        &self,
-        index: u32,
-        class: WriterClassId,
-        path: &str,
-        name: &str,
-    ) -> Option<(bool, Vec<(String, String, bool)>)> {
+    fn described(&self, index: u32, class: WriterClassId, path: &str, name: &str) -> Option<Described> {
         let below = if path.is_empty() { name.to_owned() } else { format!("{path}\\{name}") };
         self.instances_of(index, class).find_map(|(writer, _)| {
             let documents = &self.plan.writers.get(usize::from(writer))?.documents;
