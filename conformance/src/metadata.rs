@@ -38,6 +38,34 @@ pub struct Component {
     pub selectable: bool,
     /// The drives on which its files lie, such as `C:\`, as far as the paths name a drive.
     pub drives: BTreeSet<String>,
+    /// The components of other writers that it depends on.
+    pub depends: Vec<Dependency>,
+}
+
+/// A dependency on a component of another writer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dependency {
+    /// The class of the other writer.
+    pub class: Option<WriterClassId>,
+    /// The logical path.
+    pub logical_path: String,
+    /// The name.
+    pub name: String,
+}
+
+impl Dependency {
+    /// Whether the component is on another computer: its path or its name begins with two backslashes (DEP-010, DEP-011).
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.logical_path.starts_with(r"\\") || self.name.starts_with(r"\\")
+    }
+
+    /// Whether this component is meant. A backslash at either end of a path says nothing (C-06).
+    #[must_use]
+    pub fn means(&self, component: &Component) -> bool {
+        let bare = |path: &str| path.trim_matches('\\').to_owned();
+        self.name == component.name && bare(&self.logical_path) == bare(&component.logical_path)
+    }
 }
 
 impl Component {
@@ -100,6 +128,7 @@ impl Metadata {
                     name: attribute(element, "componentName").unwrap_or_default(),
                     selectable: attribute(element, "selectable").is_some_and(yes),
                     drives: BTreeSet::new(),
+                    depends: Vec::new(),
                 });
                 seen.inside = opens;
             }
@@ -107,6 +136,15 @@ impl Metadata {
                 let path = attribute(element, "alternatePath").or_else(|| attribute(element, "path"));
                 if let (Some(component), Some(drive)) = (self.components.last_mut(), path.as_deref().and_then(drive)) {
                     component.drives.insert(drive);
+                }
+            }
+            "DEPENDENCY" if seen.inside => {
+                if let Some(component) = self.components.last_mut() {
+                    component.depends.push(Dependency {
+                        class: attribute(element, "writerId").and_then(|text| text.parse().ok()),
+                        logical_path: attribute(element, "logicalPath").unwrap_or_default(),
+                        name: attribute(element, "componentName").unwrap_or_default(),
+                    });
                 }
             }
             _ => {}

@@ -106,31 +106,6 @@ library! {
         "type-log",
         "type-other",
     }
-    Lesson in "contexts/" {
-        "contexts-refused",
-        "ctrl-c-leaves-copies",
-        "every-context",
-        "mechanisms-and-providers",
-        "reboot",
-        "reboot-during-a-creation",
-        "windows-xp-has-one-context",
-    }
-    Lesson in "snapshots/" {
-        "break-needs-hardware",
-        "delete",
-        "enumerator",
-        "expose",
-        "expose-refused",
-        "luns-wanted",
-        "properties",
-        "query",
-        "query-fails-with-a-provider",
-        "questions-about-volumes",
-        "revert",
-        "revert-on-a-client",
-        "revert-refused",
-        "revert-status",
-    }
     Lesson in "calls/" {
         "create-and-initialize",
         "flush-takes-too-long",
@@ -161,13 +136,14 @@ library! {
         "writer-forgets-backup-complete",
         "writer-stuck-in-failed",
     }
-    Lesson in "selection/" {
-        "dependencies-followed",
-        "dependency-cycle",
-        "explicit-and-implicit",
-        "implicit-component-added",
-        "logical-paths",
-        "system-state",
+    Lesson in "contexts/" {
+        "contexts-refused",
+        "ctrl-c-leaves-copies",
+        "every-context",
+        "mechanisms-and-providers",
+        "reboot",
+        "reboot-during-a-creation",
+        "windows-xp-has-one-context",
     }
     Lesson in "express/" {
         "damaged-express-metadata",
@@ -216,6 +192,30 @@ library! {
         "writer-does-not-run",
         "writer-fails-pre-restore",
     }
+    Lesson in "selection/" {
+        "dependencies-followed",
+        "dependency-cycle",
+        "explicit-and-implicit",
+        "implicit-component-added",
+        "logical-paths",
+        "system-state",
+    }
+    Lesson in "snapshots/" {
+        "break-needs-hardware",
+        "delete",
+        "enumerator",
+        "expose",
+        "expose-refused",
+        "luns-wanted",
+        "properties",
+        "query",
+        "query-fails-with-a-provider",
+        "questions-about-volumes",
+        "revert",
+        "revert-on-a-client",
+        "revert-refused",
+        "revert-status",
+    }
     // One for each rule, named after it.
     Broken in "broken/" {
         "abort-after-failed-snapshot",
@@ -241,6 +241,7 @@ library! {
         "copy-equals-its-reference",
         "copy-read-only-once-created",
         "creation-lock-freed",
+        "dependencies-included",
         "document-saved",
         "document-saved-only-after-snapshot",
         "documents-changed-in-prepare-or-post-only",

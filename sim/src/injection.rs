@@ -90,8 +90,8 @@ mod tests {
         ]
         .into();
         let failing = fail_first(&script).unwrap();
-        let injected: Vec<Option<HResult>> =
-            failing.iter().map(|op| if let Op::Method(call) = op { call.injected } else { None }).collect();
+        let ordered = |op: &Op| if let Op::Method(call) = op { call.injected } else { None };
+        let injected: Vec<Option<HResult>> = failing.iter().map(ordered).collect();
         let (memory, unexpected) = (Some(HResult::E_OUTOFMEMORY), Some(HResult::VSS_E_UNEXPECTED));
         assert_eq!(injected, [memory, unexpected, None, None, None, unexpected, None, None]);
         let jumps: Vec<Op> = failing.iter().filter(|op| !matches!(op, Op::Method(_))).cloned().collect();

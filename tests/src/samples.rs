@@ -2,7 +2,7 @@
 
 use vssim_model::api::{
     ApplicationCall, AsyncCall, AsyncId, BackupComponentsCall, Call, ComponentCall, ComponentName,
-    CreateSnapshotSetCall, Out, SnapshotProperties, SoftwareProviderCall, WriterCall, WriterStatus,
+    CreateSnapshotSetCall, MethodCall, Out, SnapshotProperties, SoftwareProviderCall, Value, WriterCall, WriterStatus,
 };
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, SnapshotId, SnapshotSetId, VolumeId, WriterClassId, WriterInstanceId};
@@ -69,6 +69,7 @@ pub fn trace() -> Trace {
     states(&mut makers);
     storage(&mut makers);
     findings(&mut makers);
+    by_name(&mut makers);
     Trace { header: header(), records: makers.records }
 }
 
@@ -184,7 +185,6 @@ fn states(to: &mut Makers) {
     to.add(SERVICE, What::Timer { name: window(), edge: TimerEdge::Set(Ticks::from_secs(61)) });
     to.add(SERVICE, What::Timer { name: window(), edge: TimerEdge::Stopped });
     to.add(KERNEL, What::Timer { name: TimerName::HoldLimit, edge: TimerEdge::Fired });
-    to.add(WRITER, What::Instance { instance: INSTANCE });
     for edge in [ProcessEdge::Started, ProcessEdge::Exited, ProcessEdge::Crashed] {
         to.add(REQUESTER, What::Process(edge));
     }
@@ -255,4 +255,20 @@ fn findings(to: &mut Makers) {
         value: Some(String::new()),
     };
     to.add(WRITER, damaged);
+    to.add(WRITER, What::Instance { instance: INSTANCE });
+}
+
+/// A call by the names of the headers, and what it hands back.
+fn by_name(to: &mut Makers) {
+    let Some(method) = vssim_model::catalogue::find("IVssWMComponent::GetFile") else { return };
+    let call = MethodCall {
+        on: Value::Object { object: 3 },
+        arguments: [("iFile".to_owned(), Value::Number(0))].into(),
+        step: 9,
+        ..MethodCall::new(method)
+    };
+    let id = CallId(54);
+    to.add(REQUESTER, What::Call { id, object: 0, call: Call::Method(call) });
+    let out = Out::values([("ppFiledesc", Value::Object { object: 4 })]);
+    to.add(REQUESTER, What::Return { id, hresult: HResult::S_OK, out });
 }

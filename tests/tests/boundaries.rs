@@ -184,6 +184,7 @@ fn links_between_the_pages_lead_somewhere() {
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "docs/choices.md",
+        "docs/coverage.md",
         "docs/determinism.md",
         "docs/glossary.md",
         "docs/images.md",

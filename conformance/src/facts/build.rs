@@ -76,6 +76,7 @@ impl<'t> Builder<'t> {
             set_of: BTreeMap::new(),
             metadata: BTreeMap::new(),
             processes: BTreeMap::new(),
+            subscriptions: super::subscriptions::collect(trace),
             locks: Vec::new(),
             writer_states: BTreeMap::new(),
             fired: Vec::new(),
@@ -120,10 +121,27 @@ impl<'t> Builder<'t> {
                     _ => self.latest_object.get(actor).copied().unwrap_or(inherited),
                 }
             }
+            What::Event { .. } => self.left_by_the_dead(actor, record.cause).unwrap_or(inherited),
             _ => inherited,
         };
         self.origins.push(origin);
         self.read_other(record, at, origin);
+    }
+
+    /// An event that the end of a process brings is about that object of its, the latest, in which the writer takes part. A
+    /// process may have had others since.
+    fn left_by_the_dead(&self, writer: &str, cause: u64) -> Option<u32> {
+        let is_cause = |edges: &Vec<(Mark, ProcessEdge)>| {
+            edges.iter().any(|(at, edge)| at.n == cause && *edge != ProcessEdge::Started)
+        };
+        let (dead, _) = self.facts.processes.iter().find(|(_, edges)| is_cause(edges))?;
+        let of_dead = |event: &&EventFact<'_>| {
+            let is_of_dead = |object| self.facts.calls.iter().any(|call| call.object == object && call.actor == *dead);
+            event.object.is_some_and(is_of_dead)
+        };
+        let to_writer = self.facts.events.iter().rev().filter(|event| event.writer == writer);
+        let part = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
+        to_writer.filter(|event| part.contains(&event.event)).find(of_dead)?.object
     }
 
     fn read_other(&mut self, record: &'t Record, at: Mark, origin: u32) {
@@ -451,7 +469,8 @@ fn of_restore(call: &Call) -> bool {
         "SetFileRestoreStatus",
     ];
     let Call::Method(method) = call else { return false };
-    method.injected.is_none() && !method.unprivileged && CALLS.contains(&call.name().1)
+    let forbidden = method.unprivileged && method.method.method.documents("E_ACCESSDENIED");
+    method.injected.is_none() && !forbidden && CALLS.contains(&call.name().1)
 }
 
 /// The event that a method raises.

@@ -36,6 +36,15 @@ pub(crate) const RULES: &[Rule] = &[
         check: implicit_not_added,
     },
     Rule {
+        id: "dependencies-included",
+        requirements: &["DEP-002"],
+        actor: Requester,
+        level: Must,
+        sentence: "Whoever includes a component includes all that it depends on, as far as it is on this computer.",
+        source: "dependencies-between-components-managed-by-different-writers.md",
+        check: dependencies_included,
+    },
+    Rule {
         id: "component-volumes-in-set",
         requirements: &["BKP-ORD-023"],
         actor: Requester,
@@ -99,6 +108,48 @@ fn required_included(facts: &Facts<'_>, findings: &mut Findings) {
                         label(component)
                     )
                 });
+            }
+        }
+    }
+}
+
+/// Whether a component is in the backup: added, or below one that was added and is selectable.
+fn is_included(object: &Object<'_>, document: &Metadata, component: &Component) -> bool {
+    let along = |other: &Component| other == component || other.selectable && component.is_below(other);
+    added(object, document).iter().any(|(_, _, other)| along(other))
+}
+
+fn dependencies_included(facts: &Facts<'_>, findings: &mut Findings) {
+    for object in facts.objects.values() {
+        let Some(prepare) = object.first("PrepareForBackup") else { continue };
+        for document in facts.metadata_of(object) {
+            for component in document.components.iter().filter(|one| is_included(object, document, one)) {
+                for dependency in &component.depends {
+                    if dependency.is_remote() {
+                        findings.excused(format!("{} depends on another computer", label(component)));
+                        continue;
+                    }
+                    let of_class = facts.metadata_of(object).filter(|other| other.class == dependency.class);
+                    let mut met = None;
+                    for other in of_class {
+                        for target in other.components.iter().filter(|target| dependency.means(target)) {
+                            met = Some(met.unwrap_or(false) || is_included(object, other, target));
+                        }
+                    }
+                    // A writer that is not there cannot be included.
+                    let Some(met) = met else { continue };
+                    findings.check(met, [prepare.begin.n], || {
+                        let (path, bar) =
+                            (&dependency.logical_path, if dependency.logical_path.is_empty() { "" } else { "\\" });
+                        format!(
+                            "{} backs up {} of writer {} without {path}{bar}{}, which it depends on",
+                            object.actor,
+                            label(component),
+                            document.name,
+                            dependency.name
+                        )
+                    });
+                }
             }
         }
     }

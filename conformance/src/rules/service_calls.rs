@@ -106,7 +106,10 @@ fn second_set(facts: &Facts<'_>, findings: &mut Findings) {
             *object != call.object && *from < call.begin && to.is_none_or(|to| end < to)
         });
         if let Some(span) = busy {
-            let kept = call.hresult == Some(HResult::VSS_E_SNAPSHOT_SET_IN_PROGRESS);
+            // A call that is out of sequence on its own object may be told that first; `misordered-calls-refused` sees to it
+            // that it is.
+            let refused = [HResult::VSS_E_SNAPSHOT_SET_IN_PROGRESS, HResult::VSS_E_BAD_STATE];
+            let kept = call.hresult.is_some_and(|code| refused.contains(&code));
             findings.check(kept, [span.from.n, call.begin.n, end.n], || {
                 let code = call.hresult.unwrap_or(HResult::S_OK);
                 format!("StartSnapshotSet gave {code} while another set was being created")

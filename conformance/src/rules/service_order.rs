@@ -93,6 +93,15 @@ impl<'a, 't> Place<'a, 't> {
         })
     }
 
+    /// An operation of the object ended while the call was under way: the trace does not show which of the two was first.
+    fn overtaken(&self) -> bool {
+        self.object.calls.iter().any(|other| {
+            let end = other.finished().or_else(|| other.failed().map(|(end, _)| end));
+            end.is_some_and(|end| self.call.begin < end && self.call.end.is_none_or(|returned| end < returned))
+                && other.begin < self.call.begin
+        })
+    }
+
     /// What the last operation of `gather` brought is there, and `free` did not drop it since.
     fn held(&self, gather: &'a str, free: &'a str) -> bool {
         let came = self
@@ -138,6 +147,7 @@ impl<'a, 't> Place<'a, 't> {
                 Out("a new object")
             }
             "InitializeForBackup" | "InitializeForRestore" => In,
+            _ if self.overtaken() => Unsaid,
             _ if self.tried("InitializeForRestore") => self.restore(method),
             _ if !self.tried("InitializeForBackup") => Out("InitializeForBackup"),
             "AbortBackup" => In,

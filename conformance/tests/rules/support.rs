@@ -64,7 +64,8 @@ pub(crate) fn component(writer: &str, path: &str, name: &str) -> ComponentName {
 pub(crate) fn metadata(writer: &str) -> String {
     let components = match writer {
         "files" => {
-            r#"<FILE_GROUP componentName="share" selectable="yes"><FILE_LIST path="c:\share" filespec="*"/></FILE_GROUP>
+            r#"<FILE_GROUP componentName="share" selectable="yes"><FILE_LIST path="c:\share" filespec="*"/><DEPENDENCY
+               writerId="{database}" componentName="db"/></FILE_GROUP>
                <FILE_GROUP logicalPath="share" componentName="part" selectable="no"/>"#
         }
         "database" => {
@@ -73,6 +74,7 @@ pub(crate) fn metadata(writer: &str) -> String {
         }
         _ => r#"<FILE_GROUP componentName="rest" selectable="yes"/>"#,
     };
+    let components = components.replace("{database}", &class("database").0.to_string());
     let source = if writer == "database" { "TRANSACTION_DB" } else { "OTHER" };
     format!(
         r#"<WRITER_METADATA><IDENTIFICATION writerId="{}" instanceId="{}" friendlyName="{writer}" usage="USER_DATA" dataSource="{source}"/>

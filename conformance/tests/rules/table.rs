@@ -62,6 +62,15 @@ const REQUESTER_ORDER: &[Case] = &[
     ("no-implicit-component-added", good, || {
         good().before("call StartSnapshotSet", |s| s.call(B::AddComponent(component("files", "share", "part"))))
     }),
+    ("dependencies-included", good, || {
+        good().edit("call AddComponent", |what| {
+            if let Some(B::AddComponent(name)) = request(what)
+                && name.name == "db"
+            {
+                *name = component("database", "more", "extra");
+            }
+        })
+    }),
     ("component-volumes-in-set", good, || good().edit("call AddToSnapshotSet", |what| rename(what, r"C:\"))),
     ("success-told-before-complete", good, || good().drop_call("SetBackupSucceeded")),
 ];

@@ -243,7 +243,7 @@ pub fn is_resource_failure(code: &str) -> bool {
 }
 
 /// One method of one interface.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct MethodRef {
     /// The interface.
     pub interface: &'static Interface,
@@ -272,6 +272,13 @@ impl fmt::Display for MethodRef {
             Kind::Functions => f.write_str(self.method.name),
             _ => write!(f, "{}::{}", self.interface.name, self.method.name),
         }
+    }
+}
+
+/// The name: all that the catalogue says of a method would hide whatever is around it.
+impl fmt::Debug for MethodRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

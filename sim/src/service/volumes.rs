@@ -64,7 +64,7 @@ impl Service {
         }
     }
 
-    /// The volume that holds the virtual disk of this one.
+    /// The volume that holds the virtual disk of this one (docs/choices.md, `nested-volumes`).
     fn host_of(&self, volume: u16) -> Option<u16> {
         self.plan.volumes.get(usize::from(volume))?.virtual_disk_on
     }

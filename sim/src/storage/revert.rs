@@ -11,7 +11,8 @@ use vssim_model::ids::SnapshotId;
 
 use super::block_store::{BLOCK_BYTES, BLOCK_SIZE};
 use super::io::WriteReport;
-use super::{Storage, StorageError, Volume};
+use super::words::Bitmap;
+use super::{Snapshot, Storage, StorageError, Volume};
 
 impl Storage {
     /// Puts the content of a shadow copy back onto its volume, and gives the copies that are lost by that: all newer ones. Where
@@ -46,13 +47,13 @@ impl Storage {
             lost.push(self.volumes[at].snapshots[newest].id());
             self.remove_snapshot(at, newest, &mut lost);
         }
-        let (snapshot, changed) = self.content_of(id)?;
-        if in_the_way(&self.volumes[at], &snapshot.owned) {
+        let (snapshot, owned, changed) = self.content_of(id)?;
+        if in_the_way(&self.volumes[at], &owned) {
             while let Some(newest) = self.volumes[at].snapshots.len().checked_sub(1) {
                 lost.push(self.volumes[at].snapshots[newest].id());
                 self.remove_snapshot(at, newest, &mut lost);
             }
-            if in_the_way(&self.volumes[at], &snapshot.owned) {
+            if in_the_way(&self.volumes[at], &owned) {
                 return Err(StorageError::NoSpace);
             }
         }
@@ -61,25 +62,28 @@ impl Storage {
             self.land(at, block * BLOCK_BYTES, bytes, report)?;
         }
         let volume = &mut self.volumes[at];
-        // The files of a copy that was found on a disk are not known by name: the table stays as it is.
-        if snapshot.files.is_empty() {
-            snapshot.owned.iter().for_each(|block| volume.files.keep_block(block));
-        } else {
+        if snapshot.files_known {
             let mut files = snapshot.files.clone();
             let before: Vec<u64> = files.vss_blocks().iter().collect();
             before.into_iter().for_each(|block| files.release_block(block));
             volume.files.vss_blocks().iter().for_each(|block| files.claim_block(block));
             volume.files = files;
+        } else {
+            // The table stays as it is, and what the copy has in use stays in use.
+            owned.iter().for_each(|block| volume.files.keep_block(block));
         }
         Ok(lost)
     }
 
-    /// The copy, and the blocks that a file owned at its commit as far as the volume holds something else there now.
-    fn content_of(&self, id: SnapshotId) -> Result<(super::Snapshot, Vec<(u64, Vec<u8>)>), StorageError> {
+    /// The copy, the blocks that its files own, and the content of those where the volume holds something else now.
+    fn content_of(&self, id: SnapshotId) -> Result<Content, StorageError> {
         let view = self.view(id)?;
+        // Writers may have given a file of the copy further blocks.
+        let mut owned = view.snapshot().owned.clone();
+        owned.add(&view.files().owned_blocks());
         let (mut then, mut now) = (vec![0; BLOCK_SIZE], vec![0; BLOCK_SIZE]);
         let mut changed = Vec::new();
-        for block in view.snapshot().owned.iter() {
+        for block in owned.iter() {
             view.read(block * BLOCK_BYTES, &mut then)?;
             view.volume().store().read(block * BLOCK_BYTES, &mut now)?;
             // The first block holds the header of VSS; it is never saved, so that a copy shows the live one.
@@ -87,11 +91,14 @@ impl Storage {
                 changed.push((block, then.clone()));
             }
         }
-        Ok((view.snapshot().clone(), changed))
+        Ok((view.snapshot().clone(), owned, changed))
     }
 }
 
+/// A copy, its blocks, and the bytes of those that changed.
+type Content = (Snapshot, Bitmap, Vec<(u64, Vec<u8>)>);
+
 /// Whether a block that a file owned at the commit is VSS's own now.
-fn in_the_way(volume: &Volume, owned: &super::words::Bitmap) -> bool {
+fn in_the_way(volume: &Volume, owned: &Bitmap) -> bool {
     owned.iter().any(|block| volume.files().vss_blocks().get(block))
 }

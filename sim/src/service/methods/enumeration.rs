@@ -51,9 +51,9 @@ impl Service {
     /// that of the interface.
     pub(super) fn enumeration_method(&mut self, caller: Caller, call: &MethodCall) -> Result<Done, HResult> {
         let count = call.index("celt");
-        #[allow(irrefutable_let_patterns, reason = "the other kinds of objects come one by one")]
-        let Object::Enumeration(found) = self.object_of_mut(caller, call)? else {
-            return Err(HResult::E_INVALIDARG);
+        let Object::Enumeration(found) = self.object_of_mut(caller, call).map_err(|_| HResult::E_FAIL)? else {
+            // What is no enumerator, or was given back: the pages know no other failure of an enumerator.
+            return Err(HResult::E_FAIL);
         };
         let whole = |whole: bool| if whole { HResult::S_OK } else { HResult::S_FALSE };
         match call.method.method.name {
@@ -75,5 +75,74 @@ impl Service {
             }
             _ => Err(HResult::E_NOTIMPL),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn numbers(count: i64) -> Enumeration {
+        Enumeration::new((0..count).map(Value::Number).collect())
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Next(usize),
+        Skip(usize),
+        Reset,
+        Clone,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0_usize..9).prop_map(Step::Next),
+            (0_usize..9).prop_map(Step::Skip),
+            Just(Step::Reset),
+            Just(Step::Clone),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_enumeration_is_a_list_and_a_place_in_it(
+            length in 0_i64..12,
+            steps in proptest::collection::vec((any::<prop::sample::Index>(), step()), 0..40),
+        ) {
+            // Beside each enumerator the place at which a reader of the plain list would be.
+            let mut all = vec![(numbers(length), 0_usize)];
+            let end = usize::try_from(length).unwrap();
+            for (which, step) in steps {
+                let at = which.index(all.len());
+                let (found, place) = &mut all[at];
+                match step {
+                    Step::Next(count) => {
+                        let expected: Vec<Value> = (*place..end.min(*place + count)).map(|at| Value::Number(at as i64)).collect();
+                        *place += expected.len();
+                        prop_assert_eq!(found.take(count), expected);
+                    }
+                    Step::Skip(count) => {
+                        prop_assert_eq!(found.skip(count), *place + count <= end);
+                        *place = end.min(*place + count);
+                    }
+                    Step::Reset => (found.next, *place) = (0, 0),
+                    Step::Clone => {
+                        let copy = all[at].clone();
+                        all.push(copy);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_huge_skip_stops_at_the_end() {
+        let mut found = numbers(3);
+        assert!(!found.skip(usize::MAX));
+        assert_eq!(found.take(1), []);
     }
 }

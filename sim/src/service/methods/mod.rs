@@ -106,6 +106,8 @@ impl Service {
             }
             "vsbackup.h" => self.backup_function(caller, call, now),
             "vswriter.h" => self.writer_function(caller, call),
+            // What is typed has an operation; what is left was called on nothing (docs/choices.md, S-01).
+            "IVssAsync" => Err(HResult::E_INVALIDARG),
             "IVssEnumObject" => self.enumeration_method(caller, call),
             "IVssExamineWriterMetadata"
             | "IVssExamineWriterMetadataEx"

@@ -12,6 +12,7 @@ pub(in crate::storage) enum Step {
     WriteCopy { copy: u8, file: u8, offset: u32, length: u32, byte: u8 },
     DeleteFromCopy { copy: u8, file: u8 },
     Drop(u8),
+    Revert(u8),
     TakeOther,
     WriteOther { offset: u32, byte: u8 },
 }
@@ -29,6 +30,7 @@ pub(in crate::storage) fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(copy, file, offset, length, byte)| Step::WriteCopy { copy, file, offset, length, byte }),
         1 => (any::<u8>(), file).prop_map(|(copy, file)| Step::DeleteFromCopy { copy, file }),
         2 => any::<u8>().prop_map(Step::Drop),
+        1 => any::<u8>().prop_map(Step::Revert),
         1 => Just(Step::TakeOther),
         2 => (0_u32..200_000, byte).prop_map(|(offset, byte)| Step::WriteOther { offset, byte }),
     ]
@@ -118,9 +120,32 @@ impl History {
                 let lost = self.storage.delete_snapshot(id).unwrap();
                 self.copies.retain(|(other, _)| *other != id && !lost.contains(other));
             }
+            Step::Revert(copy) => self.revert(copy),
         }
         let lost = std::mem::take(&mut self.report.lost);
         self.copies.retain(|(id, _)| !lost.contains(id));
+    }
+
+    /// The files of the copy are those of the volume then; newer copies are gone.
+    fn revert(&mut self, copy: u8) {
+        let Some((id, files)) = pick(&mut self.copies, copy).cloned() else { return };
+        match self.storage.revert(id, &mut self.report) {
+            Ok(lost) => {
+                self.live = files;
+                let newer = self.copies.iter().skip_while(|(other, _)| *other != id).skip(1);
+                assert!(newer.clone().all(|(other, _)| lost.contains(other)));
+                self.copies.retain(|(other, _)| !lost.contains(other));
+            }
+            Err(why) => return assert_eq!(why, StorageError::NoSpace),
+        }
+        for file in 0..6 {
+            let found = self.find(file);
+            assert_eq!(found.is_some(), self.live[file as usize].is_some());
+            let (Some(found), Some(expected)) = (found, &self.live[file as usize]) else { continue };
+            let mut bytes = vec![0; expected.len()];
+            assert_eq!(self.storage.read_file(C, found, 0, &mut bytes), Ok(expected.len()));
+            assert!(bytes == *expected, "file {file}");
+        }
     }
 
     fn write_copy(&mut self, copy: u8, file: u8, offset: u32, length: u32, byte: u8) {

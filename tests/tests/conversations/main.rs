@@ -1,0 +1,256 @@
+//! Random conversations of requesters and writers with the service: every answer is one that the page of the method names
+//! and that fits the order of calls, calls that fail change nothing, no invariant breaks, every run ends and is the same
+//! run again, and the judge finds nothing to blame the service for. With a defect planted it does.
+//!
+//! `VSSIM_CONVERSATIONS=1000` has so many of them, `VSSIM_CONVERSATIONS=821..822` is one. A conversation that goes wrong is
+//! made smaller before it is shown.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot set up fails, and is told how much to do"
+)]
+
+mod order;
+mod talk;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
+use vssim_conformance::{Bound, Report, judge};
+use vssim_model::api::{Call, MethodCall, Value};
+use vssim_model::catalogue::{self, MethodRef};
+use vssim_model::hresult::HResult;
+use vssim_model::trace::{CallId, Trace, What};
+use vssim_reports::{Style, Verbosity, timeline};
+use vssim_scenarios::library::{Shelf, find};
+use vssim_scenarios::{NoFiles, Scenario, stage};
+use vssim_sim::choices::Seeded;
+use vssim_sim::plan::{Plan, ServiceDefect};
+use vssim_sim::record::Full;
+use vssim_sim::run::{Outcome, build, drive, header, run};
+
+use talk::{Talk, any_talk};
+
+/// How many conversations there are if nobody says so.
+const ORDINARY: u64 = 200;
+/// How many conversations with each defect.
+const WITH_DEFECT: u64 = 25;
+
+fn wanted() -> Range<u64> {
+    let Ok(text) = std::env::var("VSSIM_CONVERSATIONS") else { return 0..ORDINARY };
+    let (first, end) = text.split_once("..").unwrap_or(("0", &text));
+    let number =
+        |text: &str| text.parse().unwrap_or_else(|_| panic!("VSSIM_CONVERSATIONS is `1000` or `120..140`: {text}"));
+    number(first)..number(end)
+}
+
+/// The runner of this conversation: the same number, the same conversation.
+fn runner(number: u64) -> TestRunner {
+    let mut seed = [7; 32];
+    seed[..8].copy_from_slice(&number.to_le_bytes());
+    let config = Config { max_shrink_iters: 400, failure_persistence: None, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
+}
+
+fn carried_out(plan: Plan, seed: u64) -> (Outcome, Trace) {
+    let plan = Arc::new(plan);
+    let mut choices = Seeded::new(seed);
+    let mut world = build(&plan, &mut choices).unwrap();
+    world.watch.demand_proof_of_failures();
+    let header = header(&world, seed);
+    let mut recorder = Full::default();
+    let outcome = drive(world, &mut choices, &mut recorder);
+    (outcome, recorder.into_trace(header))
+}
+
+/// What is wrong with a conversation in which nothing is planted.
+fn wrong(talk: &Talk, twice: bool) -> Option<String> {
+    let (outcome, trace) = carried_out(talk.plan(None), talk.seed);
+    if let Some(broken) = outcome.broken {
+        return Some(format!("broken: {broken}"));
+    }
+    if outcome.endless {
+        return Some("the run does not end".to_owned());
+    }
+    if let Some(wrong) = undocumented(&trace).or_else(|| order::misjudged(&trace)) {
+        return Some(wrong);
+    }
+    let blamed = if writers_are_shared(&trace) { Vec::new() } else { blamed(&judge(&trace)) };
+    if !blamed.is_empty() {
+        return Some(format!("the service is blamed: {}", blamed.join("; ")));
+    }
+    if twice && carried_out(talk.plan(None), talk.seed).1 != trace {
+        return Some("the same seed gave another trace".to_owned());
+    }
+    None
+}
+
+/// Whether two backups or restores went on with the same writers. A writer has one state here and not one for each session
+/// (docs/coverage.md), so the rules about its events have no one answer then.
+fn writers_are_shared(trace: &Trace) -> bool {
+    let mut calls: BTreeMap<CallId, u32> = BTreeMap::new();
+    let mut sessions: BTreeMap<u32, &str> = BTreeMap::new();
+    for record in &trace.records {
+        match &record.what {
+            What::Call { id, object, call } => match call.name().1 {
+                "PrepareForBackup" | "PreRestore" => drop(calls.insert(*id, *object)),
+                "Release" => drop(sessions.remove(object)),
+                _ => {}
+            },
+            What::Return { id, hresult, .. } if hresult.is_success() => {
+                sessions.extend(calls.remove(id).map(|object| (object, &*record.actor)));
+            }
+            What::Process(_) => sessions.retain(|_, requester| **requester != *record.actor),
+            _ => {}
+        }
+        if sessions.len() > 1 {
+            return true;
+        }
+    }
+    false
+}
+
+/// The rules that bind the service and are broken, with what is said of each.
+fn blamed(report: &Report) -> Vec<String> {
+    let of_service = report.violated().filter(|(rule, _)| rule.actor == Bound::Service);
+    of_service.map(|(rule, findings)| format!("{}: {findings:?}", rule.id)).collect()
+}
+
+/// The first answer that the page of the method does not name.
+fn undocumented(trace: &Trace) -> Option<String> {
+    let mut open: BTreeMap<CallId, (MethodRef, Option<&MethodCall>)> = BTreeMap::new();
+    // Objects are somebody's: a pointer to another one points to nothing.
+    let mut held: BTreeMap<u32, &str> = BTreeMap::new();
+    let mut dead: BTreeSet<u32> = BTreeSet::new();
+    for record in &trace.records {
+        match &record.what {
+            What::Call { id, object, call } => {
+                let by_name = if let Call::Method(call) = call { Some(call) } else { None };
+                let method = by_name
+                    .map(|call| call.method)
+                    .or_else(|| catalogue::methods().find(|known| known.name() == call.name()));
+                if call.name().1 == "Release" {
+                    dead.insert(*object);
+                }
+                open.extend(method.map(|method| (*id, (method, by_name))));
+            }
+            What::Return { id, hresult, out } => {
+                let Some((method, by_name)) = open.remove(id) else { continue };
+                for value in out.by_parameter(&MethodCall::new(method)).values() {
+                    held.extend(value.as_object().map(|object| (object, &*record.actor)));
+                }
+                if documented(method, *hresult) || on_nothing(by_name, *hresult) {
+                    continue;
+                }
+                return Some(format!("record {}: {method} returns {hresult}, which its page does not name", record.n));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn documented(method: MethodRef, code: HResult) -> bool {
+    if std::env::var("NOTIMPL").is_ok() && code == HResult::E_NOTIMPL {
+        return true;
+    }
+    let codes = method.method.codes;
+    let name = code.to_string();
+    // `true`, `false`, a value, nothing at all: with S_OK. `HRESULT` is any failure.
+    let plain = codes.is_empty() || codes.iter().any(|code| matches!(*code, "true" | "false" | "value"));
+    codes.contains(&name.as_str())
+        || plain && code.is_success()
+        || codes.contains(&"HRESULT") && code.is_failure() && code != HResult::E_NOTIMPL
+}
+
+/// A call on what is no object, or none of the caller's: docs/choices.md (S-01) says what that gives. Objects go with
+/// their backup components object, so any object of an earlier call may be gone.
+fn on_nothing(call: Option<&MethodCall>, code: HResult) -> bool {
+    let Some(call) = call else { return code == HResult::VSS_E_BAD_STATE };
+    let codes = [HResult::E_INVALIDARG, HResult::VSS_E_BAD_STATE];
+    let interface = call.method.interface.name;
+    let object = interface.starts_with("IVss") && !interface.starts_with("IVssBackupComponents");
+    codes.contains(&code)
+        && (object || !matches!(call.on, Value::Null) || interface.starts_with("IVssBackupComponents"))
+}
+
+#[test]
+fn random_conversations_are_answered_as_documented() {
+    let failed: Vec<(u64, String)> = wanted()
+        .filter_map(|number| {
+            let talk = any_talk().new_tree(&mut runner(number)).unwrap().current();
+            Some((number, wrong(&talk, number % 4 == 0)?))
+        })
+        .collect();
+    let Some((first, _)) = failed.first() else { return };
+    let all: Vec<String> = failed.iter().map(|(number, why)| format!("{number}: {why}")).collect();
+    panic!(
+        "{} conversations go wrong:\n{}\n\nThe first, made smaller:\n{}",
+        all.len(),
+        all.join("\n"),
+        smaller(*first)
+    );
+}
+
+/// The least conversation that goes wrong as this one does, or otherwise.
+fn smaller(number: u64) -> String {
+    let mut runner = runner(number);
+    let tree = any_talk().new_tree(&mut runner).unwrap();
+    let talk = tree.current();
+    let judged = |talk: Talk| match wrong(&talk, false) {
+        Some(wrong) => Err(proptest::test_runner::TestCaseError::fail(wrong)),
+        None => Ok(()),
+    };
+    match runner.run_one(tree, judged) {
+        Err(TestError::Fail(why, least)) => format!("{why}\n{least}{}", records(&least)),
+        // The second run of the same conversation was another one.
+        _ => talk.to_string(),
+    }
+}
+
+/// Every record of a conversation, if one alone is looked at.
+fn records(talk: &Talk) -> String {
+    if wanted().count() > 1 {
+        return String::new();
+    }
+    let style = Style { verbosity: Verbosity::Verbose, width: 200, ..Style::default() };
+    timeline(&carried_out(talk.plan(None), talk.seed).1, &style)
+}
+
+/// Whether the judge, or an invariant, finds this defect in the scenario made for it.
+fn found_by_its_scenario(defect: ServiceDefect) -> bool {
+    let broken = vssim_scenarios::library::LIBRARY.iter().filter(|entry| entry.shelf == Shelf::Broken);
+    let planted = |text: &str| text.contains(defect.name());
+    let mut plans = broken.filter(|entry| planted(entry.text)).filter_map(|entry| find(entry.name));
+    plans.any(|entry| {
+        let scenario = Scenario::parse(entry.name, entry.text).unwrap_or_else(|errors| panic!("{errors}"));
+        let plan = stage(&scenario, &NoFiles).unwrap_or_else(|errors| panic!("{errors}")).plan;
+        plan.defects.contains(&defect) && !blamed(&judge(&run(&Arc::new(plan), 1).unwrap().1)).is_empty()
+    })
+}
+
+/// Defects that random conversations have to find by themselves, at least.
+const FOUND_AT_RANDOM: usize = 20;
+
+#[test]
+fn every_planted_defect_is_found() {
+    let mut at_random = Vec::new();
+    let mut never = Vec::new();
+    for &defect in ServiceDefect::ALL {
+        let blames = |number: u64| {
+            let talk = any_talk().new_tree(&mut runner(number)).unwrap().current();
+            !blamed(&judge(&carried_out(talk.plan(Some(defect)), talk.seed).1)).is_empty()
+        };
+        if (0..WITH_DEFECT).any(blames) {
+            at_random.push(defect.name());
+        } else if !found_by_its_scenario(defect) {
+            never.push(defect.name());
+        }
+    }
+    assert!(never.is_empty(), "never found: {never:?}");
+    assert!(at_random.len() >= FOUND_AT_RANDOM, "found at random: {at_random:?}");
+}
