@@ -188,6 +188,7 @@ fn links_between_the_pages_lead_somewhere() {
         "docs/determinism.md",
         "docs/glossary.md",
         "docs/images.md",
+        "docs/store.md",
         "docs/trace-format.md",
         "docs/rules.md",
         "docs/scenario-format.md",
