@@ -15,6 +15,7 @@
 //! view, and rules about objects then have no occasion.
 
 mod build;
+mod subscriptions;
 mod views;
 
 use std::collections::BTreeMap;
@@ -89,6 +90,8 @@ pub struct Facts<'t> {
     pub metadata: BTreeMap<&'t str, (Mark, Metadata)>,
     /// The beginnings and ends of each actor's process, in order.
     pub processes: BTreeMap<&'t str, Vec<(Mark, ProcessEdge)>>,
+    /// The changes of the mask of each writer that joins by calls of its own, in order; 0 for not subscribed.
+    pub subscriptions: BTreeMap<&'t str, Vec<(Mark, u32)>>,
     /// The changes of the creation lock, in order.
     pub locks: Vec<(Mark, Option<SnapshotSetId>)>,
     /// The changes of each writer's state, in order: when, from, to.
@@ -160,11 +163,11 @@ impl<'t> Facts<'t> {
     }
 
     /// Whether the actor was not there for at least a moment between two marks: its process had ended, or, of a writer,
-    /// VSS had given it up. A process of which nothing is recorded is there all the time; one whose first record is its
+    /// VSS had given it up, or it was not subscribed. A process of which nothing is recorded is there all the time; one whose first record is its
     /// beginning was not there before.
     #[must_use]
     pub fn was_gone(&self, actor: &str, from: Mark, to: Mark) -> bool {
-        if self.given_up(actor).is_some_and(|at| at <= to) {
+        if self.given_up(actor).is_some_and(|at| at <= to) || self.was_unsubscribed(actor, from, to) {
             return true;
         }
         let processes = self.processes_of(actor);

@@ -72,7 +72,7 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
             system: true,
             supports: (0..what.volumes).collect(),
             handlers: system_provider(|_| Span::default()),
-            fails: BTreeMap::new(),
+            answers: BTreeMap::new(),
         }],
         applications: what.transactions.map(application).into_iter().collect(),
         requesters: vec![RequesterPlan {

@@ -215,8 +215,9 @@ pub struct ProviderPlan {
     pub supports: BTreeSet<u16>,
     /// What it does at each callback; without an entry it returns `S_OK` and does nothing.
     pub handlers: BTreeMap<ProviderCallback, Script>,
-    /// What it answers when it is asked about shadow copies that exist; without an entry it answers well.
-    pub fails: BTreeMap<ProviderQuestion, HResult>,
+    /// What it answers when it is asked about shadow copies that exist, one after the other, the last one from then on; without an
+    /// entry it answers well.
+    pub answers: BTreeMap<ProviderQuestion, Vec<HResult>>,
 }
 
 /// A method of IVssSoftwareSnapshotProvider about shadow copies that exist. Its answer takes no time, so that it is no

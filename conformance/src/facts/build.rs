@@ -76,6 +76,7 @@ impl<'t> Builder<'t> {
             set_of: BTreeMap::new(),
             metadata: BTreeMap::new(),
             processes: BTreeMap::new(),
+            subscriptions: super::subscriptions::collect(trace),
             locks: Vec::new(),
             writer_states: BTreeMap::new(),
             fired: Vec::new(),

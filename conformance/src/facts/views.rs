@@ -186,6 +186,12 @@ impl<'t> Object<'t> {
         })
     }
 
+    /// When its first call was made.
+    #[must_use]
+    pub fn begin(&self) -> Mark {
+        self.calls.first().map_or_else(Mark::default, |call| call.begin)
+    }
+
     /// The instances of which a component was added.
     #[must_use]
     pub fn instances(&self) -> BTreeSet<WriterInstanceId> {

@@ -192,7 +192,12 @@ fn prepare_all(facts: &Facts<'_>, findings: &mut Findings) {
         for (name, _) in
             facts.writers.iter().filter(|(_, writer)| instances.iter().any(|&instance| writer.is(instance)))
         {
-            if facts.was_gone(name, prepare.begin, done) {
+            let left = facts.was_unsubscribed(name, object.begin(), done);
+            if left || facts.was_gone(name, prepare.begin, done) {
+                continue;
+            }
+            if !facts.wants(name, WriterEvent::PrepareForBackup, prepare.begin) {
+                findings.excused(format!("{name} is not subscribed to the events of backups"));
                 continue;
             }
             let reached = object.events_to(name).any(|event| event.event == WriterEvent::PrepareForBackup);
@@ -399,7 +404,8 @@ fn complete_all(facts: &Facts<'_>, findings: &mut Findings) {
         let Some(done) = complete.finished() else { continue };
         let set = facts.set_by(object).filter(|set| set.creation.is_some_and(|call| CallFact::accepted(&call)));
         for writer in took_part(object) {
-            if !went_well(object, set, writer) || facts.was_gone(writer, complete.begin, done) {
+            let left = facts.was_unsubscribed(writer, object.begin(), done);
+            if left || !went_well(object, set, writer) || facts.was_gone(writer, complete.begin, done) {
                 continue;
             }
             let reached = object.events_to(writer).any(|event| {
@@ -424,7 +430,8 @@ fn shutdown_once(facts: &Facts<'_>, findings: &mut Findings) {
                 .filter(|event| event.event == WriterEvent::BackupShutdown)
                 .map(|event| event.begin.n)
                 .collect();
-            if shutdowns.is_empty() && facts.was_gone(writer, end, facts.end) {
+            let left = facts.was_unsubscribed(writer, object.begin(), end);
+            if shutdowns.is_empty() && (left || facts.was_gone(writer, end, facts.end)) {
                 findings.excused(format!("{writer} was gone by the end of the backup"));
                 continue;
             }

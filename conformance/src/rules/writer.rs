@@ -189,7 +189,12 @@ fn has_component(facts: &Facts<'_>, findings: &mut Findings) {
 }
 
 fn components_unique(facts: &Facts<'_>, findings: &mut Findings) {
-    let mut owners: BTreeMap<(WriterClassId, &str, &str), Guid> = BTreeMap::new();
+    // A process that starts again is another instance of the same writer.
+    let of = |at: u64| {
+        let index = at.checked_sub(1).and_then(|index| usize::try_from(index).ok());
+        index.and_then(|index| facts.trace.records.get(index)).map(|record| record.actor.as_ref())
+    };
+    let mut owners: BTreeMap<(WriterClassId, &str, &str), (Guid, Option<&str>)> = BTreeMap::new();
     for ((class, instance), documents) in by_writer(facts) {
         // The instances that one writer had, one after the other, are one.
         let writer = facts.writers.values().find(|writer| writer.is(WriterInstanceId(instance)));
@@ -198,8 +203,10 @@ fn components_unique(facts: &Facts<'_>, findings: &mut Findings) {
             let mut here = BTreeSet::new();
             for component in &document.components {
                 let key = (class, component.logical_path.as_str(), component.name.as_str());
-                let owner = *owners.entry(key).or_insert(instance);
-                findings.check(here.insert(key) && owner == instance, [at], || {
+                let actor = of(at);
+                let owner = *owners.entry(key).or_insert((instance, actor));
+                let its_own = owner.0 == instance || actor.is_some() && owner.1 == actor;
+                findings.check(here.insert(key) && its_own, [at], || {
                     format!("writer `{}` has component {} twice", document.name, component.name)
                 });
             }
@@ -221,7 +228,8 @@ fn handling(facts: &Facts<'_>, call: &CallFact<'_>) -> Option<WriterEvent> {
 }
 
 fn failure_reasoned(facts: &Facts<'_>, findings: &mut Findings) {
-    for event in facts.events.iter().filter(|event| event.fatal()) {
+    // OnIdentify must not call it: FALSE is all that it has to say (pages of OnIdentify and OnIdentifyEx).
+    for event in facts.events.iter().filter(|event| event.fatal() && event.event != WriterEvent::Identify) {
         let told = event.failure.is_some()
             || failures(facts).any(|(call, _)| {
                 call.actor == event.writer && call.begin > event.begin && event.end.is_some_and(|end| call.begin < end)
@@ -233,12 +241,14 @@ fn failure_reasoned(facts: &Facts<'_>, findings: &mut Findings) {
 }
 
 fn failure_code(facts: &Facts<'_>, findings: &mut Findings) {
-    const CODES: [HResult; 5] = [
+    // The last one is SetWriterFailureEx's alone.
+    const CODES: [HResult; 6] = [
         HResult::VSS_E_WRITERERROR_INCONSISTENTSNAPSHOT,
         HResult::VSS_E_WRITERERROR_OUTOFRESOURCES,
         HResult::VSS_E_WRITERERROR_TIMEOUT,
         HResult::VSS_E_WRITERERROR_RETRYABLE,
         HResult::VSS_E_WRITERERROR_NONRETRYABLE,
+        HResult::VSS_E_WRITERERROR_PARTIAL_FAILURE,
     ];
     let called = failures(facts).map(|(call, code)| (call.actor, call.begin, code));
     let handled = facts.events.iter().filter_map(|event| Some((event.writer, event.end?, event.failure?)));

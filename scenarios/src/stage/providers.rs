@@ -39,7 +39,7 @@ impl Stager<'_> {
                 system: true,
                 supports: (0..index(volumes)).collect(),
                 handlers: system_provider(|_| Span::default()),
-                fails: BTreeMap::new(),
+                answers: BTreeMap::new(),
             });
         }
         plans
@@ -69,12 +69,12 @@ impl Stager<'_> {
             system: provider.kind.value == ProviderKind::System,
             supports,
             handlers: handlers.into_iter().map(|(callback, ops)| (callback, ops.into())).collect(),
-            fails: fails(&provider.fails),
+            answers: answers(&provider.answers),
         }
     }
 }
 
-fn fails(written: &machine::Fails) -> BTreeMap<ProviderQuestion, HResult> {
+fn answers(written: &machine::Answers) -> BTreeMap<ProviderQuestion, Vec<HResult>> {
     let of = |question| match question {
         ProviderQuestion::GetSnapshotProperties => &written.get_snapshot_properties,
         ProviderQuestion::Query => &written.query,
@@ -83,8 +83,9 @@ fn fails(written: &machine::Fails) -> BTreeMap<ProviderQuestion, HResult> {
         ProviderQuestion::RevertToSnapshot => &written.revert_to_snapshot,
         ProviderQuestion::QueryRevertStatus => &written.query_revert_status,
     };
-    let failing = ProviderQuestion::ALL.iter().filter_map(|&question| Some((question, of(question).as_ref()?.0)));
-    failing.filter(|(_, code)| code.is_failure()).collect()
+    let codes = |question| of(question).iter().map(|code| code.0).collect::<Vec<HResult>>();
+    let given = ProviderQuestion::ALL.iter().map(|&question| (question, codes(question)));
+    given.filter(|(_, codes)| !codes.is_empty()).collect()
 }
 
 /// The callback returns this code; with a failure it has done nothing else.

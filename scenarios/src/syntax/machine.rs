@@ -372,28 +372,28 @@ pub struct Provider {
     pub callbacks: Callbacks,
     /// What it answers to questions about shadow copies that exist. What is left out succeeds; none of them takes time.
     #[serde(default)]
-    pub fails: Fails,
+    pub answers: Answers,
     /// What it does wrong.
     #[serde(default)]
     pub misbehaviours: Vec<Node<ProviderSin>>,
 }
 
-/// Codes with which a provider fails.
+/// What a provider answers, one code after the other, the last one from then on.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "PascalCase")]
-pub struct Fails {
+pub struct Answers {
     /// IVssSoftwareSnapshotProvider::GetSnapshotProperties.
-    pub get_snapshot_properties: Option<At<Code>>,
+    pub get_snapshot_properties: Vec<At<Code>>,
     /// IVssSoftwareSnapshotProvider::Query.
-    pub query: Option<At<Code>>,
+    pub query: Vec<At<Code>>,
     /// IVssSoftwareSnapshotProvider::IsVolumeSnapshotted.
-    pub is_volume_snapshotted: Option<At<Code>>,
+    pub is_volume_snapshotted: Vec<At<Code>>,
     /// IVssSoftwareSnapshotProvider::SetSnapshotProperty, which exposing and ending an exposure call.
-    pub set_snapshot_property: Option<At<Code>>,
+    pub set_snapshot_property: Vec<At<Code>>,
     /// IVssSoftwareSnapshotProvider::RevertToSnapshot.
-    pub revert_to_snapshot: Option<At<Code>>,
+    pub revert_to_snapshot: Vec<At<Code>>,
     /// IVssSoftwareSnapshotProvider::QueryRevertStatus.
-    pub query_revert_status: Option<At<Code>>,
+    pub query_revert_status: Vec<At<Code>>,
 }
 
 /// The provider's callbacks.

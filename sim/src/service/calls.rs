@@ -381,7 +381,14 @@ impl Service {
     }
 
     fn component_added(&self, index: u32, name: &ComponentName) -> Result<ComponentOf, HResult> {
-        let of = self.component_of(name).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+        // The document goes on naming a writer that is gone by the instance that it was.
+        let lost = || {
+            let object = self.objects.get(index)?;
+            let (writer, _) = object.lost.iter().find(|(_, instance)| instance.0 == name.instance)?;
+            let (logical_path, name) = (name.logical_path.clone(), name.name.clone());
+            Some(ComponentOf { writer: *writer, logical_path, name })
+        };
+        let of = self.component_of(name).or_else(lost).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let added = self.objects.get(index).is_some_and(|object| object.components.contains(&of));
         if added { Ok(of) } else { Err(HResult::VSS_E_OBJECT_NOT_FOUND) }
     }

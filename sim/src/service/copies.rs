@@ -125,14 +125,26 @@ impl Service {
     /// Asks a provider about shadow copies that exist. A code that providers may return is passed on, any other one is an unexpected
     /// error of the provider (C-28).
     pub(super) fn ask(&mut self, provider: u16, question: ProviderQuestion) -> Result<(), HResult> {
-        let Some(plan) = self.plan.providers.get(usize::from(provider)) else { return Ok(()) };
-        let Some(&code) = plan.fails.get(&question) else { return Ok(()) };
-        let id = plan.id;
-        self.log(vssim_model::event_log::provider_error(id, question.name(), code));
-        if HResult::PROVIDER_CODES.contains(&code) {
-            return Err(code);
+        match self.answer_of(provider, question) {
+            code if code.is_success() => Ok(()),
+            code if HResult::PROVIDER_CODES.contains(&code) => Err(code),
+            _ => Err(HResult::VSS_E_UNEXPECTED_PROVIDER_ERROR),
         }
-        Err(HResult::VSS_E_UNEXPECTED_PROVIDER_ERROR)
+    }
+
+    /// What a provider answers this time. A failure stands in the event log.
+    pub(super) fn answer_of(&mut self, provider: u16, question: ProviderQuestion) -> HResult {
+        let Some(plan) = self.plan.providers.get(usize::from(provider)) else { return HResult::S_OK };
+        let Some(answers) = plan.answers.get(&question) else { return HResult::S_OK };
+        let id = plan.id;
+        let asked = self.asked.entry((provider, question)).or_default();
+        let code = answers.get(*asked).or(answers.last()).copied().unwrap_or(HResult::S_OK);
+        // What cannot change any more is not counted.
+        *asked = (*asked + 1).min(answers.len());
+        if code.is_failure() {
+            self.log(vssim_model::event_log::provider_error(id, question.name(), code));
+        }
+        code
     }
 
     /// The properties of a shadow copy. A requester can only see created ones (API-039).

@@ -37,6 +37,7 @@ impl Service {
             lock,
             held,
             unregistered,
+            asked,
             reverts,
             building,
             built,
@@ -50,8 +51,8 @@ impl Service {
             id_bits: _,
         } = self;
         let mut digest = Digest(Xxh3::new());
-        let apart =
-            (saved, building, built, express, unregistered, reverts, writers_unreachable, objects_made, devices_made);
+        let made = (objects_made, devices_made);
+        let apart = (saved, building, built, express, unregistered, asked, reverts, writers_unreachable, made);
         // Writing to a digest cannot fail.
         let _ = write!(
             digest,

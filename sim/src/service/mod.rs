@@ -45,7 +45,7 @@ pub use self::creation::Stage;
 pub use self::operation::{Kind, Operation};
 pub use self::subscription::{Life, Subscription};
 use crate::message::{Answer, KernelRequest, Slot};
-use crate::plan::{ActorId, ComponentOf, Plan, ServiceDefect};
+use crate::plan::{ActorId, ComponentOf, Plan, ProviderQuestion, ServiceDefect};
 use crate::slots::Slots;
 use crate::unhashed::Unhashed;
 
@@ -337,6 +337,8 @@ pub struct Service {
     pub held: methods::Held,
     /// Providers that are registered no longer.
     pub unregistered: BTreeSet<u16>,
+    /// How often each provider was asked what it has different answers for.
+    pub asked: BTreeMap<(u16, ProviderQuestion), usize>,
     /// Volumes that are being reverted.
     pub reverts: BTreeMap<u16, methods::Revert>,
     /// What writers are building in their Identify handlers, by delivery.
@@ -373,6 +375,7 @@ impl Service {
             writers_unreachable: false,
             held: methods::Held::default(),
             unregistered: BTreeSet::new(),
+            asked: BTreeMap::new(),
             reverts: BTreeMap::new(),
             building: BTreeMap::new(),
             built: BTreeMap::new(),
@@ -501,6 +504,7 @@ impl std::hash::Hash for Service {
         self.express.hash(state);
         self.writers_unreachable.hash(state);
         self.unregistered.hash(state);
+        self.asked.hash(state);
         self.reverts.hash(state);
     }
 }

@@ -223,6 +223,7 @@ impl Storage {
                 writable: false,
                 composed: Arc::default(),
                 files: FileTable::new(blocks),
+                files_known: false,
                 vss: bits(blocks, |block| volume.files.vss_blocks().get(block) && !owned.get(block)),
                 owned,
                 area: Box::new(area),

@@ -62,15 +62,15 @@ impl Storage {
             self.land(at, block * BLOCK_BYTES, bytes, report)?;
         }
         let volume = &mut self.volumes[at];
-        // The files of a copy that was found on a disk are not known by name: the table stays as it is.
-        if snapshot.files.is_empty() {
-            owned.iter().for_each(|block| volume.files.keep_block(block));
-        } else {
+        if snapshot.files_known {
             let mut files = snapshot.files.clone();
             let before: Vec<u64> = files.vss_blocks().iter().collect();
             before.into_iter().for_each(|block| files.release_block(block));
             volume.files.vss_blocks().iter().for_each(|block| files.claim_block(block));
             volume.files = files;
+        } else {
+            // The table stays as it is, and what the copy has in use stays in use.
+            owned.iter().for_each(|block| volume.files.keep_block(block));
         }
         Ok(lost)
     }

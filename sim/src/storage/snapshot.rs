@@ -83,6 +83,8 @@ pub struct Snapshot {
     /// Blocks of a copy that was found on a disk whose content is put together from several places.
     pub(super) composed: Arc<BTreeMap<u64, Box<Block>>>,
     pub(super) files: FileTable,
+    /// Whether these are its files; those of a copy that was found on a disk are not known by name.
+    pub(super) files_known: bool,
     /// The blocks a file owned at the commit.
     pub(super) owned: Bitmap,
     /// The blocks VSS had for itself at the commit.
@@ -334,6 +336,7 @@ impl Storage {
             writable: false,
             composed: Arc::default(),
             files: volume.files.clone(),
+            files_known: true,
             owned,
             vss: volume.files.vss_blocks().clone(),
             area,

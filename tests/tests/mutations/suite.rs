@@ -310,7 +310,7 @@ fn two_providers() -> Plan {
         system: false,
         supports: [1].into(),
         handlers: system_provider(|_| Span::default()),
-        fails: std::collections::BTreeMap::new(),
+        answers: std::collections::BTreeMap::new(),
     });
     plan
 }

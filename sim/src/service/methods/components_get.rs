@@ -6,6 +6,7 @@
 use vssim_model::api::{MethodCall, Out, Value};
 use vssim_model::documents::{ComponentView, Mapping, RestoreTarget};
 use vssim_model::hresult::HResult;
+use vssim_model::states::WriterEvent;
 use vssim_model::tables::RequesterState as S;
 
 use super::{Caller, Done, Filedesc, Object};
@@ -114,14 +115,19 @@ impl Service {
             "GetFileRestoreStatus" | "IsSelectedForRestore" if !self.is_restore(backup) => {
                 Err(HResult::VSS_E_BAD_STATE)
             }
-            // Neither in a backup nor in a restore: a writer outside of its handlers.
-            "GetPartialFile" if writer && self.handling(caller).is_none() => Err(HResult::VSS_E_BAD_STATE),
+            "GetPartialFile" if writer && !self.is_in_operation(caller) => Err(HResult::VSS_E_BAD_STATE),
             // No other code is documented for what is said to be called in a restore only.
             "GetRestoreTarget" if !self.is_restore(backup) => Err(HResult::VSS_E_OBJECT_NOT_FOUND),
             "GetRestoreName" | "GetRollForward" if !self.is_restore(backup) => Err(HResult::E_INVALIDARG),
             "GetFailure" => self.may_ask_for_failure(backup, writer),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a writer calls in a backup or a restore: Identify is part of neither, at BackupShutdown it is over.
+    fn is_in_operation(&self, caller: Caller) -> bool {
+        let event = self.handling(caller).map(|handling| handling.event);
+        !matches!(event, None | Some(WriterEvent::Identify | WriterEvent::BackupShutdown))
     }
 
     /// GetFailure is the requester's, in a backup, once the writers were told of it.

@@ -51,9 +51,9 @@ impl Service {
     /// that of the interface.
     pub(super) fn enumeration_method(&mut self, caller: Caller, call: &MethodCall) -> Result<Done, HResult> {
         let count = call.index("celt");
-        #[allow(irrefutable_let_patterns, reason = "the other kinds of objects come one by one")]
-        let Object::Enumeration(found) = self.object_of_mut(caller, call)? else {
-            return Err(HResult::E_INVALIDARG);
+        let Object::Enumeration(found) = self.object_of_mut(caller, call).map_err(|_| HResult::E_FAIL)? else {
+            // What is no enumerator, or was given back: the pages know no other failure of an enumerator.
+            return Err(HResult::E_FAIL);
         };
         let whole = |whole: bool| if whole { HResult::S_OK } else { HResult::S_FALSE };
         match call.method.method.name {

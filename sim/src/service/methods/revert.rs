@@ -111,10 +111,14 @@ impl Service {
     /// Only the system provider reverts. What a provider fails with is an internal error, unless it has not got the method.
     fn ask_about_revert(&mut self, provider: u16, question: ProviderQuestion) -> Result<(), HResult> {
         let Some(plan) = self.plan.providers.get(usize::from(provider)) else { return Err(HResult::E_NOTIMPL) };
-        if !plan.system || plan.fails.get(&question) == Some(&HResult::E_NOTIMPL) {
+        if !plan.system {
             return Err(HResult::E_NOTIMPL);
         }
-        self.ask(provider, question).map_err(|_| HResult::E_FAIL)
+        match self.answer_of(provider, question) {
+            HResult::E_NOTIMPL => Err(HResult::E_NOTIMPL),
+            code if code.is_failure() => Err(HResult::E_FAIL),
+            _ => Ok(()),
+        }
     }
 
     /// Windows runs from its volume; and a diff area would be written over with old blocks.

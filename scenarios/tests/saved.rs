@@ -1,0 +1,151 @@
+//! Stores of backups as files: what is saved is loaded again, and damaged files are told and never believed.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use vssim_scenarios::saved::{Contents, LoadError, MANIFEST, load, save};
+use vssim_scenarios::{NoFiles, Scenario, library, stage};
+use vssim_sim::backup_store::BackupStore;
+use vssim_sim::run::run_unrecorded;
+
+type Folder = BTreeMap<String, Vec<u8>>;
+
+/// What the ready scenario leaves.
+fn store() -> Arc<BackupStore> {
+    let entry = library::find("backup").unwrap();
+    let scenario = Scenario::parse(entry.name, entry.text).unwrap();
+    let plan = stage(&scenario, &NoFiles).unwrap().plan;
+    run_unrecorded(&Arc::new(plan), 1).unwrap().world.store
+}
+
+fn saved(store: &BackupStore) -> Folder {
+    let mut folder = Folder::new();
+    let written = save(store, |name, contents| {
+        let bytes = match contents {
+            Contents::Text(text) => text.as_bytes().to_vec(),
+            Contents::Parts(parts) => parts.iter().flat_map(|(_, bytes)| bytes.to_vec()).collect(),
+        };
+        assert_eq!(folder.insert(name.to_owned(), bytes), None, "{name} twice");
+        Ok::<(), Infallible>(())
+    });
+    written.unwrap();
+    folder
+}
+
+fn loaded(folder: &Folder) -> Result<BackupStore, LoadError> {
+    let asked = RefCell::new(Vec::new());
+    load(&|name, most| {
+        asked.borrow_mut().push(name.to_owned());
+        assert!(!name.contains("..") && !name.starts_with('/'), "{name}");
+        let bytes = folder.get(name).ok_or_else(|| "is not there".to_owned())?;
+        if bytes.len() as u64 > most { Err("is too long".to_owned()) } else { Ok(bytes.clone()) }
+    })
+}
+
+/// The manifest with one text in place of another.
+fn with(folder: &Folder, from: &str, to: &str) -> Folder {
+    let text = String::from_utf8(folder[MANIFEST].clone()).unwrap();
+    assert!(text.contains(from), "{from}");
+    let mut folder = folder.clone();
+    folder.insert(MANIFEST.to_owned(), text.replacen(from, to, 1).into_bytes());
+    folder
+}
+
+#[test]
+fn what_is_saved_is_loaded_again() {
+    let store = store();
+    let folder = saved(&store);
+    assert_eq!((store.backups.len(), folder.len()), (2, 10));
+    let again = loaded(&folder).unwrap();
+    assert_eq!(again, *store);
+    assert_eq!(saved(&again), folder);
+}
+
+#[test]
+fn an_empty_store_is_one_file() {
+    let folder = saved(&BackupStore::default());
+    assert_eq!(folder.keys().collect::<Vec<_>>(), [MANIFEST]);
+    assert_eq!(loaded(&folder), Ok(BackupStore::default()));
+}
+
+#[test]
+fn each_mistake_of_the_manifest_is_told_with_its_place() {
+    let folder = saved(&store());
+    let told = |from: &str, to: &str| loaded(&with(&folder, from, to)).unwrap_err().to_string();
+    for (from, to, why) in [
+        ("vssim backup store 1", "tar", "store.json:2:17: the format is not `vssim backup store 1`"),
+        ("VSS_BT_FULL", "full", "unknown variant `full`"),
+        (r#""taken": "1"#, r#""taken": "x"#, "a FILETIME is a whole number"),
+        (r"D:\\Orders\\customers.db", r"customers.db", "not the full path of a file"),
+        (r"D:\\Orders\\customers.db", r"D:\\..\\customers.db", "`.` and `..` are not names"),
+        (r"D:\\Orders\\customers.db", r"D:\\\\customers.db", "a name in the path is empty"),
+        (r"D:\\Orders\\customers.db", r"..\\Orders\\customers.db", "does not begin with the name of a volume"),
+        (r#""whole": true"#, r#""whole": true, "script": "x""#, "unknown field `script`"),
+        (r#""modified""#, r#""changed""#, "unknown field `changed`"),
+    ] {
+        let found = told(from, to);
+        assert!(found.starts_with("store.json:") && found.contains(why), "{found}\n{why}");
+    }
+}
+
+#[test]
+fn sizes_that_do_not_fit_are_refused() {
+    let folder = saved(&store());
+    let told = |from: &str, to: &str| loaded(&with(&folder, from, to)).unwrap_err().to_string();
+    assert!(told(r#""size": 102400"#, r#""size": 102399"#).contains("a part ends behind the end of the file"));
+    assert!(told(r#""size": 102400"#, r#""size": 102401"#).contains("of a whole file there is one part"));
+    assert!(told(r#""size": 102400"#, r#""size": 18446744073709551615"#).contains("no file is larger than 16 TiB"));
+    assert!(
+        told(r#""data": 1"#, r#""data": 2"#).contains("204800 bytes, and by store.json it has 102400")
+            || told(r#""data": 1"#, r#""data": 2"#).contains("is too long")
+    );
+    assert!(told(r#""data": 1"#, r#""data": 77"#).starts_with("backup-0001/files/000077.bin: is not there"));
+    assert!(
+        told(r#""writer_metadata": 1"#, r#""writer_metadata": 2"#).starts_with("backup-0001/writer-metadata-0002.xml")
+    );
+    assert!(told(r#""name": "Incremental 2""#, r#""name": "Full 1""#).contains("has the name of an earlier one"));
+}
+
+#[test]
+fn documents_have_to_be_documents() {
+    let mut folder = saved(&store());
+    folder.insert("backup-0001/backup-components.xml".to_owned(), b"<x/>".to_vec());
+    let told = loaded(&folder).unwrap_err();
+    assert_eq!(told.file, "backup-0001/backup-components.xml");
+    assert!(told.why.contains("line 1"), "{}", told.why);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn no_damage_makes_a_reader_panic_or_ask_for_files_outside(
+        which in 0_usize..10,
+        at in 0_usize..4000,
+        byte in any::<u8>(),
+        cut in any::<bool>(),
+    ) {
+        use std::sync::OnceLock;
+        static FOLDER: OnceLock<Folder> = OnceLock::new();
+        let mut folder = FOLDER.get_or_init(|| saved(&store())).clone();
+        let names: Vec<String> = folder.keys().cloned().collect();
+        // The manifest half of the time.
+        let name = if at % 2 == 0 { MANIFEST } else { &names[which % names.len()] };
+        let bytes = folder.get_mut(name).unwrap();
+        let place = at % bytes.len();
+        if cut {
+            bytes.truncate(place);
+        } else {
+            bytes[place] = byte;
+        }
+        if let Err(error) = loaded(&folder) {
+            let told = error.to_string();
+            prop_assert!(told.len() < 2000 && !told.chars().any(char::is_control), "{:?}", told);
+        }
+    }
+}
