@@ -152,8 +152,9 @@ fn documented(method: MethodRef, code: HResult) -> bool {
     let codes = method.method.codes;
     let name = code.to_string();
     // `true`, `false`, a value, nothing at all: with S_OK. `HRESULT` is any failure.
-    let plain = codes.is_empty() || codes.iter().any(|code| matches!(*code, "true" | "false" | "value"));
-    codes.contains(&name.as_str())
+    let plain = codes.iter().any(|code| matches!(*code, "true" | "false" | "value"));
+    codes.is_empty()
+        || codes.contains(&name.as_str())
         || plain && code.is_success()
         || codes.contains(&"HRESULT") && code.is_failure() && code != HResult::E_NOTIMPL
 }
