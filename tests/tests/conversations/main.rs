@@ -38,7 +38,7 @@ use talk::{Talk, any_talk};
 /// How many conversations there are if nobody says so.
 const ORDINARY: u64 = 200;
 /// How many conversations with each defect.
-const WITH_DEFECT: u64 = 25;
+const WITH_DEFECT: u64 = 15;
 
 fn wanted() -> Range<u64> {
     let Ok(text) = std::env::var("VSSIM_CONVERSATIONS") else { return 0..ORDINARY };
