@@ -76,7 +76,10 @@ impl Share {
     /// Hundredths, rounded down: nothing is complete before it is.
     #[must_use]
     pub const fn percent(self) -> usize {
-        if self.of == 0 { 100 } else { self.seen * 100 / self.of }
+        match (self.seen * 100).checked_div(self.of) {
+            Some(percent) => percent,
+            None => 100,
+        }
     }
 }
 
