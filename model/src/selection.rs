@@ -102,11 +102,11 @@ impl Selection {
     pub fn complete(&self, chosen: &[Chosen], system_state: bool) -> Complete {
         let mut complete = Complete::default();
         for asked in chosen {
-            self.add(asked.clone(), Reason::Asked, &mut complete);
+            self.add(asked, Reason::Asked, &mut complete);
         }
         for (writer, known) in self.writers.iter().enumerate().filter(|_| system_state) {
             for id in &known.system_state {
-                self.add(Chosen { writer, id: id.clone() }, Reason::SystemState, &mut complete);
+                self.add(&Chosen { writer, id: id.clone() }, Reason::SystemState, &mut complete);
             }
         }
         // Each round includes more than the one before, or is the last one.
@@ -117,7 +117,7 @@ impl Selection {
                 return complete;
             }
             for (chosen, reason) in missing {
-                self.add(chosen, reason, &mut complete);
+                self.add(&chosen, reason, &mut complete);
             }
         }
     }
@@ -147,7 +147,7 @@ impl Selection {
     }
 
     /// Adds a component, or what brings it along; members of its set need no entry of their own any more (SEL-BKP-008).
-    fn add(&self, wanted: Chosen, reason: Reason, complete: &mut Complete) {
+    fn add(&self, wanted: &Chosen, reason: Reason, complete: &mut Complete) {
         let Some(known) = self.writers.get(wanted.writer) else { return };
         let Some(id) = bringer(known, &wanted.id) else { return };
         let chosen = Chosen { writer: wanted.writer, id };

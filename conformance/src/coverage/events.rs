@@ -1,12 +1,12 @@
 //! What becomes of the events that are raised to writers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use vssim_model::catalogue;
+use vssim_model::catalogue::{self, MethodRef};
 use vssim_model::hresult::HResult;
 use vssim_model::states::WriterEvent;
 use vssim_model::time::Ticks;
-use vssim_model::trace::{CallId, ProcessEdge, TimerEdge, TimerName, Trace, What};
+use vssim_model::trace::{CallId, ProcessEdge, Role, TimerEdge, TimerName, Trace, What};
 
 use super::Coverage;
 use super::pairs::documented;
@@ -75,17 +75,28 @@ struct Raised<'a> {
     given_up: bool,
 }
 
+/// The callback that handles an event; a writer overrides OnIdentify or OnIdentifyEx, never both.
+fn callback(event: WriterEvent, extended: bool) -> Option<MethodRef> {
+    let name = match event {
+        WriterEvent::Identify if extended => ("CVssWriterEx", "OnIdentifyEx"),
+        _ => ("CVssWriter", event.callback()),
+    };
+    catalogue::methods().find(|known| known.name() == name)
+}
+
 impl Coverage {
     pub(super) fn count_events(&mut self, trace: &Trace) {
         let mut raised: BTreeMap<CallId, Raised<'_>> = BTreeMap::new();
+        let extended = |role: &Role| matches!(role, Role::Writer { identify_ex: true, .. });
+        let extended: BTreeSet<&str> =
+            trace.header.actors.iter().filter(|actor| extended(&actor.role)).map(|actor| actor.name.as_ref()).collect();
         let scenario = trace.header.scenario.as_str();
         for record in &trace.records {
             match &record.what {
                 What::Event { id, event, .. } => {
                     let writer = &*record.actor;
                     raised.insert(*id, Raised { writer, event: *event, at: record.t, given_up: false });
-                    let callback = catalogue::methods().find(|known| known.name() == ("CVssWriter", event.callback()));
-                    self.called.extend(callback);
+                    self.called.extend(callback(*event, extended.contains(writer)));
                 }
                 What::Timer { name: TimerName::FreezeWindow(writer), edge: TimerEdge::Fired } => {
                     let frozen = raised.values_mut().filter(|raised| raised.event == WriterEvent::Freeze);
@@ -93,7 +104,8 @@ impl Coverage {
                 }
                 What::Handled { id, event, returned, failure } => {
                     let late = raised.remove(id).is_some_and(|raised| raised.given_up || record.t > raised.at + LIMIT);
-                    self.handled(*event, *returned, *failure, late, scenario);
+                    let callback = callback(*event, extended.contains(record.actor.as_ref()));
+                    self.handled(callback, *event, *returned, *failure, late, scenario);
                 }
                 What::Process(ProcessEdge::Crashed) => {
                     let of_dead: Vec<CallId> = raised
@@ -113,8 +125,15 @@ impl Coverage {
         }
     }
 
-    fn handled(&mut self, event: WriterEvent, returned: bool, failure: Option<HResult>, late: bool, scenario: &str) {
-        let callback = catalogue::methods().find(|known| known.name() == ("CVssWriter", event.callback()));
+    fn handled(
+        &mut self,
+        callback: Option<MethodRef>,
+        event: WriterEvent,
+        returned: bool,
+        failure: Option<HResult>,
+        late: bool,
+        scenario: &str,
+    ) {
         let code = if returned { "true" } else { "false" };
         if let Some(pair) = callback.and_then(|callback| documented(callback, code)) {
             self.caused_once(pair, scenario);

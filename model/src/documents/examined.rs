@@ -326,7 +326,7 @@ impl ExaminedComponent {
     }
 }
 
-/// A file set that may have faults.
+/// A file set that may have faults. Parts, which no file set has, are a fault of all that it says.
 #[derive(Clone, Copy, Debug)]
 pub struct ExaminedFiles<'a> {
     element: &'a Element,
@@ -338,6 +338,7 @@ impl<'a> ExaminedFiles<'a> {
     /// # Errors
     /// If it is missing.
     pub fn path(self) -> Result<&'a str, DocumentError> {
+        self.element.sound_children()?;
         self.element.sound_text("path")
     }
 
@@ -346,6 +347,7 @@ impl<'a> ExaminedFiles<'a> {
     /// # Errors
     /// If it is missing or empty.
     pub fn filespec(self) -> Result<&'a str, DocumentError> {
+        self.element.sound_children()?;
         self.element.sound_text("filespec")
     }
 
@@ -354,6 +356,7 @@ impl<'a> ExaminedFiles<'a> {
     /// # Errors
     /// If that is neither yes nor no.
     pub fn recursive(self) -> Result<bool, DocumentError> {
+        self.element.sound_children()?;
         self.element.sound_flag("recursive")
     }
 
@@ -362,6 +365,7 @@ impl<'a> ExaminedFiles<'a> {
     /// # Errors
     /// If a mapping lacks it.
     pub fn alternate_path(self) -> Result<Option<&'a str>, DocumentError> {
+        self.element.sound_children()?;
         self.element.sound("alternatePath")
     }
 
@@ -370,11 +374,12 @@ impl<'a> ExaminedFiles<'a> {
     /// # Errors
     /// If that is no number.
     pub fn backup_type(self) -> Result<u32, DocumentError> {
+        self.element.sound_children()?;
         self.element.sound_number("filespecBackupType", FileSpecBackupType::DEFAULT.0)
     }
 }
 
-/// A dependency that may have faults.
+/// A dependency that may have faults. Parts, which no dependency has, are a fault of all that it says.
 #[derive(Clone, Copy, Debug)]
 pub struct ExaminedDependency<'a> {
     element: &'a Element,
@@ -386,14 +391,16 @@ impl<'a> ExaminedDependency<'a> {
     /// # Errors
     /// If it is missing or no GUID.
     pub fn writer(self) -> Result<WriterClassId, DocumentError> {
+        self.element.sound_children()?;
         self.element.sound_text("writerId").map(|text| WriterClassId(guid(text)))
     }
 
     /// The logical path of its component.
     ///
     /// # Errors
-    /// None that the shape of a document knows.
+    /// If the dependency has parts, which it cannot have.
     pub fn logical_path(self) -> Result<Option<&'a str>, DocumentError> {
+        self.element.sound_children()?;
         self.element.sound("logicalPath")
     }
 
@@ -402,6 +409,7 @@ impl<'a> ExaminedDependency<'a> {
     /// # Errors
     /// If it is missing or empty.
     pub fn component_name(self) -> Result<&'a str, DocumentError> {
+        self.element.sound_children()?;
         self.element.sound_text("componentName")
     }
 }

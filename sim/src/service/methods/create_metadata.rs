@@ -72,8 +72,8 @@ fn refused(error: DocumentError) -> HResult {
 impl Service {
     pub(super) fn create_metadata_method(&mut self, caller: Caller, call: &MethodCall) -> Result<Done, HResult> {
         if matches!(call.method.method.name, "GetDocument" | "AddIncludeFiles") {
-            // Reserved for the system.
-            return Err(HResult::E_NOTIMPL);
+            // Reserved for the system, and documented as returning no value.
+            return Done::nothing();
         }
         let of_express = call.method.interface.name == "IVssCreateExpressWriterMetadata";
         let way = Way {

@@ -237,8 +237,8 @@ fn values_of(metadata: &ExaminedMetadata, method: &str) -> Result<Option<Done>, 
             Done::ok(Out::values(counts.map(|(name, count)| (name, Value::count(count)))))
         }
         "GetRestoreMethod" => restore_method(metadata),
-        // Reserved for the system: nothing is documented of them.
-        "GetDocument" | "GetIncludeFile" => Err(HResult::E_NOTIMPL),
+        // Reserved for the system, and documented as returning no value.
+        "GetDocument" | "GetIncludeFile" => Done::nothing(),
         _ => return Ok(None),
     };
     done.map(Some)

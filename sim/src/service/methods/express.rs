@@ -46,7 +46,8 @@ impl Service {
                 let given = !call.argument("pWriter").is_null() && !call.passes_null("pWriterImpl");
                 if writer && given { Done::nothing() } else { Err(HResult::E_INVALIDARG) }
             }
-            _ => Err(HResult::E_NOTIMPL),
+            // CreateWriter: not supported, and documented as returning no value.
+            _ => Done::nothing(),
         }
     }
 

@@ -13,6 +13,8 @@ mod backup_components;
 mod components;
 mod components_get;
 pub(in crate::service) mod components_set;
+#[cfg(test)]
+mod components_tests;
 mod contexts;
 mod create_metadata;
 mod enumeration;
