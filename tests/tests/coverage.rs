@@ -117,6 +117,7 @@ fn bare(trace: &Trace) -> BTreeSet<String> {
             What::Handled { event, returned, failure, .. } => format!("handled {event} {returned} {failure:?}"),
             What::Callback { call, .. } => format!("callback {call:?}"),
             What::CallbackReturn { hresult, .. } => format!("callback returns {hresult}"),
+            What::TakenBack { reached, before, after } => format!("took back {reached:?} {}", before == after),
             other => format!("{other:?}"),
         };
         format!("{} {} {what}", record.t, record.actor)

@@ -76,7 +76,10 @@ impl Share {
     /// Hundredths, rounded down: nothing is complete before it is.
     #[must_use]
     pub const fn percent(self) -> usize {
-        if self.of == 0 { 100 } else { self.seen * 100 / self.of }
+        match (self.seen * 100).checked_div(self.of) {
+            Some(percent) => percent,
+            None => 100,
+        }
     }
 }
 
@@ -180,19 +183,22 @@ impl Coverage {
     }
 }
 
-/// The trace as it would have been without the calls that were made to fail: they, what they returned, and what is on
-/// record of them are left out. Numbers are as they were.
+/// The trace as it would have been without the calls that no step of the scenario makes, but that were made to fail first:
+/// they, what they returned, and what is on record of them are left out. Numbers are as they were.
 #[must_use]
 pub fn without_failures(trace: &Trace) -> Trace {
-    let mut ordered = BTreeSet::new();
+    let (mut ordered, mut records) = (BTreeSet::new(), BTreeSet::new());
     let mut trace = trace.clone();
     trace.records.retain(|record| match &record.what {
-        What::Call { id, call: vssim_model::api::Call::Method(call), .. } if call.injected.is_some() => {
+        What::Call { id, call: vssim_model::api::Call::Method(call), .. }
+            if call.injected.is_some() && call.step == 0 =>
+        {
             ordered.insert(*id);
+            records.insert(record.n);
             false
         }
         What::Return { id, .. } => !ordered.remove(id),
-        What::TakenBack { .. } => false,
+        What::TakenBack { .. } => !records.contains(&record.cause),
         _ => true,
     });
     trace

@@ -147,7 +147,7 @@ impl Coverage {
         let pair = documented(method, &name)
             .or_else(|| documented(method, told?))
             .or_else(|| documented(method, "value").filter(|_| hresult.is_success()))
-            .or_else(|| documented(method, NOTHING).filter(|_| hresult.is_success()))
+            .or_else(|| documented(method, NOTHING))
             .or_else(|| documented(method, ANY_OTHER).filter(|_| hresult.is_failure()));
         match pair {
             Some(pair) => self.caused_once(pair, scenario),

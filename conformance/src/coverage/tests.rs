@@ -147,3 +147,17 @@ fn sources_name_requirements_among_other_words() {
     coverage.add_source("PRV-SEQ-006, PRV-SEQ-007; S-04, nf-vss-ivssasync-wait.md, API-999");
     assert_eq!(coverage.requirements.into_iter().collect::<Vec<_>>(), ["PRV-SEQ-006", "PRV-SEQ-007"]);
 }
+
+#[test]
+fn failures_of_the_scenario_itself_stay_when_those_put_in_are_left_out() {
+    let memory = HResult::E_OUTOFMEMORY;
+    let failed = || vec![call(START, Some(memory)), taken_back(None, "a", "a"), returned(memory, Out::Nothing)];
+    assert_eq!(without_failures(&trace(failed())).records, []);
+    let mut of_scenario = trace(failed());
+    for record in &mut of_scenario.records {
+        if let What::Call { call: Call::Method(call), .. } = &mut record.what {
+            call.step = 3;
+        }
+    }
+    assert_eq!(without_failures(&of_scenario), of_scenario);
+}

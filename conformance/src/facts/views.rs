@@ -169,13 +169,15 @@ impl<'t> Object<'t> {
         self.context() & 0x10 != 0
     }
 
-    /// Whether components are selected one by one.
+    /// Whether components are selected one by one, as the last SetBackupState has it.
     #[must_use]
     pub fn component_mode(&self) -> bool {
-        self.calls.iter().any(|call| {
-            call.accepted()
-                && matches!(call.request(), Some(BackupComponentsCall::SetBackupState { select_components: true, .. }))
-        })
+        let states = self.calls.iter().rev().filter(|call| call.accepted()).filter_map(CallFact::request);
+        let mut states = states.filter_map(|call| match call {
+            BackupComponentsCall::SetBackupState { select_components, .. } => Some(*select_components),
+            _ => None,
+        });
+        states.next().unwrap_or(false)
     }
 
     /// The components added explicitly, each with its call.

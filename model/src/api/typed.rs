@@ -22,7 +22,8 @@ impl MethodCall {
     }
 
     fn may_be_null(&self, parameter: &str) -> bool {
-        self.method.method.parameter(parameter).is_some_and(|parameter| parameter.optional)
+        // What is passed by value is never NULL: nothing there is zero.
+        self.method.method.parameter(parameter).is_some_and(|parameter| parameter.optional || !parameter.is_pointer())
     }
 
     fn asynchronous(&self, method: &str) -> Option<AsyncCall> {
@@ -46,7 +47,7 @@ impl MethodCall {
         let instance = self.arguments.get("instanceId").or_else(|| self.arguments.get("InstanceId"));
         Some(ComponentName {
             instance: WriterInstanceId(instance.and_then(Value::as_guid).unwrap_or_default()),
-            writer: WriterClassId(writer.as_guid()?),
+            writer: WriterClassId(writer.as_guid().unwrap_or_default()),
             logical_path: self.text("wszLogicalPath").unwrap_or_default().to_owned(),
             name: self.text("wszComponentName")?.to_owned(),
         })

@@ -468,7 +468,8 @@ impl Service {
                 })
             }
             Call::Component(of) => self.component_call(delivery, call.name().1, of),
-            _ => Err(HResult::E_NOTIMPL),
+            // A writer has no object of a requester's (docs/choices.md, S-01).
+            _ => Err(HResult::E_INVALIDARG),
         };
         match result {
             Ok(out) => self.give(slot, HResult::S_OK, out),

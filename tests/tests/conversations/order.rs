@@ -232,13 +232,7 @@ pub(crate) fn misjudged(trace: &Trace) -> Option<String> {
 
 /// What is wrong with a code. What is wrong with arguments or privileges may be told before what is wrong with the order.
 fn wrong_code(allowed: bool, code: HResult) -> Option<String> {
-    let earlier = [
-        HResult::E_NOTIMPL,
-        HResult::E_INVALIDARG,
-        HResult::E_POINTER,
-        HResult::E_ACCESSDENIED,
-        HResult::VSS_E_BAD_STATE,
-    ];
+    let earlier = [HResult::E_INVALIDARG, HResult::E_POINTER, HResult::E_ACCESSDENIED, HResult::VSS_E_BAD_STATE];
     match allowed {
         true if code == HResult::VSS_E_BAD_STATE => Some("is in sequence, and is refused".to_owned()),
         false if !earlier.contains(&code) => Some(format!("is out of sequence, and returns {code}")),

@@ -37,8 +37,10 @@ impl Service {
             "RecoverSet" => self.recover_set(caller),
             "GetSessionId" => self.session_of_backup(caller, call),
             "GetRootAndLogicalPrefixPaths" => self.prefix_paths(caller, call),
-            // FastRecovery and PreFastRecovery among them: their pages call them reserved.
-            _ => Err(HResult::E_NOTIMPL),
+            // Their pages call them reserved.
+            "FastRecovery" | "PreFastRecovery" => Err(HResult::E_NOTIMPL),
+            // What has a typed form and came here has an argument of another type (docs/choices.md, S-01).
+            _ => Err(HResult::E_INVALIDARG),
         }
     }
 }
