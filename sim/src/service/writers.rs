@@ -171,10 +171,9 @@ impl Service {
         let forgotten = self.has(ServiceDefect::FailureForgotten);
         let input = if failed && !forgotten { WriterInput::Failed(event) } else { WriterInput::Succeeded(event) };
         self.move_writer(writer, input, code);
-        if failed || event == WriterEvent::PrepareForBackup || event == WriterEvent::PreRestore {
-            if let Some(found) = self.writers.get_mut(usize::from(writer)) {
-                found.application = application;
-            }
+        let begins = matches!(event, WriterEvent::PrepareForBackup | WriterEvent::PreRestore);
+        if let Some(found) = self.writers.get_mut(usize::from(writer)).filter(|_| failed || begins) {
+            found.application = application;
         }
         if failed {
             self.log_rejection(writer, event, code);

@@ -138,7 +138,8 @@ impl Service {
         let extended = call.method.method.name == "SetWriterFailureEx";
         let code = hresult(call, if extended { "hrWriter" } else { "hr" });
         let of_extended = [HResult::S_OK, HResult::VSS_E_WRITERERROR_PARTIAL_FAILURE];
-        if !HResult::WRITER_FAILURES.contains(&code) && !(extended && of_extended.contains(&code)) {
+        let documented = HResult::WRITER_FAILURES.contains(&code) || extended && of_extended.contains(&code);
+        if !documented {
             return Err(HResult::E_INVALIDARG);
         }
         let handling = self.handling(caller).filter(|handling| handling.event != E::Identify);
