@@ -247,30 +247,6 @@ library! {
         "writer-ends-while-frozen",
         "writers-in-safe-mode",
     }
-    Lesson in "selection/" {
-        "dependencies-followed",
-        "dependency-cycle",
-        "explicit-and-implicit",
-        "implicit-component-added",
-        "logical-paths",
-        "system-state",
-    }
-    Lesson in "snapshots/" {
-        "break-needs-hardware",
-        "delete",
-        "enumerator",
-        "expose",
-        "expose-refused",
-        "luns-wanted",
-        "properties",
-        "query",
-        "query-fails-with-a-provider",
-        "questions-about-volumes",
-        "revert",
-        "revert-on-a-client",
-        "revert-refused",
-        "revert-status",
-    }
     // One for each rule, named after it.
     Broken in "broken/" {
         "abort-after-failed-snapshot",
