@@ -208,7 +208,7 @@ fn a_document_is_checked_and_its_faults_are_told_with_their_place() {
     let (code, shown) = checked(&good.replace("USER_DATA", "USERDATA"));
     assert_eq!(code, Some(2));
     assert!(
-        shown.starts_with("error: d.xml:2:148: `USERDATA` is no value of `usage`; did you mean `USER_DATA`?"),
+        shown.starts_with("error: d.xml:2:139: `USERDATA` is no value of `usage`; did you mean `USER_DATA`?"),
         "{shown}"
     );
     let (code, shown) = checked(&good.replace("USER_DATA", "UNDEFINED"));

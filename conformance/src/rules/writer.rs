@@ -191,8 +191,9 @@ fn has_component(facts: &Facts<'_>, findings: &mut Findings) {
 fn components_unique(facts: &Facts<'_>, findings: &mut Findings) {
     // A process that starts again is another instance of the same writer.
     let of = |at: u64| {
-        let index = at.checked_sub(1).and_then(|index| usize::try_from(index).ok());
-        index.and_then(|index| facts.trace.records.get(index)).map(|record| record.actor.as_ref())
+        // Records may be left out of a trace, but stand in order.
+        let found = facts.trace.records.binary_search_by_key(&at, |record| record.n).ok();
+        found.and_then(|index| facts.trace.records.get(index)).map(|record| record.actor.as_ref())
     };
     let mut owners: BTreeMap<(WriterClassId, &str, &str), (Guid, Option<&str>)> = BTreeMap::new();
     for ((class, instance), documents) in by_writer(facts) {
