@@ -504,7 +504,7 @@ pub enum Op {
     Times(u16, u16),
     /// Requester or writer: a call of the catalogue.
     Method(Arc<MethodOp>),
-    /// Requester: from here on its calls are made with backup privileges, or without.
+    /// Requester or writer: from here on its calls are made with backup privileges, or without.
     Privileges(bool),
     /// Requester or writer: a fault is planted into a document in memory.
     Damage(Arc<DamageOp>),

@@ -147,8 +147,10 @@ impl Coverage {
         let pair = documented(method, &name)
             .or_else(|| documented(method, told?))
             .or_else(|| documented(method, "value").filter(|_| hresult.is_success()))
-            .or_else(|| documented(method, NOTHING))
-            .or_else(|| documented(method, ANY_OTHER).filter(|_| hresult.is_failure()));
+            .or_else(|| documented(method, NOTHING).filter(|_| hresult.is_success() || hresult == HResult::E_NOTIMPL))
+            .or_else(|| {
+                documented(method, ANY_OTHER).filter(|_| hresult.is_failure() && hresult != HResult::E_NOTIMPL)
+            });
         match pair {
             Some(pair) => self.caused_once(pair, scenario),
             None => {

@@ -13,7 +13,9 @@ use crate::yaml::{Node, Pos};
 
 /// The mappings that stand for something that only the machine knows.
 pub(crate) const FORMS: [&str; 4] = ["instance_of", "class_of", "guid_name_of", "repeat"];
-/// The longest text that a scenario may ask for.
+/// The most bytes of repeated text in one scenario.
+const ALL_LONG_TEXT: i64 = 16 << 20;
+/// The longest text that a scenario may ask for, in bytes.
 const LONGEST_TEXT: i64 = 1 << 20;
 
 impl Resolver<'_> {
@@ -136,6 +138,12 @@ impl Resolver<'_> {
         }
     }
 
+    /// Whether the scenario may still ask for so many bytes of repeated text.
+    fn takes_long_text(&mut self, bytes: i64) -> bool {
+        self.long_text = self.long_text.saturating_add(bytes);
+        self.long_text <= ALL_LONG_TEXT
+    }
+
     fn mapping(&mut self, all: &BTreeMap<String, Node<Argument>>, pos: Pos, names: &BTreeMap<String, Pos>) {
         let form = FORMS.iter().find(|form| all.contains_key(**form));
         let Some(form) = form else {
@@ -150,14 +158,16 @@ impl Resolver<'_> {
             "guid_name_of" => self.document.machine.volumes.iter().any(|volume| volume.name.0 == text),
             _ => {
                 let times = all.get("times").map(|node| &node.value);
-                matches!(times, Some(Argument::Number(times)) if (0..=LONGEST_TEXT).contains(times))
+                let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
+                let fits = |times: i64| times >= 0 && length.saturating_mul(times) <= LONGEST_TEXT;
+                matches!(times, Some(Argument::Number(times)) if fits(*times) && self.takes_long_text(length * times))
             }
         };
         if !known {
             let expected = match *form {
                 "instance_of" | "class_of" => "the name of a writer of the scenario",
                 "guid_name_of" => "the name of a volume of the scenario",
-                _ => "`{repeat: x, times: n}`, with at most 1,048,576 times",
+                _ => "`{repeat: x, times: n}`, with at most 1 MiB in all, and 16 MiB in a scenario",
             };
             let what = format!("`{form}: {}` stands for nothing", shortened(text));
             self.problem(Problem::new(ErrorKind::UnknownName, what).expected(expected), pos);

@@ -175,6 +175,8 @@ struct Resolver<'a> {
     /// The components of each writer in upper case; of those with a metadata file nothing is known.
     components: Vec<Option<BTreeSet<String>>>,
     problems: Vec<Problem>,
+    /// How many bytes of repeated text were asked for.
+    long_text: i64,
 }
 
 impl<'a> Resolver<'a> {
@@ -201,7 +203,7 @@ impl<'a> Resolver<'a> {
             ),
         };
         let components = machine.writers.iter().map(writers::components).collect();
-        Resolver { document, names, components, problems }
+        Resolver { document, names, components, problems, long_text: 0 }
     }
 
     fn problem(&mut self, problem: Problem, pos: Pos) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Resolver;
 use crate::error::{ErrorKind, Problem, one_of, shortened};
 use crate::scalars::{Code, Name};
-use crate::syntax::requester::{Asynchronous, Backup, Components, OfVolume, OnFailure, Requester, Step};
+use crate::syntax::requester::{Asynchronous, Backup, Components, OfVolume, OnFailure, Privileges, Requester, Step};
 use crate::yaml::{At, Pos};
 
 /// The documented methods whose code can be expected at the end of a run.
@@ -77,7 +77,19 @@ impl Resolver<'_> {
     fn script(&mut self, requester: &Requester) {
         let mut operations = BTreeMap::new();
         let mut handed = BTreeMap::new();
+        let mut privileged = true;
         for step in &requester.script {
+            match &step.value {
+                Step::Privileges(held) => privileged = held.value == Privileges::Backup,
+                Step::Call(_) | Step::Sleep(_) | Step::Crash(_) => {}
+                // A typed call does not say who makes it.
+                _ if !privileged => {
+                    let what = "without privileges only `call` can be made to fail for want of them";
+                    let problem = Problem::new(ErrorKind::Contradiction, what);
+                    self.problem(problem.expected("`call`, or `privileges: backup` before this step"), step.pos);
+                }
+                _ => {}
+            }
             match &step.value {
                 Step::GatherWriterMetadata(call)
                 | Step::PrepareForBackup(call)

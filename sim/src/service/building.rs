@@ -63,7 +63,8 @@ impl Service {
     /// The document in the making that belongs to this delivery; none outside of a writer's Identify handler.
     pub(super) fn building(&mut self, delivery: Option<u32>) -> Option<&mut WriterMetadataBuilder> {
         let delivery = delivery?;
-        let Target::Writer(writer, WriterEvent::Identify) = self.deliveries.get(delivery)?.to else { return None };
+        let sent = self.deliveries.get(delivery).filter(|sent| !sent.given_up)?;
+        let Target::Writer(writer, WriterEvent::Identify) = sent.to else { return None };
         if !self.building.contains_key(&delivery) {
             let version = usize::from(self.writers.get(usize::from(writer))?.identified);
             let documents = &self.plan.writers.get(usize::from(writer))?.documents;

@@ -449,6 +449,7 @@ impl Service {
         }
         let Some(mut sent) = self.deliveries.remove(delivery) else { return };
         if given_up {
+            self.building.remove(&delivery);
             // Too late: whoever waited has gone on, and the writer counts as not responding (S-03).
             return;
         }

@@ -62,7 +62,6 @@ pub struct Caller {
 }
 
 /// What a method does: answer at once, or later.
-#[allow(dead_code, reason = "the interfaces come one by one")]
 pub(super) enum Done {
     /// It answers with a code of success and what it fills in.
     Now(HResult, Out),
@@ -70,7 +69,6 @@ pub(super) enum Done {
     Later,
 }
 
-#[allow(dead_code, reason = "the interfaces come one by one")]
 impl Done {
     /// `S_OK` and what is filled in.
     pub(super) const fn ok(out: Out) -> Result<Done, HResult> {

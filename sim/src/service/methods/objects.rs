@@ -97,7 +97,6 @@ impl Held {
     }
 }
 
-#[allow(dead_code, reason = "the interfaces come one by one")]
 impl Service {
     /// Hands an object to the caller.
     pub(super) fn hand_out(&mut self, caller: Caller, object: Object) -> Value {

@@ -8,7 +8,6 @@ use super::objects::Object;
 use super::{Caller, Done};
 use crate::service::Service;
 
-#[allow(dead_code, reason = "the interfaces come one by one")]
 impl Service {
     /// GetWriterComponentsCount: the writers of which a component is in the document
     /// (nf-vsbackup-ivssbackupcomponents-getwritercomponentscount.md).
