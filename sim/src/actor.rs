@@ -12,6 +12,7 @@
 //! ```
 
 mod method;
+mod providers;
 mod stamps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,8 @@ use crate::plan::{ActorId, ComponentOf, ComponentOp, Op, Plan, Script, Span, Tem
 use crate::service::Planted;
 use crate::slots::Slots;
 use crate::unhashed::Unhashed;
+
+pub use self::providers::system_provider;
 
 /// An actor that runs scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -463,22 +466,6 @@ impl Turn<'_> {
         None
     }
 
-    /// What IsVolumeSupported says of a volume that the provider does not support.
-    fn not_supported(&self) -> Option<HResult> {
-        let asked = ScriptRef::Callback(ProviderCallback::IsVolumeSupported);
-        let (ActorId::Provider(index), Some((_, Some(volume)))) = (self.id, self.task.about) else { return None };
-        let plan = self.around.plan.providers.get(usize::from(index))?;
-        let asked = matches!(self.task.frames.last(), Some(Frame::Script(script, _)) if *script == asked);
-        (asked && !plan.supports.contains(&volume)).then_some(HResult::VSS_E_VOLUME_NOT_SUPPORTED_BY_PROVIDER)
-    }
-
-    /// What BeginPrepareSnapshot says of a volume that has as many shadow copies as it may have (LIM-005).
-    fn at_limit(&self) -> Option<HResult> {
-        let asked = ScriptRef::Callback(ProviderCallback::BeginPrepareSnapshot);
-        let asked = matches!(self.task.frames.last(), Some(Frame::Script(script, _)) if *script == asked);
-        (asked && self.around.full).then_some(HResult::VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED)
-    }
-
     fn branch(&mut self, condition: bool, target: u16) {
         if condition {
             self.goto(target);
@@ -628,43 +615,8 @@ impl Turn<'_> {
         };
         Some(service(Call::Async(call)))
     }
-
-    /// Commits the volumes of the set one after the other, with a pause between them.
-    fn commit(&mut self, index: u16, rested: bool, gap: Span) -> Option<Output> {
-        let Some(&volume) = self.around.volumes.get(usize::from(index)) else {
-            self.task.frames.pop();
-            self.step();
-            return None;
-        };
-        if index > 0 && !rested && gap.max > Ticks::ZERO {
-            return Some(Output::Wait(self.duration(gap)));
-        }
-        let set = self.task.about.map_or(u32::MAX, |(set, _)| set);
-        Some(Output::Call(ActorId::Kernel, Request::Kernel(KernelRequest::Commit { set, volume })))
-    }
 }
 
 fn service(call: Call) -> Output {
     Output::Call(ActorId::Service, Request::Api { object: 0, call })
-}
-
-/// What a well-behaved system provider does at each callback, each taking so long.
-#[must_use]
-pub fn system_provider(takes: impl Fn(ProviderCallback) -> Span) -> BTreeMap<ProviderCallback, Script> {
-    use ProviderCallback as C;
-    let script = |step: C| {
-        let mut ops = vec![Op::Takes(takes(step))];
-        match step {
-            C::EndPrepareSnapshots => ops.push(Op::PrepareStorage),
-            C::CommitSnapshots => ops.push(Op::Commit { gap: Span::default() }),
-            C::PreFinalCommitSnapshots => ops.push(Op::MakeWritable),
-            C::PostFinalCommitSnapshots => ops.push(Op::MakeReadOnly),
-            C::AbortSnapshots | C::DeleteSnapshots => ops.push(Op::Drop),
-            _ => {}
-        }
-        ops.retain(|op| *op != Op::Takes(Span::default()));
-        ops.push(Op::Answer(HResult::S_OK));
-        (step, Arc::from(ops))
-    };
-    <C as vssim_model::tables::Symbol>::ALL.iter().copied().map(script).collect()
 }

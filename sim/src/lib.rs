@@ -30,6 +30,7 @@ pub mod message;
 mod metadata;
 pub mod ntfs;
 pub mod plan;
+mod processes;
 pub mod queue;
 mod reboot;
 pub mod record;

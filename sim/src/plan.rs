@@ -2,12 +2,13 @@
 //!
 //! A plan holds no names that still have to be looked up: writers, volumes and applications are indices into its lists.
 
+mod defects;
+mod script;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, BackupType, ComponentName, Value};
-use vssim_model::catalogue::MethodRef;
-use vssim_model::documents::{Damage, WriterMetadata};
+use vssim_model::documents::WriterMetadata;
 use vssim_model::file_spec::Variables;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, VolumeId, WriterClassId, WriterInstanceId};
@@ -18,6 +19,9 @@ use vssim_model::time::Ticks;
 use vssim_model::trace::Name;
 
 use crate::database::DatabaseSpec;
+
+pub use self::defects::ServiceDefect;
+pub use self::script::*;
 
 /// Everything that is fixed before the first event.
 #[derive(Clone, Debug)]
@@ -374,87 +378,6 @@ pub enum Incident {
     UnregisterProvider(u16),
 }
 
-/// Declares the defects: name in a scenario, what is wrong.
-macro_rules! defects {
-    ($($variant:ident = $name:literal, $meaning:literal;)*) => {
-        /// A defect of the service. Each breaks a rule that binds the service.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum ServiceDefect { $(#[doc = $meaning] $variant,)* }
-
-        impl ServiceDefect {
-            /// Every defect.
-            pub const ALL: &'static [ServiceDefect] = &[$(ServiceDefect::$variant),*];
-
-            /// Its name in a scenario.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(ServiceDefect::$variant => $name),* }
-            }
-
-            /// What is wrong, in a sentence.
-            #[must_use]
-            pub const fn meaning(self) -> &'static str {
-                match self { $(ServiceDefect::$variant => $meaning),* }
-            }
-        }
-    };
-}
-
-defects! {
-    IdentifySkipsAWriter = "identify_skips_a_writer", "Identify does not reach the last writer.";
-    FailedIdentifyIncluded = "failed_identify_included", "A writer whose Identify failed takes part all the same.";
-    UnselectedWriterTakesPart = "unselected_writer_takes_part", "A writer without components takes part all the same.";
-    PrepareSkipsAWriter = "prepare_skips_a_writer", "PrepareForBackup does not reach the last writer.";
-    EventRaisedTwice = "event_raised_twice", "PrepareForBackup is raised to the last writer twice.";
-    CompleteSkipsAWriter = "complete_skips_a_writer", "BackupComplete does not reach the last writer.";
-    BackupCompleteToAll = "backup_complete_to_all", "BackupComplete is raised to writers that never took part.";
-    EventsWithoutWriters = "events_without_writers", "In a context without writers the events are raised all the same.";
-    NoBackupShutdown = "no_backup_shutdown", "Release raises no BackupShutdown.";
-    TwoSetsAtOnce = "two_sets_at_once", "A second StartSnapshotSet is let in while a set is being created.";
-    LockKept = "lock_kept", "The creation lock is kept for ever.";
-    AcceptsBadState = "accepts_bad_state", "A call out of sequence is let in.";
-    AcceptsUnknownComponent = "accepts_unknown_component", "AddComponent takes a component that the writer does not have.";
-    OperationNeverEnds = "operation_never_ends", "BackupComplete never ends.";
-    BeginPrepareLate = "begin_prepare_late", "BeginPrepareSnapshot is called inside DoSnapshotSet.";
-    EndPrepareAfterWriters = "end_prepare_after_writers", "EndPrepareSnapshots is called after PrepareForSnapshot.";
-    FreezeOutOfOrder = "freeze_out_of_order", "Freeze is raised to the back-end level first.";
-    FreezeBeforePrepare = "freeze_before_prepare", "Freeze is raised before PrepareForSnapshot.";
-    PreCommitBeforeFreeze = "pre_commit_before_freeze", "PreCommitSnapshots is called before the writers are frozen.";
-    HoldBeforeFreeze = "hold_before_freeze", "Writes are held before the writers are frozen.";
-    HoldBeforePreCommit = "hold_before_pre_commit", "Writes are held before PreCommitSnapshots.";
-    CommitBeforeHold = "commit_before_hold", "CommitSnapshots is called before writes are held.";
-    CommitBeforePreCommit = "commit_before_pre_commit", "CommitSnapshots is called before PreCommitSnapshots.";
-    ReleaseBeforeCommit = "release_before_commit", "Writes are released before CommitSnapshots.";
-    ThawBeforePostCommit = "thaw_before_post_commit", "Thaw is raised before PostCommitSnapshots.";
-    ThawSkipsAWriter = "thaw_skips_a_writer", "The last frozen writer gets no Thaw.";
-    PostSnapshotBeforeThaw = "post_snapshot_before_thaw", "PostSnapshot is raised before Thaw.";
-    PostSnapshotBeforePreFinalCommit = "post_snapshot_before_pre_final_commit", "PostSnapshot is raised before PreFinalCommitSnapshots.";
-    PostFinalCommitBeforePostSnapshot = "post_final_commit_before_post_snapshot", "PostFinalCommitSnapshots is called before PostSnapshot.";
-    FinishedEarly = "finished_early", "DoSnapshotSet ends before PostFinalCommitSnapshots is called.";
-    NoFreezeWindow = "no_freeze_window", "The freeze window is not watched.";
-    NoHoldLimit = "no_hold_limit", "Writes stay held past 10 s.";
-    NeverReleasesWrites = "never_releases_writes", "Writes that are held are never released.";
-    HoldExpiryIgnored = "hold_expiry_ignored", "The creation goes on after the hold limit ran out.";
-    ProviderFailureIgnored = "provider_failure_ignored", "A provider's failure is not noticed.";
-    ProviderCodePassedOn = "provider_code_passed_on", "An unexpected code of a provider reaches the requester as it is.";
-    NoAbortToWriters = "no_abort_to_writers", "A creation that fails raises no Abort.";
-    AbortedSetCreated = "aborted_set_created", "A creation that was aborted is reported as successful.";
-    AbortSkipsAWriter = "abort_skips_a_writer", "AbortBackup does not reach the last writer.";
-    AbortAfterPostSnapshot = "abort_after_post_snapshot", "A writer whose PostSnapshot ran gets Abort.";
-    ThawAfterAbort = "thaw_after_abort", "A writer gets Thaw after Abort.";
-    AbortSnapshotsEarly = "abort_snapshots_early", "A provider gets AbortSnapshots for a set of which it did not get EndPrepareSnapshots.";
-    SnapshotVisibleEarly = "snapshot_visible_early", "GetSnapshotProperties answers during the creation.";
-    StampsDiffer = "stamps_differ", "The shadow copies of a set carry different time stamps.";
-    SnapshotStateSkipped = "snapshot_state_skipped", "A shadow copy goes from preparing to pre-committed.";
-    WrongWriterState = "wrong_writer_state", "A writer that froze is said to wait for PostSnapshot.";
-    FailureForgotten = "failure_forgotten", "A writer's failure does not change its state.";
-    PreRestoreSkipsAWriter = "pre_restore_skips_a_writer", "PreRestore does not reach the last writer.";
-    PreRestoreToAll = "pre_restore_to_all", "PreRestore is raised to writers without a selected component.";
-    SelectsMissingWriter = "selects_missing_writer", "A component is selected although its writer does not run.";
-    StatusMadeUp = "status_made_up", "GetWriterStatus tells that every writer is stable.";
-}
-
 /// What a search may choose beside the order of simultaneous events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenChoices {
@@ -462,123 +385,6 @@ pub struct OpenChoices {
     pub crashes: bool,
     /// Every handler of a writer may veto with each of the five codes.
     pub vetoes: bool,
-}
-
-/// A program that an actor runs. Shared by all clones of a world.
-pub type Script = Arc<[Op]>;
-
-/// One instruction of a script.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Op {
-    /// Time passes.
-    Takes(Span),
-    /// Goes on at another instruction.
-    Jump(u16),
-    /// Never goes on.
-    Hang,
-
-    /// Requester: a call on its backup components object.
-    Backup {
-        /// The call; ids that only the run knows are filled in.
-        call: Template,
-        /// Where to keep the IVssAsync that it gives back.
-        keep: Option<u8>,
-    },
-    /// Requester: a call on an IVssAsync that it keeps.
-    Async {
-        /// Which one.
-        kept: u8,
-        /// The call; its operation is filled in.
-        call: AsyncCall,
-    },
-    /// Requester: goes elsewhere if the last call, or the operation it asked about, failed.
-    IfFailed(u16),
-    /// Requester: goes elsewhere if the last code was this one.
-    IfCode(HResult, u16),
-    /// Requester: goes elsewhere if a gathered writer state is a failure.
-    IfWriterFailed(u16),
-    /// Requester: goes elsewhere if it kept no IVssAsync there (the call that makes it failed).
-    IfNotKept(u8, u16),
-    /// Goes elsewhere once it was passed so often.
-    Times(u16, u16),
-    /// Requester or writer: a call of the catalogue.
-    Method(Arc<MethodOp>),
-    /// Requester or writer: from here on its calls are made with backup privileges, or without.
-    Privileges(bool),
-    /// Requester or writer: a fault is planted into a document in memory.
-    Damage(Arc<DamageOp>),
-    /// Requester: copies the files of the components it added into the store.
-    CopyFiles,
-    /// Requester: a part of a restore.
-    Restore(Arc<RestoreOp>),
-    /// Writer or requester: starts a service, or stops it.
-    Service(Name, bool),
-    /// Requester, or a writer's main script: its process dies.
-    Crash,
-    /// Writer's main script: its process ends, and starts again after a while, behind this instruction; none for never.
-    Stop(Option<Span>),
-
-    /// Writer: `SetWriterFailure`.
-    Fail(HResult),
-    /// Writer: any outcome, by choice: none, or one of the five codes.
-    MayVeto,
-    /// Writer: a call on a component of its own, with what it says.
-    Component(ComponentOp),
-    /// Writer: an order to an application; goes on when it is carried out.
-    Order {
-        /// Which application.
-        application: u16,
-        /// What.
-        order: ApplicationCall,
-    },
-    /// Writer: overwrites the start of a file in the shadow copy of its volume.
-    WriteToSnapshot {
-        /// The original volume.
-        volume: u16,
-        /// The path on it.
-        path: String,
-        /// What to write.
-        bytes: Arc<[u8]>,
-    },
-    /// Writer: deletes the files that its document excludes from the shadow copies of its backup.
-    DeleteExcluded,
-    /// Writer: the handler returns.
-    Return(bool),
-
-    /// Provider: makes ready for the shadow copy's commit (allocates the diff areas).
-    PrepareStorage,
-    /// Provider: fixes the content of each shadow copy of the set, one volume after the other.
-    Commit {
-        /// The time between two volumes.
-        gap: Span,
-    },
-    /// Provider: the shadow copies become writable for the writers.
-    MakeWritable,
-    /// Provider: the shadow copies become read-only.
-    MakeReadOnly,
-    /// Provider: gives the storage of the set, or of the shadow copy named, back.
-    Drop,
-    /// Provider: writes an entry to the Application log, under its own name.
-    Log(String),
-    /// Provider: the callback returns. What follows goes on after it.
-    Answer(HResult),
-}
-
-/// A part of a restore that turns on what was stored.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum RestoreOp {
-    /// InitializeForRestore with the document of a backup of the store, counted from 1; the last one if none is named.
-    Initialize(Option<u16>),
-    /// SetSelectedForRestore, and SetAdditionalRestores.
-    Select {
-        /// The components: writer class, logical path, name. All if none are named.
-        components: Option<Vec<(WriterClassId, String, String)>>,
-        /// Whether more restores of them follow.
-        more: bool,
-    },
-    /// The files go where the rules say; then SetFileRestoreStatus and what else has to be told.
-    Files,
 }
 
 /// A service of the machine.
@@ -592,122 +398,6 @@ pub struct ServicePlan {
     pub stoppable: bool,
     /// The files that nobody else can write while it runs, by full path.
     pub holds: BTreeSet<String>,
-}
-
-/// A call of the catalogue, with the parts that only the run knows left open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MethodOp {
-    /// The method.
-    pub method: MethodRef,
-    /// The object; none for the backup components object in use, and for what a writer is or was handed.
-    pub on: Option<Argument>,
-    /// The arguments, by parameter.
-    pub arguments: Vec<(String, Argument)>,
-    /// The failure of resources ordered for this call.
-    pub injected: Option<HResult>,
-    /// Which step of the scenario makes it.
-    pub step: u32,
-    /// Where what it hands back is kept.
-    pub save: Option<u16>,
-}
-
-/// A fault planted into a document in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DamageOp {
-    /// Into which one.
-    pub of: DamagedDocument,
-    /// The fault.
-    pub fault: Damage,
-}
-
-/// The document that a fault is planted into.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DamagedDocument {
-    /// The metadata that a backup components object gathered from a writer.
-    Gathered(u16),
-    /// The metadata that a writer builds in its Identify handler.
-    Built,
-    /// The metadata that an object holds.
-    Held(Argument),
-    /// The Backup Components Document of a requester's object, or of the backup that a writer takes part in.
-    BackupComponents,
-}
-
-/// An argument of a call of the catalogue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Argument {
-    /// It stands in the scenario.
-    Value(Value),
-    /// An earlier call handed it back.
-    Saved {
-        /// Where it is kept.
-        place: u16,
-        /// Which out-parameter, and which field of it; empty for the only one.
-        path: Vec<String>,
-    },
-    /// The instance id of a writer.
-    InstanceOf(u16),
-    /// An array.
-    List(Vec<Argument>),
-    /// A structure.
-    Fields(Vec<(String, Argument)>),
-}
-
-/// A call with the parts that only the run knows left open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Template {
-    /// Nothing is open.
-    Call(BackupComponentsCall),
-    /// `AddComponent`.
-    AddComponent(ComponentOf),
-    /// `SetBackupSucceeded`.
-    SetBackupSucceeded(ComponentOf, bool),
-    /// `SetBackupSucceeded`, by whether the files could be copied.
-    ReportBackup(ComponentOf),
-    /// `SetBackupOptions`.
-    SetBackupOptions(ComponentOf, String),
-    /// `SetPreviousBackupStamp`.
-    SetPreviousBackupStamp(ComponentOf, String),
-    /// `SetPreviousBackupStamp` with the stamp of the backup on which one of this type builds, where the store has one.
-    PassStamp(ComponentOf, BackupType),
-    /// `GetSnapshotProperties` of the shadow copy of a volume.
-    GetSnapshotProperties(u16),
-    /// `DisableWriterInstances`.
-    DisableWriterInstance(u16),
-    /// `GetWriterStatus` of every writer, one call after the other, after `GetWriterStatusCount`.
-    EachWriterStatus,
-    /// `GetWriterMetadata` of every writer, one call after the other, after `GetWriterMetadataCount`.
-    EachWriterMetadata,
-}
-
-/// A component by the writer's index.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ComponentOf {
-    /// The writer.
-    pub writer: u16,
-    /// Its logical path; empty for none.
-    pub logical_path: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl ComponentOf {
-    /// The full name.
-    #[must_use]
-    pub fn named(&self, class: WriterClassId, instance: WriterInstanceId) -> ComponentName {
-        ComponentName { instance, writer: class, logical_path: self.logical_path.clone(), name: self.name.clone() }
-    }
-}
-
-/// What a writer says of a component of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "named as the methods of IVssComponent are: component, text")]
-pub enum ComponentOp {
-    SetBackupMetadata(ComponentOf, String),
-    SetBackupStamp(ComponentOf, String),
-    SetPrepareForBackupFailureMsg(ComponentOf, String),
-    SetPostSnapshotFailureMsg(ComponentOf, String),
-    GetBackupSucceeded(ComponentOf),
 }
 
 /// Somebody in a world.

@@ -484,64 +484,6 @@ impl World {
         self.calls.get(serves).map(|call| call.task)
     }
 
-    fn task_ends(&mut self, actor: ActorId, index: usize, task: u32, step: &mut Step<'_>) {
-        if let Some(process) = self.processes.get_mut(index) {
-            process.tasks.remove(task);
-        }
-        if let ActorId::Requester(requester) = actor {
-            let n = self.record(step, actor, || What::Process(ProcessEdge::Exited));
-            self.cause = Unhashed(n);
-            self.end_process(index);
-            self.service.requester_gone(requester, self.now);
-            self.carry_out(step);
-        }
-    }
-
-    pub(crate) fn end_process(&mut self, index: usize) {
-        if let Some(process) = self.processes.get_mut(index) {
-            process.alive = false;
-            process.tasks = Slots::default();
-            process.memory = crate::actor::Memory::default();
-        }
-    }
-
-    /// Where a plan leaves crashes open, a requester may die whenever it would go on.
-    fn crashes(&mut self, actor: ActorId, step: &mut Step<'_>) -> bool {
-        let ActorId::Requester(_) = actor else { return false };
-        if !self.plan.open.crashes || !self.process(actor).is_some_and(|process| process.alive) {
-            return false;
-        }
-        let at = Point { actor: self.names.get(actor), purpose: Purpose::Crash };
-        if step.choices.pick(at, 2) == 0 {
-            return false;
-        }
-        self.crash(actor, step);
-        true
-    }
-
-    fn crash(&mut self, actor: ActorId, step: &mut Step<'_>) {
-        let Some(index) = self.process_index(actor) else { return };
-        let n = self.record(step, actor, || What::Process(ProcessEdge::Crashed));
-        self.cause = Unhashed(n);
-        self.end_process(index);
-        if let ActorId::Requester(requester) = actor {
-            self.service.requester_gone(requester, self.now);
-            self.carry_out(step);
-            return;
-        }
-        self.nobody_answers(actor, n);
-    }
-
-    /// Whoever waits for a process that is gone learns of it at once.
-    pub(crate) fn nobody_answers(&mut self, actor: ActorId, n: u64) {
-        let unanswered: Vec<Slot> =
-            self.calls.iter().filter(|(_, call)| call.to == actor).map(|(slot, _)| slot).collect();
-        for slot in unanswered {
-            self.queue.retain(|event| *event != Event::Deliver(slot));
-            self.reply(slot, Answer::Gone, n, Class::Message);
-        }
-    }
-
     /// The volumes of the set that a provider's callback is about, as far as they are the provider's.
     fn volumes_about(&self, actor: ActorId, index: usize, task: u32) -> Vec<u16> {
         let ActorId::Provider(provider) = actor else { return Vec::new() };
