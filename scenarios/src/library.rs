@@ -166,6 +166,19 @@ library! {
         "refused-while-building",
         "stored-metadata-is-loaded",
     }
+    Lesson in "outcomes/" {
+        "every-answer-to-abort",
+        "every-answer-to-backup-complete",
+        "every-answer-to-backup-shutdown",
+        "every-answer-to-freeze",
+        "every-answer-to-identify",
+        "every-answer-to-post-restore",
+        "every-answer-to-post-snapshot",
+        "every-answer-to-pre-restore",
+        "every-answer-to-prepare-for-backup",
+        "every-answer-to-prepare-for-snapshot",
+        "every-answer-to-thaw",
+    }
     Lesson in "restore/" {
         "arguments-of-a-restore",
         "at-reboot",
@@ -180,6 +193,7 @@ library! {
         "if-not-there-without-mapping",
         "new-target",
         "one-subcomponent",
+        "ranges-file-elsewhere",
         "rebooted-between-the-events",
         "resources-run-out-in-a-restore",
         "restore-calls-in-a-backup",

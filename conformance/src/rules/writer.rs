@@ -270,7 +270,9 @@ fn failure_inside(facts: &Facts<'_>, findings: &mut Findings) {
 fn freeze_in_window(facts: &Facts<'_>, findings: &mut Findings) {
     for event in facts.events.iter().filter(|event| event.event == WriterEvent::Freeze) {
         let Some(writer) = facts.writers.get(event.writer) else { continue };
-        let end = event.end.unwrap_or(facts.end);
+        // A process that dies is in no handler any longer.
+        let died = facts.gone_after(event.writer, event.begin).filter(|_| event.end.is_none());
+        let end = event.end.or(died).unwrap_or(facts.end);
         let taken = end.t.saturating_sub(event.begin.t);
         if event.end.is_none() && taken <= writer.freeze_timeout {
             continue;

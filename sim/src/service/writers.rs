@@ -183,7 +183,11 @@ impl Service {
                 self.identified(writer, operation);
             }
             // A fatal failure in Freeze or Thaw raises Abort and ends the creation (ABT-002, C-15).
-            WriterEvent::Freeze | WriterEvent::Thaw if !returned => self.fail_creation(operation),
+            WriterEvent::Freeze | WriterEvent::Thaw if !returned => {
+                // A writer that refused to freeze has no window: its state keeps what it said.
+                self.effect(Effect::StopTimer(Timer::FreezeWindow(writer)));
+                self.fail_creation(operation);
+            }
             _ => {}
         }
     }
@@ -304,14 +308,14 @@ impl Service {
         }
     }
 
-    /// SetWriterFailure: counts for the handler that called it. Outside of one it is lost.
+    /// SetWriterFailure: counts for the handler that called it. Outside of one, and in that of Identify, it is lost.
     pub fn set_writer_failure(&mut self, delivery: Option<u32>, failure: HResult) -> HResult {
         match delivery.and_then(|delivery| self.deliveries.get_mut(delivery)) {
-            Some(sent) => {
+            Some(sent) if !matches!(sent.to, Target::Writer(_, WriterEvent::Identify)) => {
                 sent.failure = Some(failure);
                 HResult::S_OK
             }
-            None => HResult::VSS_E_BAD_STATE,
+            _ => HResult::VSS_E_BAD_STATE,
         }
     }
 
