@@ -29,6 +29,25 @@ enum Sequence {
 
 use Sequence::{In, Out, Unsaid};
 
+/// The calls that belong to a restore alone: protocol and pages know them behind InitializeForRestore only.
+const RESTORE: [&str; 15] = [
+    "PreRestore",
+    "PostRestore",
+    "SetSelectedForRestore",
+    "SetSelectedForRestoreEx",
+    "AddRestoreSubcomponent",
+    "SetRestoreOptions",
+    "SetRestoreState",
+    "AddNewTarget",
+    "SetAdditionalRestores",
+    "SetRestoreName",
+    "SetAuthoritativeRestore",
+    "SetRollForward",
+    "AddAlternativeLocationMapping",
+    "SetRangesFilePath",
+    "SetFileRestoreStatus",
+];
+
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     for object in facts.objects.values() {
         for call in object.calls.iter().filter(|call| call.hresult.is_some()) {
@@ -150,6 +169,7 @@ impl<'a, 't> Place<'a, 't> {
             _ if self.overtaken() => Unsaid,
             _ if self.tried("InitializeForRestore") => self.restore(method),
             _ if !self.tried("InitializeForBackup") => Out("InitializeForBackup"),
+            _ if RESTORE.contains(&method) => Out("InitializeForRestore"),
             "AbortBackup" => In,
             _ if self.over() => Out("a backup that goes on"),
             _ if self.unseen() => Unsaid,
@@ -172,35 +192,70 @@ impl<'a, 't> Place<'a, 't> {
             "AbortBackup" => In,
             _ if self.unseen() => Unsaid,
             // No shadow copy exists in a restore (RST-ORD-006).
-            "StartSnapshotSet" | "AddToSnapshotSet" | "DoSnapshotSet" | "PrepareForBackup" | "BackupComplete"
-            | "SetBackupState" | "SetBackupSucceeded" | "AddComponent" => Out("a backup"),
+            "StartSnapshotSet" | "AddToSnapshotSet" | "IsVolumeSupported" | "DoSnapshotSet" | "PrepareForBackup"
+            | "BackupComplete" | "SetContext" | "SetBackupState" | "SetBackupOptions" | "SetBackupSucceeded"
+            | "AddComponent" => Out("a backup"),
+            // Stamps may serve a restore too, but not once writers have read them.
+            "SetPreviousBackupStamp" if begun => Out("being before PreRestore"),
             "PreRestore" if begun => Out("a restore not yet begun"),
             "PreRestore" if !self.tried("GatherWriterMetadata") => Out("GatherWriterMetadata"),
             "PreRestore" if gathered && !self.tried("PreRestore") => In,
             "PostRestore" if !begun => Out("PreRestore"),
             "PostRestore" if over => Out("a restore not yet ended"),
-            "PostRestore" if pre => In,
-            "SetSelectedForRestore" | "SetSelectedForRestoreEx" | "AddRestoreSubcomponent" | "SetRestoreOptions"
-                if begun =>
-            {
-                Out("being before PreRestore")
-            }
-            // AddRestoreSubcomponent is out of sequence, too, before its set is selected.
-            "SetSelectedForRestore" | "SetSelectedForRestoreEx" | "SetRestoreOptions" | "SetRestoreState"
-                if gathered && !begun =>
-            {
-                In
-            }
-            "SetFileRestoreStatus" | "AddAlternativeLocationMapping" if !begun => Out("PreRestore"),
-            "SetFileRestoreStatus" if over => Out("being before PostRestore"),
-            "SetFileRestoreStatus" | "AddAlternativeLocationMapping" | "SetRangesFilePath" if pre && !over => In,
+            "PostRestore" if !pre => Out("the end of PreRestore"),
+            "PostRestore" => In,
+            "GatherWriterStatus" if begun && !pre => Unsaid,
+            "GatherWriterStatus" if self.begun("PostRestore") && !self.ended("PostRestore") => Unsaid,
+            // RST-ORD-010, RST-ORD-016
+            "GatherWriterStatus" => In,
             "GatherWriterMetadata"
             | "GetWriterMetadata"
             | "GetWriterMetadataCount"
             | "FreeWriterMetadata"
+            | "EnableWriterClasses"
+            | "DisableWriterClasses"
+            | "DisableWriterInstances"
             | "GetWriterStatus"
             | "GetWriterStatusCount"
             | "FreeWriterStatus" => self.writers(method),
+            _ => self.restored(method, gathered && !begun, pre && !over),
+        }
+    }
+
+    /// The calls about one component of a restore: what is chosen before PreRestore, what is told of the files behind it.
+    fn restored(&self, method: &str, choosing: bool, telling: bool) -> Sequence {
+        let (begun, over) = (self.begun("PreRestore"), self.tried("PostRestore"));
+        match method {
+            // RST-ORD-007, RST-ORD-008
+            "SetSelectedForRestore"
+            | "SetSelectedForRestoreEx"
+            | "AddRestoreSubcomponent"
+            | "SetRestoreOptions"
+            | "SetRestoreState" => match method {
+                _ if begun => Out("being before PreRestore"),
+                _ if !self.tried("GatherWriterMetadata") => Out("GatherWriterMetadata"),
+                // Out of sequence, too, before its set is selected.
+                "AddRestoreSubcomponent" => Unsaid,
+                _ if choosing => In,
+                _ => Unsaid,
+            },
+            // RST-ORD-014
+            "AddNewTarget" | "SetAdditionalRestores" => match method {
+                _ if over => Out("being before PostRestore"),
+                _ if !self.tried("GatherWriterMetadata") => Out("GatherWriterMetadata"),
+                _ if begun && !telling => Out("the end of PreRestore"),
+                _ if choosing || telling => In,
+                _ => Unsaid,
+            },
+            // RST-ORD-013
+            "SetFileRestoreStatus" | "AddAlternativeLocationMapping" | "SetRangesFilePath" => match method {
+                _ if !begun => Out("PreRestore"),
+                _ if over => Out("being before PostRestore"),
+                _ if telling => In,
+                _ => Out("the end of PreRestore"),
+            },
+            // Their pages know no bad state but that of an object which restores nothing.
+            "SetRestoreName" | "SetAuthoritativeRestore" | "SetRollForward" if !begun || telling => In,
             _ => Unsaid,
         }
     }

@@ -28,7 +28,7 @@ use vssim_sim::run::run;
 use list::{Change, Fate};
 
 /// With how many runs that reach its row a change is tried before it counts as not noticed.
-const TRIES: usize = 200;
+const TRIES: usize = 400;
 
 /// What a run shows.
 struct Shown {

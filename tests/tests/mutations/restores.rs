@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall as B, Value};
+use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall as B, BackupType, Value};
 use vssim_model::catalogue::find;
+use vssim_model::ids::ProviderId;
 use vssim_model::states::WriterEvent;
 use vssim_model::time::Ticks;
 use vssim_sim::fixture::{Small, full_backup, small};
-use vssim_sim::plan::{Argument, MethodOp, Op, OpenChoices, Plan, RequesterPlan, RestoreOp, Span, Template};
+use vssim_sim::plan::{
+    Argument, ComponentOf, MethodOp, Op, OpenChoices, Plan, RequesterPlan, RestoreOp, Span, Template,
+};
 
 /// Where the requester keeps its asynchronous operation.
 const KEPT: u8 = 0;
@@ -43,8 +46,8 @@ fn about(plan: &Plan, method: &str, rest: &[(&str, Value)]) -> Op {
     Op::Method(Arc::new(MethodOp { method, on: None, arguments, injected: None, step: 1, save: None }))
 }
 
-/// Every call of a restore once, with arguments that are right, and some of a backup.
-fn calls(plan: &Plan) -> Vec<Op> {
+/// The calls that belong to a restore alone, with arguments that are right.
+pub(crate) fn calls_of_a_restore(plan: &Plan) -> Vec<Op> {
     let yes = || Value::Flag(true);
     let own = |method: &str, rest: &[(&str, Value)]| about(plan, &format!("IVssBackupComponents::{method}"), rest);
     let later = |method: &str, rest: &[(&str, Value)]| about(plan, &format!("IVssBackupComponentsEx2::{method}"), rest);
@@ -53,60 +56,98 @@ fn calls(plan: &Plan) -> Vec<Op> {
         "IVssBackupComponentsEx::SetSelectedForRestoreEx",
         &[("bSelectedForRestore", yes()), ("instanceId", Value::text("GUID_NULL"))],
     );
+    let below = [
+        ("wszSubComponentLogicalPath", Value::text("Data")),
+        ("wszSubComponentName", Value::text("Part")),
+        ("bRepair", Value::Flag(false)),
+    ];
+    let (path, file) = (("wszPath", Value::text("C:\\")), Value::text("data.txt"));
+    let whole = ("bRecursive", Value::Flag(false));
+    let elsewhere = || Value::text("C:\\elsewhere");
+    let target = [path.clone(), ("wszFileName", file.clone()), whole.clone(), ("wszAlternatePath", elsewhere())];
+    let mapping = [path, ("wszFilespec", file), whole, ("wszDestination", elsewhere())];
     vec![
-        call(B::InitializeForBackup { xml: None }),
-        Op::Restore(Arc::new(RestoreOp::Initialize(None))),
-        call(B::EnableWriterClasses { classes: Vec::new() }),
-        call(B::DisableWriterInstances { instances: Vec::new() }),
-        started(B::GatherWriterMetadata),
-        call(B::GetWriterMetadataCount),
-        call(B::GetWriterMetadata { index: 0 }),
-        call(B::FreeWriterMetadata),
         own("SetSelectedForRestore", &[("bSelectedForRestore", yes())]),
         again,
+        own("AddRestoreSubcomponent", &below),
         own("SetRestoreOptions", &[("wszRestoreOptions", Value::text("options"))]),
         own("SetRestoreState", &[("restoreType", Value::text("VSS_RTYPE_BY_COPY"))]),
+        own("AddNewTarget", &target),
         own("SetAdditionalRestores", &[("bAdditionalRestores", yes())]),
+        own("AddAlternativeLocationMapping", &mapping),
+        own("SetRangesFilePath", &[("iPartialFile", Value::count(0)), ("wszRangesFile", Value::text("C:\\ranges"))]),
         own("SetFileRestoreStatus", &[("status", Value::text("VSS_RS_ALL"))]),
         later("SetRestoreName", &[("wszRestoreName", Value::text("name"))]),
         later("SetAuthoritativeRestore", &[("bAuth", yes())]),
         later("SetRollForward", &[("rollType", Value::text("VSS_RF_ALL"))]),
         started(B::PreRestore),
+        started(B::PostRestore),
+    ]
+}
+
+/// Every call of a requester once, with arguments that are right for a restore.
+fn calls(plan: &Plan) -> Vec<Op> {
+    let template = |call| Op::Backup { call, keep: None };
+    let data = || ComponentOf { writer: 0, logical_path: String::new(), name: "Data".to_owned() };
+    let mut calls = calls_of_a_restore(plan);
+    calls.extend([
+        call(B::InitializeForBackup { xml: None }),
+        Op::Restore(Arc::new(RestoreOp::Initialize(None))),
+        call(B::SetContext { context: 0 }),
+        call(B::SetBackupState {
+            select_components: true,
+            bootable_system_state: false,
+            backup_type: BackupType::Full,
+            partial_file_support: false,
+        }),
+        call(B::EnableWriterClasses { classes: Vec::new() }),
+        call(B::DisableWriterClasses { classes: Vec::new() }),
+        call(B::DisableWriterInstances { instances: Vec::new() }),
+        started(B::GatherWriterMetadata),
+        call(B::GetWriterMetadataCount),
+        call(B::GetWriterMetadata { index: 0 }),
+        call(B::FreeWriterMetadata),
+        template(Template::AddComponent(data())),
+        call(B::IsVolumeSupported { provider: ProviderId::NULL, volume: r"C:\".to_owned() }),
+        call(B::AddToSnapshotSet { volume: r"C:\".to_owned(), provider: ProviderId::NULL }),
+        template(Template::SetBackupOptions(data(), "options".to_owned())),
+        template(Template::SetPreviousBackupStamp(data(), "stamp".to_owned())),
+        template(Template::GetSnapshotProperties(0)),
+        template(Template::SetBackupSucceeded(data(), true)),
         started(B::GatherWriterStatus),
         call(B::GetWriterStatusCount),
         call(B::GetWriterStatus { index: 0 }),
         call(B::FreeWriterStatus),
-        started(B::PostRestore),
         call(B::StartSnapshotSet),
         started(B::PrepareForBackup),
+        started(B::DoSnapshotSet),
         started(B::BackupComplete),
         call(B::AbortBackup),
         call(B::SaveAsXML),
         call(B::Release),
         Op::Async { kept: KEPT, call: AsyncCall::Cancel { operation: AsyncId(0) } },
-    ]
+    ]);
+    calls
 }
 
-/// A restore of the first writer's component.
-fn chain(plan: &Plan) -> Vec<Op> {
+/// Restores of the first writer's component.
+fn chains(plan: &Plan) -> [Vec<Op>; 3] {
+    let start = || vec![call(B::CreateVssBackupComponents), Op::Restore(Arc::new(RestoreOp::Initialize(None)))];
     let select =
-        about(plan, "IVssBackupComponents::SetSelectedForRestore", &[("bSelectedForRestore", Value::Flag(true))]);
+        || about(plan, "IVssBackupComponents::SetSelectedForRestore", &[("bSelectedForRestore", Value::Flag(true))]);
+    let gather = || [started(B::GatherWriterMetadata), wait()];
+    let (pre, post) = (|| [started(B::PreRestore), wait()], || [started(B::PostRestore), wait()]);
     let status = || [started(B::GatherWriterStatus), wait(), call(B::GetWriterStatusCount)];
-    let mut chain = vec![
-        call(B::CreateVssBackupComponents),
-        Op::Restore(Arc::new(RestoreOp::Initialize(None))),
-        started(B::GatherWriterMetadata),
-        wait(),
-        select,
-        started(B::PreRestore),
-        wait(),
-    ];
-    chain.extend(status());
-    chain.push(Op::Restore(Arc::new(RestoreOp::Files)));
-    chain.extend([started(B::PostRestore), wait()]);
-    chain.extend(status());
-    chain.push(call(B::Release));
-    chain
+    let files = || Op::Restore(Arc::new(RestoreOp::Files));
+    let joined = |parts: &[&[Op]]| [start(), parts.concat(), vec![call(B::Release)]].concat();
+    [
+        // The whole restore, with the status where it belongs.
+        joined(&[&gather(), &[select()], &pre(), &status(), &[files()], &post(), &status()]),
+        // The status is asked early.
+        joined(&[&status(), &gather(), &status(), &[select()], &pre(), &[files()], &post()]),
+        // It is never asked, and metadata are freed.
+        joined(&[&gather(), &[call(B::FreeWriterMetadata), select()], &pre(), &[files()], &post()]),
+    ]
 }
 
 /// A machine that makes a backup and restores it an hour later.
@@ -114,7 +155,7 @@ fn machine() -> Plan {
     let mut plan = small(Small { writers: 2, volumes: 1, transactions: None, open: OpenChoices::default() }).unwrap();
     plan.requesters = vec![RequesterPlan { name: "Backup".into(), starts: Ticks::ZERO, script: full_backup(2, 1) }];
     // Handlers take a while, so that operations are seen under way.
-    for event in [WriterEvent::PreRestore, WriterEvent::PostRestore] {
+    for event in [WriterEvent::Identify, WriterEvent::PreRestore, WriterEvent::PostRestore] {
         if let Some(writer) = plan.writers.first_mut() {
             let takes = Op::Takes(Span::exactly(Ticks::from_secs(1)));
             writer.handlers.insert(event, Arc::from([takes, Op::Return(true)]));
@@ -126,14 +167,16 @@ fn machine() -> Plan {
 /// Puts the runs in.
 pub(crate) fn one_call_out_of_place(runs: &mut Vec<(Plan, u64)>) {
     let plan = machine();
-    let (chain, calls) = (chain(&plan), calls(&plan));
-    for place in 1..=chain.len() {
-        for odd in &calls {
-            let mut script = chain.clone();
-            script.insert(place, odd.clone());
-            let mut plan = plan.clone();
-            plan.requesters.push(RequesterPlan { name: "Restore".into(), starts: LATER, script: script.into() });
-            runs.push((plan, 0));
+    let calls = calls(&plan);
+    for chain in chains(&plan) {
+        for place in 1..=chain.len() {
+            for odd in &calls {
+                let mut script = chain.clone();
+                script.insert(place, odd.clone());
+                let mut plan = plan.clone();
+                plan.requesters.push(RequesterPlan { name: "Restore".into(), starts: LATER, script: script.into() });
+                runs.push((plan, 0));
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall as B, BackupType};
+use vssim_model::documents::BackupComponents;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId};
 use vssim_model::states::WriterEvent;
@@ -218,17 +219,30 @@ fn one_call_out_of_place(runs: &mut Vec<(Plan, u64)>) {
             if fails && number > 0 {
                 continue;
             }
-            for place in 1..=chain.len() {
-                for odd in calls() {
-                    let mut script = chain.clone();
-                    script.insert(place, odd);
-                    let mut plan = unhurried();
-                    if fails {
-                        failing(&mut plan);
-                    }
-                    plan.requesters = vec![requester("Backup", Ticks::ZERO, script.into())];
-                    runs.push((plan, 0));
+            let machine = || {
+                let mut plan = unhurried();
+                if fails {
+                    failing(&mut plan);
                 }
+                plan
+            };
+            let mut one_run = |script: Vec<Op>| {
+                let mut plan = machine();
+                plan.requesters = vec![requester("Backup", Ticks::ZERO, script.into())];
+                runs.push((plan, 0));
+            };
+            let of_a_restore = crate::restores::calls_of_a_restore(&machine());
+            for place in 1..=chain.len() {
+                let with = |odd: &[Op]| {
+                    let (before, behind) = chain.split_at(place);
+                    [before, odd, behind].concat()
+                };
+                for odd in calls() {
+                    one_run(with(&[odd]));
+                }
+                // None of them belongs into a backup; refused, they change nothing, so that one run takes them all.
+                one_run(with(&of_a_restore));
+                one_run(with(&[call(B::InitializeForRestore { xml: BackupComponents::new().to_xml() })]));
             }
         }
     }
