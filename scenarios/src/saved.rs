@@ -31,6 +31,8 @@ const LONGEST_TEXT: u64 = 64 << 20;
 const LONGEST_FILE: u64 = 1 << 30;
 /// All bytes of a store together.
 const LARGEST_STORE: u64 = 4 << 30;
+/// What is said of a larger one.
+const TOO_LARGE: &str = "the store has more than 4 GiB";
 /// The longest name and the longest stamp.
 const LONGEST_NAME: usize = 32_767;
 /// The largest file of a volume.
@@ -340,6 +342,12 @@ impl Loader<'_> {
         })
     }
 
+    /// Takes bytes off what the store may have; none when there is not so much left.
+    fn charge(&mut self, bytes: u64) -> Option<()> {
+        self.left = self.left.checked_sub(bytes)?;
+        Some(())
+    }
+
     /// A document: it has to be one.
     fn document(&self, file: &str, of_writer: bool) -> Result<Arc<str>, LoadError> {
         let wrong = |place, why| LoadError { file: file.to_owned(), place, why };
@@ -360,7 +368,10 @@ impl Loader<'_> {
         if file.size > LARGEST_SIZE {
             return Err(about("no file is larger than 16 TiB"));
         }
-        let inside = |&(offset, length): &(u64, u64)| offset.checked_add(length).is_some_and(|end| end <= file.size);
+        // A range that begins behind the end is kept as an empty part (docs/choices.md, C-22).
+        let inside = |&(offset, length): &(u64, u64)| {
+            length == 0 || offset.checked_add(length).is_some_and(|end| end <= file.size)
+        };
         if !file.parts.iter().all(inside) {
             return Err(about("a part ends behind the end of the file"));
         }
@@ -368,7 +379,12 @@ impl Loader<'_> {
             return Err(about("of a whole file there is one part, which is all of it"));
         }
         let parts = match file.data {
-            None => file.parts.iter().map(|&(offset, length)| (offset, Bytes::zeros(length))).collect(),
+            None => {
+                // They take no memory here, but restoring them writes each byte.
+                let all = file.parts.iter().try_fold(0_u64, |sum, (_, length)| sum.checked_add(*length));
+                all.and_then(|all| self.charge(all)).ok_or_else(|| about(TOO_LARGE))?;
+                file.parts.iter().map(|&(offset, length)| (offset, Bytes::zeros(length))).collect()
+            }
             Some(number) => self.parts(&data_name(backup, number), &file.parts)?,
         };
         Ok(StoredFile {
@@ -387,7 +403,7 @@ impl Loader<'_> {
         let wanted = parts.iter().try_fold(0_u64, |sum, (_, length)| sum.checked_add(*length));
         let wanted = wanted.filter(|wanted| *wanted <= LONGEST_FILE);
         let wanted = wanted.ok_or_else(|| wrong(format!("{MANIFEST} has parts of it of more than 1 GiB")))?;
-        self.left = self.left.checked_sub(wanted).ok_or_else(|| wrong("the store has more than 4 GiB".to_owned()))?;
+        self.charge(wanted).ok_or_else(|| wrong(TOO_LARGE.to_owned()))?;
         let bytes = (self.read)(name, wanted).map_err(wrong)?;
         if bytes.len() as u64 != wanted {
             return Err(wrong(format!("it has {} bytes, and by {MANIFEST} it has {wanted}", bytes.len())));

@@ -12,6 +12,7 @@ use vssim_scenarios::saved::{Contents, LoadError, MANIFEST, load, save};
 use vssim_scenarios::{NoFiles, Scenario, library, stage};
 use vssim_sim::backup_store::BackupStore;
 use vssim_sim::run::run_unrecorded;
+use vssim_sim::storage::Bytes;
 
 type Folder = BTreeMap<String, Vec<u8>>;
 
@@ -109,6 +110,31 @@ fn sizes_that_do_not_fit_are_refused() {
         told(r#""writer_metadata": 1"#, r#""writer_metadata": 2"#).starts_with("backup-0001/writer-metadata-0002.xml")
     );
     assert!(told(r#""name": "Incremental 2""#, r#""name": "Full 1""#).contains("has the name of an earlier one"));
+}
+
+/// The store with the parts of one file, all of zeros, in place of those it has.
+fn with_parts(size: u64, parts: Vec<(u64, u64)>) -> BackupStore {
+    let mut store = BackupStore::clone(&store());
+    let backup = Arc::make_mut(store.backups.first_mut().unwrap());
+    let file = backup.components.values_mut().find_map(|stored| stored.files.first_mut()).unwrap();
+    file.parts = parts.into_iter().map(|(offset, length)| (offset, Bytes::zeros(length))).collect();
+    (file.size, file.whole) = (size, false);
+    store
+}
+
+#[test]
+fn parts_may_overlap_stand_in_any_order_and_be_empty_behind_the_end() {
+    let store = with_parts(100, vec![(50, 50), (0, 60), (200, 0)]);
+    assert_eq!(loaded(&saved(&store)), Ok(store));
+}
+
+#[test]
+fn zeros_count_like_other_bytes() {
+    let most = 4 << 30;
+    let told = |parts| loaded(&saved(&with_parts(1 << 44, parts))).unwrap_err().to_string();
+    assert!(told(vec![(0, most + 1)]).ends_with("the store has more than 4 GiB"));
+    assert!(told(vec![(0, 1 << 44); 1 << 16]).ends_with("the store has more than 4 GiB"));
+    assert!(loaded(&saved(&with_parts(1 << 44, vec![(0, 1 << 31)]))).is_ok());
 }
 
 #[test]
