@@ -349,9 +349,10 @@ impl Loader<'_> {
     }
 
     /// A document: it has to be one.
-    fn document(&self, file: &str, of_writer: bool) -> Result<Arc<str>, LoadError> {
+    fn document(&mut self, file: &str, of_writer: bool) -> Result<Arc<str>, LoadError> {
         let wrong = |place, why| LoadError { file: file.to_owned(), place, why };
         let bytes = (self.read)(file, LONGEST_TEXT).map_err(|why| wrong(None, why))?;
+        self.charge(bytes.len() as u64).ok_or_else(|| wrong(None, TOO_LARGE.to_owned()))?;
         let fault = if of_writer { WriterMetadata::read(&bytes).err() } else { BackupComponents::read(&bytes).err() };
         if let Some(error) = fault {
             return Err(wrong(None, error.to_string()));

@@ -138,6 +138,18 @@ fn zeros_count_like_other_bytes() {
 }
 
 #[test]
+fn documents_count_like_other_bytes() {
+    let with_zeros = |zeros| saved(&with_parts(1 << 44, vec![(0, zeros)]));
+    let first: u64 = with_zeros(0).iter().filter(|(name, _)| name.starts_with("backup-0001/")).map(size).sum();
+    let told = loaded(&with_zeros((4 << 30) - first)).unwrap_err();
+    assert_eq!(told.to_string(), "backup-0002/backup-components.xml: the store has more than 4 GiB");
+}
+
+fn size((_, bytes): (&String, &Vec<u8>)) -> u64 {
+    bytes.len() as u64
+}
+
+#[test]
 fn documents_have_to_be_documents() {
     let mut folder = saved(&store());
     folder.insert("backup-0001/backup-components.xml".to_owned(), b"<x/>".to_vec());
