@@ -15,19 +15,28 @@ const AT_ONCE: usize = 64 * 1024;
 
 /// Loads a store.
 pub(crate) fn load(folder: &Path) -> Result<BackupStore, BadInput> {
-    let read = |name: &str, most: u64| read(&folder.join(name), most);
+    let read = |name: &str, most: u64| read(folder, name, most);
     saved::load(&read).map_err(|error| BadInput(format!("error: {}", folder.join(error.to_string()).display())))
 }
 
-fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+/// Reads a file of the folder. No link on the way to it is followed: it could lead anywhere.
+fn read(folder: &Path, name: &str, most: u64) -> Result<Vec<u8>, String> {
     let told = |error: io::Error| format!("cannot be read: {error}");
-    // A link could lead anywhere.
-    let known = path.symlink_metadata().map_err(told)?;
-    if !known.is_file() {
+    let mut path = folder.to_path_buf();
+    let mut known = None;
+    for part in Path::new(name).components() {
+        path.push(part);
+        let now = path.symlink_metadata().map_err(told)?;
+        if now.is_symlink() {
+            return Err("is a link or behind one, and links are not followed".to_owned());
+        }
+        known = Some(now);
+    }
+    if !known.is_some_and(|known| known.is_file()) {
         return Err("is no plain file".to_owned());
     }
     let mut bytes = Vec::new();
-    File::open(path).map_err(told)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(told)?;
+    File::open(&path).map_err(told)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(told)?;
     if bytes.len() as u64 > most {
         return Err(format!("is longer than {most} bytes"));
     }
@@ -105,4 +114,37 @@ fn write_bytes(file: &mut File, at: u64, bytes: &Bytes) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
+mod tests {
+    use super::*;
+
+    /// A folder with a store of no backups in it, `store`.
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("store");
+        save(&BackupStore::default(), &folder, false).unwrap();
+        (place, folder)
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_link_on_the_way_to_a_file_is_followed() {
+        use std::os::unix::fs::symlink;
+        let (place, folder) = place();
+        let (outside, file) = (place.path().join("outside"), "backup-0001/files/000001.bin");
+        fs::create_dir_all(outside.join("files")).unwrap();
+        fs::write(outside.join("files/000001.bin"), "secret").unwrap();
+        symlink(&outside, folder.join("backup-0001")).unwrap();
+        assert!(read(&folder, file, 10).unwrap_err().contains("links are not followed"));
+        fs::remove_file(folder.join("backup-0001")).unwrap();
+        fs::create_dir(folder.join("backup-0001")).unwrap();
+        symlink(outside.join("files"), folder.join("backup-0001/files")).unwrap();
+        assert!(read(&folder, file, 10).unwrap_err().contains("links are not followed"));
+        fs::remove_file(folder.join("backup-0001/files")).unwrap();
+        fs::rename(outside.join("files"), folder.join("backup-0001/files")).unwrap();
+        assert_eq!(read(&folder, file, 10), Ok(b"secret".to_vec()));
+    }
 }
