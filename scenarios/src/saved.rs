@@ -18,6 +18,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vssim_model::api::{BackupType, ComponentName};
 use vssim_model::documents::{BackupComponents, WriterMetadata};
+use vssim_model::text;
 use vssim_sim::backup_store::{BackupStore, StoredBackup, StoredComponent, StoredFile};
 use vssim_sim::storage::{Bytes, path};
 
@@ -35,6 +36,8 @@ const LARGEST_STORE: u64 = 4 << 30;
 const TOO_LARGE: &str = "the store has more than 4 GiB";
 /// The longest name and the longest stamp.
 const LONGEST_NAME: usize = 32_767;
+/// The most characters of an error.
+const LONGEST_WHY: usize = 600;
 /// The largest file of a volume.
 const LARGEST_SIZE: u64 = 1 << 44;
 
@@ -64,7 +67,8 @@ impl fmt::Display for LoadError {
         if let Some((line, column)) = self.place {
             write!(f, ":{line}:{column}")?;
         }
-        write!(f, ": {}", self.why)
+        // Keys and names of the manifest may be in it.
+        write!(f, ": {}", text::shortened(&self.why, LONGEST_WHY))
     }
 }
 
@@ -138,7 +142,7 @@ struct File {
     data: Option<u32>,
 }
 
-/// A text that is not too long and cannot harm a terminal.
+/// A text that is not too long.
 struct Label(String);
 
 impl Serialize for Label {
@@ -188,7 +192,9 @@ impl<'de> Deserialize<'de> for FullPath {
         let Some((volume, rest)) = text.split_once('\\') else {
             return Err(D::Error::custom("a path is not the full path of a file, such as `C:\\\\Orders\\\\orders.db`"));
         };
-        let letter = volume.strip_suffix(':').is_some_and(|letter| letter.len() == 1 && letter.is_ascii());
+        let letter = volume
+            .strip_suffix(':')
+            .is_some_and(|letter| letter.len() == 1 && letter.chars().all(|letter| letter.is_ascii_alphabetic()));
         if !letter && path::check(volume).is_err() || volume.is_empty() {
             return Err(D::Error::custom("a path does not begin with the name of a volume"));
         }
@@ -364,7 +370,12 @@ impl Loader<'_> {
         let about = |why: &str| LoadError {
             file: MANIFEST.to_owned(),
             place: None,
-            why: format!("backup {}, component {}, {}: {why}", backup + 1, component.name, file.path.0),
+            why: format!(
+                "backup {}, component {}, {}: {why}",
+                backup + 1,
+                text::quoted(&component.name),
+                text::path(&file.path.0)
+            ),
         };
         if file.size > LARGEST_SIZE {
             return Err(about("no file is larger than 16 TiB"));

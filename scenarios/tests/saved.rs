@@ -86,11 +86,35 @@ fn each_mistake_of_the_manifest_is_told_with_its_place() {
         (r"D:\\Orders\\customers.db", r"D:\\..\\customers.db", "`.` and `..` are not names"),
         (r"D:\\Orders\\customers.db", r"D:\\\\customers.db", "a name in the path is empty"),
         (r"D:\\Orders\\customers.db", r"..\\Orders\\customers.db", "does not begin with the name of a volume"),
+        (r"D:\\Orders\\customers.db", r"\u001b:\\customers.db", "does not begin with the name of a volume"),
+        (r"D:\\Orders\\customers.db", r"1:\\customers.db", "does not begin with the name of a volume"),
         (r#""whole": true"#, r#""whole": true, "script": "x""#, "unknown field `script`"),
         (r#""modified""#, r#""changed""#, "unknown field `changed`"),
     ] {
         let found = told(from, to);
         assert!(found.starts_with("store.json:") && found.contains(why), "{found}\n{why}");
+    }
+}
+
+#[test]
+fn foreign_text_in_an_error_is_short_and_harmless() {
+    let folder = saved(&store());
+    let told = |from: &str, to: &str| loaded(&with(&folder, from, to)).unwrap_err().to_string();
+    let key = format!(r#""\u001b[31m\u202e{}": 1, "format":"#, "x".repeat(100_000));
+    let key = told(r#""format":"#, &key);
+    let mut named = BackupStore::clone(&store());
+    let backup = Arc::make_mut(named.backups.first_mut().unwrap());
+    let (mut name, mut stored) = backup.components.pop_first().unwrap();
+    name.name = format!("\u{1b}]0;{}", "y".repeat(100_000));
+    stored.files.first_mut().unwrap().size = u64::MAX;
+    backup.components.insert(name, stored);
+    let component = loaded(&saved(&named)).unwrap_err().to_string();
+    assert!(
+        key.contains("unknown field") && component.ends_with("no file is larger than 16 TiB"),
+        "{key}\n{component}"
+    );
+    for told in [key, component] {
+        assert!(told.len() < 2000 && !told.chars().any(|c| c.is_control() || c == '\u{202e}'), "{told:?}");
     }
 }
 
