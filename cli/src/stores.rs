@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
 use vssim_scenarios::saved::{self, Contents, MANIFEST};
 use vssim_sim::backup_store::BackupStore;
 use vssim_sim::storage::Bytes;
@@ -15,19 +16,28 @@ const AT_ONCE: usize = 64 * 1024;
 
 /// Loads a store.
 pub(crate) fn load(folder: &Path) -> Result<BackupStore, BadInput> {
-    let read = |name: &str, most: u64| read(&folder.join(name), most);
+    let read = |name: &str, most: u64| read(folder, name, most);
     saved::load(&read).map_err(|error| BadInput(format!("error: {}", folder.join(error.to_string()).display())))
 }
 
-fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+/// Reads a file of the folder. No link on the way to it is followed: it could lead anywhere.
+fn read(folder: &Path, name: &str, most: u64) -> Result<Vec<u8>, String> {
     let told = |error: io::Error| format!("cannot be read: {error}");
-    // A link could lead anywhere.
-    let known = path.symlink_metadata().map_err(told)?;
-    if !known.is_file() {
+    let mut path = folder.to_path_buf();
+    let mut known = None;
+    for part in Path::new(name).components() {
+        path.push(part);
+        let now = path.symlink_metadata().map_err(told)?;
+        if now.is_symlink() {
+            return Err("is a link or behind one, and links are not followed".to_owned());
+        }
+        known = Some(now);
+    }
+    if !known.is_some_and(|known| known.is_file()) {
         return Err("is no plain file".to_owned());
     }
     let mut bytes = Vec::new();
-    File::open(path).map_err(told)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(told)?;
+    File::open(&path).map_err(told)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(told)?;
     if bytes.len() as u64 > most {
         return Err(format!("is longer than {most} bytes"));
     }
@@ -59,18 +69,30 @@ pub(crate) fn save(store: &BackupStore, folder: &Path, force: bool) -> Result<()
     create(&made).map_err(wrong)?;
     saved::save(store, |name, contents| write(&made.join(name), contents)).map_err(wrong)?;
     check_free(folder, force)?;
+    replace(temporary, &made, folder, |from, to| fs::rename(from, to))
+}
+
+/// Puts what was made where the folder is. What was there goes with the temporary folder, unless it can neither be replaced nor put
+/// back: it is the only store then.
+fn replace(
+    temporary: TempDir,
+    made: &Path,
+    folder: &Path,
+    mut rename: impl FnMut(&Path, &Path) -> io::Result<()>,
+) -> Result<(), BadInput> {
+    let wrong = |error: io::Error| format!("error: cannot write {}: {error}", folder.display());
     let old: Option<PathBuf> = folder.symlink_metadata().is_ok().then(|| temporary.path().join("old"));
     if let Some(old) = &old {
-        fs::rename(folder, old).map_err(wrong)?;
+        rename(folder, old).map_err(|error| BadInput(wrong(error)))?;
     }
-    if let Err(error) = fs::rename(&made, folder) {
-        // What was there comes back.
-        if let Some(old) = &old {
-            let _ = fs::rename(old, folder);
-        }
-        return Err(wrong(error));
+    let Err(error) = rename(made, folder) else { return Ok(()) };
+    if let Some(old) = old
+        && rename(&old, folder).is_err()
+    {
+        let _ = temporary.keep();
+        return Err(BadInput(format!("{}\n  the store that was there is now {}", wrong(error), old.display())));
     }
-    Ok(())
+    Err(BadInput(wrong(error)))
 }
 
 fn create(folder: &Path) -> io::Result<()> {
@@ -105,4 +127,63 @@ fn write_bytes(file: &mut File, at: u64, bytes: &Bytes) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
+mod tests {
+    use super::*;
+
+    /// A folder with a store of no backups in it, `store`.
+    fn place() -> (TempDir, PathBuf) {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("store");
+        save(&BackupStore::default(), &folder, false).unwrap();
+        (place, folder)
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_link_on_the_way_to_a_file_is_followed() {
+        use std::os::unix::fs::symlink;
+        let (place, folder) = place();
+        let (outside, file) = (place.path().join("outside"), "backup-0001/files/000001.bin");
+        fs::create_dir_all(outside.join("files")).unwrap();
+        fs::write(outside.join("files/000001.bin"), "secret").unwrap();
+        symlink(&outside, folder.join("backup-0001")).unwrap();
+        assert!(read(&folder, file, 10).unwrap_err().contains("links are not followed"));
+        fs::remove_file(folder.join("backup-0001")).unwrap();
+        fs::create_dir(folder.join("backup-0001")).unwrap();
+        symlink(outside.join("files"), folder.join("backup-0001/files")).unwrap();
+        assert!(read(&folder, file, 10).unwrap_err().contains("links are not followed"));
+        fs::remove_file(folder.join("backup-0001/files")).unwrap();
+        fs::rename(outside.join("files"), folder.join("backup-0001/files")).unwrap();
+        assert_eq!(read(&folder, file, 10), Ok(b"secret".to_vec()));
+    }
+
+    #[test]
+    fn a_store_that_can_neither_be_replaced_nor_put_back_is_kept() {
+        let (place, folder) = place();
+        let temporary = tempfile::tempdir_in(place.path()).unwrap();
+        let made = temporary.path().join("made");
+        fs::create_dir(&made).unwrap();
+        let kept = temporary.path().join("old");
+        let mut renames = 0;
+        let told = replace(temporary, &made, &folder, |from, to| {
+            renames += 1;
+            if renames == 1 { fs::rename(from, to) } else { Err(io::Error::other("no")) }
+        });
+        let BadInput(told) = told.unwrap_err();
+        assert!(told.contains(&kept.display().to_string()), "{told}");
+        assert!(kept.join(MANIFEST).is_file() && !folder.exists());
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_replaced_stays() {
+        let (place, folder) = place();
+        let temporary = tempfile::tempdir_in(place.path()).unwrap();
+        let made = temporary.path().join("not-there");
+        assert!(replace(temporary, &made, &folder, |from, to| fs::rename(from, to)).is_err());
+        assert!(folder.join(MANIFEST).is_file());
+    }
 }

@@ -37,7 +37,7 @@ pub mod release;
 pub mod selection;
 pub mod states;
 pub mod tables;
-mod text;
+pub mod text;
 pub mod time;
 pub mod trace;
 pub mod trace_codec;

@@ -7,17 +7,20 @@ const NAME: usize = 80;
 const PATH: usize = 260;
 
 /// A foreign path, or the name of a component, for a message.
-pub(crate) fn path(text: &str) -> String {
+#[must_use]
+pub fn path(text: &str) -> String {
     shortened(text, PATH)
 }
 
 /// A foreign name or value for a message.
-pub(crate) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     shortened(text, NAME)
 }
 
 /// At most `limit` characters of a foreign text, for a message.
-pub(crate) fn shortened(text: &str, limit: usize) -> String {
+#[must_use]
+pub fn shortened(text: &str, limit: usize) -> String {
     let mut cut: String = text.chars().take(limit).collect();
     if cut.len() < text.len() {
         cut.push('…');
@@ -26,7 +29,8 @@ pub(crate) fn shortened(text: &str, limit: usize) -> String {
 }
 
 /// The same number of characters; tabs as blanks, what a terminal would obey as U+FFFD.
-pub(crate) fn printable(text: &str) -> String {
+#[must_use]
+pub fn printable(text: &str) -> String {
     let shown = |c: char| match c {
         '\t' => ' ',
         // Bidirectional controls could make the message read as something it is not.

@@ -18,6 +18,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vssim_model::api::{BackupType, ComponentName};
 use vssim_model::documents::{BackupComponents, WriterMetadata};
+use vssim_model::text;
 use vssim_sim::backup_store::{BackupStore, StoredBackup, StoredComponent, StoredFile};
 use vssim_sim::storage::{Bytes, path};
 
@@ -31,8 +32,12 @@ const LONGEST_TEXT: u64 = 64 << 20;
 const LONGEST_FILE: u64 = 1 << 30;
 /// All bytes of a store together.
 const LARGEST_STORE: u64 = 4 << 30;
+/// What is said of a larger one.
+const TOO_LARGE: &str = "the store has more than 4 GiB";
 /// The longest name and the longest stamp.
 const LONGEST_NAME: usize = 32_767;
+/// The most characters of an error.
+const LONGEST_WHY: usize = 600;
 /// The largest file of a volume.
 const LARGEST_SIZE: u64 = 1 << 44;
 
@@ -62,7 +67,8 @@ impl fmt::Display for LoadError {
         if let Some((line, column)) = self.place {
             write!(f, ":{line}:{column}")?;
         }
-        write!(f, ": {}", self.why)
+        // Keys and names of the manifest may be in it.
+        write!(f, ": {}", text::shortened(&self.why, LONGEST_WHY))
     }
 }
 
@@ -136,7 +142,7 @@ struct File {
     data: Option<u32>,
 }
 
-/// A text that is not too long and cannot harm a terminal.
+/// A text that is not too long.
 struct Label(String);
 
 impl Serialize for Label {
@@ -186,7 +192,9 @@ impl<'de> Deserialize<'de> for FullPath {
         let Some((volume, rest)) = text.split_once('\\') else {
             return Err(D::Error::custom("a path is not the full path of a file, such as `C:\\\\Orders\\\\orders.db`"));
         };
-        let letter = volume.strip_suffix(':').is_some_and(|letter| letter.len() == 1 && letter.is_ascii());
+        let letter = volume
+            .strip_suffix(':')
+            .is_some_and(|letter| letter.len() == 1 && letter.chars().all(|letter| letter.is_ascii_alphabetic()));
         if !letter && path::check(volume).is_err() || volume.is_empty() {
             return Err(D::Error::custom("a path does not begin with the name of a volume"));
         }
@@ -340,10 +348,17 @@ impl Loader<'_> {
         })
     }
 
+    /// Takes bytes off what the store may have; none when there is not so much left.
+    fn charge(&mut self, bytes: u64) -> Option<()> {
+        self.left = self.left.checked_sub(bytes)?;
+        Some(())
+    }
+
     /// A document: it has to be one.
-    fn document(&self, file: &str, of_writer: bool) -> Result<Arc<str>, LoadError> {
+    fn document(&mut self, file: &str, of_writer: bool) -> Result<Arc<str>, LoadError> {
         let wrong = |place, why| LoadError { file: file.to_owned(), place, why };
         let bytes = (self.read)(file, LONGEST_TEXT).map_err(|why| wrong(None, why))?;
+        self.charge(bytes.len() as u64).ok_or_else(|| wrong(None, TOO_LARGE.to_owned()))?;
         let fault = if of_writer { WriterMetadata::read(&bytes).err() } else { BackupComponents::read(&bytes).err() };
         if let Some(error) = fault {
             return Err(wrong(None, error.to_string()));
@@ -355,12 +370,20 @@ impl Loader<'_> {
         let about = |why: &str| LoadError {
             file: MANIFEST.to_owned(),
             place: None,
-            why: format!("backup {}, component {}, {}: {why}", backup + 1, component.name, file.path.0),
+            why: format!(
+                "backup {}, component {}, {}: {why}",
+                backup + 1,
+                text::quoted(&component.name),
+                text::path(&file.path.0)
+            ),
         };
         if file.size > LARGEST_SIZE {
             return Err(about("no file is larger than 16 TiB"));
         }
-        let inside = |&(offset, length): &(u64, u64)| offset.checked_add(length).is_some_and(|end| end <= file.size);
+        // A range that begins behind the end is kept as an empty part (docs/choices.md, C-22).
+        let inside = |&(offset, length): &(u64, u64)| {
+            length == 0 || offset.checked_add(length).is_some_and(|end| end <= file.size)
+        };
         if !file.parts.iter().all(inside) {
             return Err(about("a part ends behind the end of the file"));
         }
@@ -368,7 +391,12 @@ impl Loader<'_> {
             return Err(about("of a whole file there is one part, which is all of it"));
         }
         let parts = match file.data {
-            None => file.parts.iter().map(|&(offset, length)| (offset, Bytes::zeros(length))).collect(),
+            None => {
+                // They take no memory here, but restoring them writes each byte.
+                let all = file.parts.iter().try_fold(0_u64, |sum, (_, length)| sum.checked_add(*length));
+                all.and_then(|all| self.charge(all)).ok_or_else(|| about(TOO_LARGE))?;
+                file.parts.iter().map(|&(offset, length)| (offset, Bytes::zeros(length))).collect()
+            }
             Some(number) => self.parts(&data_name(backup, number), &file.parts)?,
         };
         Ok(StoredFile {
@@ -387,7 +415,7 @@ impl Loader<'_> {
         let wanted = parts.iter().try_fold(0_u64, |sum, (_, length)| sum.checked_add(*length));
         let wanted = wanted.filter(|wanted| *wanted <= LONGEST_FILE);
         let wanted = wanted.ok_or_else(|| wrong(format!("{MANIFEST} has parts of it of more than 1 GiB")))?;
-        self.left = self.left.checked_sub(wanted).ok_or_else(|| wrong("the store has more than 4 GiB".to_owned()))?;
+        self.charge(wanted).ok_or_else(|| wrong(TOO_LARGE.to_owned()))?;
         let bytes = (self.read)(name, wanted).map_err(wrong)?;
         if bytes.len() as u64 != wanted {
             return Err(wrong(format!("it has {} bytes, and by {MANIFEST} it has {wanted}", bytes.len())));

@@ -12,6 +12,7 @@ use vssim_scenarios::saved::{Contents, LoadError, MANIFEST, load, save};
 use vssim_scenarios::{NoFiles, Scenario, library, stage};
 use vssim_sim::backup_store::BackupStore;
 use vssim_sim::run::run_unrecorded;
+use vssim_sim::storage::Bytes;
 
 type Folder = BTreeMap<String, Vec<u8>>;
 
@@ -85,11 +86,35 @@ fn each_mistake_of_the_manifest_is_told_with_its_place() {
         (r"D:\\Orders\\customers.db", r"D:\\..\\customers.db", "`.` and `..` are not names"),
         (r"D:\\Orders\\customers.db", r"D:\\\\customers.db", "a name in the path is empty"),
         (r"D:\\Orders\\customers.db", r"..\\Orders\\customers.db", "does not begin with the name of a volume"),
+        (r"D:\\Orders\\customers.db", r"\u001b:\\customers.db", "does not begin with the name of a volume"),
+        (r"D:\\Orders\\customers.db", r"1:\\customers.db", "does not begin with the name of a volume"),
         (r#""whole": true"#, r#""whole": true, "script": "x""#, "unknown field `script`"),
         (r#""modified""#, r#""changed""#, "unknown field `changed`"),
     ] {
         let found = told(from, to);
         assert!(found.starts_with("store.json:") && found.contains(why), "{found}\n{why}");
+    }
+}
+
+#[test]
+fn foreign_text_in_an_error_is_short_and_harmless() {
+    let folder = saved(&store());
+    let told = |from: &str, to: &str| loaded(&with(&folder, from, to)).unwrap_err().to_string();
+    let key = format!(r#""\u001b[31m\u202e{}": 1, "format":"#, "x".repeat(100_000));
+    let key = told(r#""format":"#, &key);
+    let mut named = BackupStore::clone(&store());
+    let backup = Arc::make_mut(named.backups.first_mut().unwrap());
+    let (mut name, mut stored) = backup.components.pop_first().unwrap();
+    name.name = format!("\u{1b}]0;{}", "y".repeat(100_000));
+    stored.files.first_mut().unwrap().size = u64::MAX;
+    backup.components.insert(name, stored);
+    let component = loaded(&saved(&named)).unwrap_err().to_string();
+    assert!(
+        key.contains("unknown field") && component.ends_with("no file is larger than 16 TiB"),
+        "{key}\n{component}"
+    );
+    for told in [key, component] {
+        assert!(told.len() < 2000 && !told.chars().any(|c| c.is_control() || c == '\u{202e}'), "{told:?}");
     }
 }
 
@@ -109,6 +134,43 @@ fn sizes_that_do_not_fit_are_refused() {
         told(r#""writer_metadata": 1"#, r#""writer_metadata": 2"#).starts_with("backup-0001/writer-metadata-0002.xml")
     );
     assert!(told(r#""name": "Incremental 2""#, r#""name": "Full 1""#).contains("has the name of an earlier one"));
+}
+
+/// The store with the parts of one file, all of zeros, in place of those it has.
+fn with_parts(size: u64, parts: Vec<(u64, u64)>) -> BackupStore {
+    let mut store = BackupStore::clone(&store());
+    let backup = Arc::make_mut(store.backups.first_mut().unwrap());
+    let file = backup.components.values_mut().find_map(|stored| stored.files.first_mut()).unwrap();
+    file.parts = parts.into_iter().map(|(offset, length)| (offset, Bytes::zeros(length))).collect();
+    (file.size, file.whole) = (size, false);
+    store
+}
+
+#[test]
+fn parts_may_overlap_stand_in_any_order_and_be_empty_behind_the_end() {
+    let store = with_parts(100, vec![(50, 50), (0, 60), (200, 0)]);
+    assert_eq!(loaded(&saved(&store)), Ok(store));
+}
+
+#[test]
+fn zeros_count_like_other_bytes() {
+    let most = 4 << 30;
+    let told = |parts| loaded(&saved(&with_parts(1 << 44, parts))).unwrap_err().to_string();
+    assert!(told(vec![(0, most + 1)]).ends_with("the store has more than 4 GiB"));
+    assert!(told(vec![(0, 1 << 44); 1 << 16]).ends_with("the store has more than 4 GiB"));
+    assert!(loaded(&saved(&with_parts(1 << 44, vec![(0, 1 << 31)]))).is_ok());
+}
+
+#[test]
+fn documents_count_like_other_bytes() {
+    let with_zeros = |zeros| saved(&with_parts(1 << 44, vec![(0, zeros)]));
+    let first: u64 = with_zeros(0).iter().filter(|(name, _)| name.starts_with("backup-0001/")).map(size).sum();
+    let told = loaded(&with_zeros((4 << 30) - first)).unwrap_err();
+    assert_eq!(told.to_string(), "backup-0002/backup-components.xml: the store has more than 4 GiB");
+}
+
+fn size((_, bytes): (&String, &Vec<u8>)) -> u64 {
+    bytes.len() as u64
 }
 
 #[test]
