@@ -55,6 +55,11 @@ impl Service {
         if let Some(built) = self.built.get(&writer) {
             return Some(&built.plan);
         }
+        self.planned_metadata(writer)
+    }
+
+    /// What the plan has for a writer's last Identify.
+    fn planned_metadata(&self, writer: u16) -> Option<&MetadataPlan> {
         let version = usize::from(self.writers.get(usize::from(writer))?.identified);
         let documents = &self.plan.writers.get(usize::from(writer))?.documents;
         documents.get(version).or_else(|| documents.last())
@@ -65,9 +70,7 @@ impl Service {
         let delivery = delivery?;
         let Target::Writer(writer, WriterEvent::Identify) = self.deliveries.get(delivery)?.to else { return None };
         if !self.building.contains_key(&delivery) {
-            let version = usize::from(self.writers.get(usize::from(writer))?.identified);
-            let documents = &self.plan.writers.get(usize::from(writer))?.documents;
-            let begun = &documents.get(version).or_else(|| documents.last())?.document;
+            let begun = &self.planned_metadata(writer)?.document;
             let instance = self.writers.get(usize::from(writer))?.instance.0;
             self.building.insert(delivery, begun.with_instance(instance).edit().into());
         }
