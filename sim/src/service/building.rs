@@ -173,7 +173,8 @@ mod tests {
 
     #[test]
     fn a_writers_metadata_are_those_of_its_last_identify_not_of_its_next() {
-        let mut plan = small(Small { writers: 1, volumes: 1, transactions: None, open: OpenChoices::default() }).unwrap();
+        let mut plan =
+            small(Small { writers: 1, volumes: 1, transactions: None, open: OpenChoices::default() }).unwrap();
         let mut second = plan.writers[0].documents[0].clone();
         let mut builder = second.document.edit();
         builder.set_backup_schema(BackupSchema(2));
