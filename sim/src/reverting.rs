@@ -28,6 +28,10 @@ impl World {
         let held = self.storage.volume(id).map(Volume::gate).is_ok_and(|gate| gate.is_held());
         let mut report = std::mem::take(&mut self.kernel.report.0);
         let reverted = self.storage.revert(snapshot, &mut report);
+        if reverted.is_err() {
+            // The storage is as it was: what the attempt wrote never landed.
+            report.clear();
+        }
         self.written(volume, &mut report, step);
         self.kernel.report = Unhashed(report);
         match reverted {

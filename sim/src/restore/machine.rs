@@ -78,10 +78,17 @@ impl World {
         self.restores.moves.push((staged, to, from));
     }
 
-    /// Where a file is staged: on the volume that it goes to.
+    /// Where a file is staged: on the volume that it goes to, under a name that no file has.
     pub(super) fn staging_place(&self, to: &str) -> String {
         let drive = to.split_once('\\').map_or(to, |(drive, _)| drive);
-        format!("{drive}\\Staged\\{:04}.tmp", self.restores.moves.len() + 1)
+        let mut number = self.restores.moves.len() + 1;
+        loop {
+            let place = format!("{drive}\\Staged\\{number:04}.tmp");
+            if !self.exists(&place) {
+                return place;
+            }
+            number += 1;
+        }
     }
 
     /// The machine starts: nothing is in use, pending moves are carried out (RST-MTH-025). The operating system logs what fails
@@ -112,17 +119,27 @@ impl World {
         }
     }
 
+    /// Moves a file to another path of its volume. What is there already is gone only once the file has taken its place.
     fn move_file(&mut self, from: &str, to: &str) -> Result<u64, StorageError> {
+        let aside = self.staging_place(to);
         let (volume, from) = self.place_of(from).ok_or(StorageError::NoSuchFile)?;
-        let (_, to) = self.place_of(to).ok_or(StorageError::NoSuchFile)?;
+        let (_, to) = self.place_of(to).filter(|(other, _)| *other == volume).ok_or(StorageError::NoSuchFile)?;
+        let (_, aside) = self.place_of(&aside).ok_or(StorageError::NoSuchFile)?;
         let id = self.volume_id(volume);
         let files = self.storage.volume(id)?.files();
         let file = files.find(from).ok_or(StorageError::NoSuchFile)?;
         let bytes = files.file(file).map_or(0, |file| file.size());
-        if let Some(old) = files.find(to) {
-            self.storage.delete_file(id, old)?;
+        let Some(old) = files.find(to).filter(|old| *old != file) else {
+            self.storage.rename_file(id, file, to)?;
+            return Ok(bytes);
+        };
+        let old_path = files.file(old).map_or_else(|| to.to_owned(), |old| old.path().to_owned());
+        self.storage.rename_file(id, old, aside)?;
+        if let Err(error) = self.storage.rename_file(id, file, to) {
+            self.storage.rename_file(id, old, &old_path)?;
+            return Err(error);
         }
-        self.storage.rename_file(id, file, to)?;
+        self.storage.delete_file(id, old)?;
         Ok(bytes)
     }
 }

@@ -10,7 +10,7 @@ use vssim_model::documents::{
     BackupComponents, ComponentView, FileRestoreStatus, RestoreMethodKind, RestoreTarget, WriterComponents,
     WriterMetadata, WriterRestore,
 };
-use vssim_model::file_spec::FileSet;
+use vssim_model::file_spec::{FileSet, Variables, expand};
 use vssim_model::hresult::HResult;
 use vssim_model::trace::{DocumentKind, Restored, What};
 
@@ -165,7 +165,7 @@ impl World {
 
     fn mapping(&self, path: &str, filespec: &str, recursive: bool, to: &str) -> Option<Mapping> {
         let files = FileSet::new(path, filespec, recursive).ok()?.expand(&self.plan.variables).ok()?;
-        let to = vssim_model::file_spec::expand(to, &self.plan.variables).ok()?.into_owned();
+        let to = expand(to, &self.plan.variables).ok()?.into_owned();
         Some(Mapping { files, to })
     }
 
@@ -183,7 +183,8 @@ impl World {
             .new_targets()
             .filter_map(|target| self.mapping(target.path, target.filespec, target.recursive, target.alternate_path))
             .collect();
-        let directed: Vec<Directed> = component.directed_targets().filter_map(directed).collect();
+        let directed: Vec<Directed> =
+            component.directed_targets().filter_map(|target| directed(target, &self.plan.variables)).collect();
         let decided = decide(
             &ComponentSet {
                 method: set.method,
@@ -221,7 +222,7 @@ impl World {
         if let Some(error) = failure {
             self.not_restored(who, object, &set.name, &error.to_string(), step);
         }
-        told(component, set, &files, &decision, became)
+        told(component, set, &files, &decision, &self.ranges_files(component), became)
     }
 
     fn not_restored(&mut self, who: ActorId, object: u32, name: &ComponentName, why: &str, step: &mut Step<'_>) {
@@ -262,8 +263,23 @@ impl World {
                 files.entry(file.path.to_uppercase()).or_insert(file);
             }
         }
-        files.into_values().collect()
+        ranges_files_first(files, &self.ranges_files(component))
     }
+
+    /// The ranges files of a component's partial files, in their order.
+    fn ranges_files(&self, component: ComponentView<'_>) -> Vec<Option<String>> {
+        let variables = &self.plan.variables;
+        let named = component.partial_files().map(|(_, _, text, _)| ranges::file_of(text));
+        named.map(|path| Some(expand(path?, variables).ok()?.into_owned())).collect()
+    }
+}
+
+/// A ranges file comes before the data that it describes (PART-012), so before all else.
+fn ranges_files_first<'b>(files: BTreeMap<String, &'b StoredFile>, first: &[Option<String>]) -> Vec<&'b StoredFile> {
+    let first: BTreeSet<String> = first.iter().flatten().map(|path| path.to_uppercase()).collect();
+    let (mut ordered, rest): (Vec<_>, Vec<_>) = files.into_iter().partition(|(path, _)| first.contains(path));
+    ordered.extend(rest);
+    ordered.into_iter().map(|(_, file)| file).collect()
 }
 
 /// Whether a component lies below another one in the hierarchy of logical paths (SEL-BKP-012).
@@ -277,8 +293,12 @@ fn of_writer<'m>(metadata: &'m [WriterMetadata], name: &ComponentName) -> Option
     of_class().find(|document| document.identification().instance() == name.instance).or_else(|| of_class().next())
 }
 
-fn directed(target: vssim_model::documents::DirectedTarget<'_>) -> Option<Directed> {
-    let full = |path: &str, name: &str| format!("{}\\{name}", path.trim_end_matches('\\'));
+/// A directed target of the document; its paths may begin with environment variables.
+fn directed(target: vssim_model::documents::DirectedTarget<'_>, variables: &Variables) -> Option<Directed> {
+    let full = |path: &str, name: &str| {
+        let path = expand(path, variables).ok()?;
+        Some(format!("{}\\{name}", path.trim_end_matches('\\')))
+    };
     let from = ranges::parse(target.source_ranges).ok()?;
     let to = ranges::parse(target.destination_ranges).ok()?;
     let pair = |(from, to): (&ranges::Range, &ranges::Range)| Range {
@@ -287,8 +307,8 @@ fn directed(target: vssim_model::documents::DirectedTarget<'_>) -> Option<Direct
         length: from.length.min(to.length),
     };
     Some(Directed {
-        from: full(target.source_path, target.source_filename),
-        to: full(target.destination_path, target.destination_filename),
+        from: full(target.source_path, target.source_filename)?,
+        to: full(target.destination_path, target.destination_filename)?,
         ranges: from.iter().zip(&to).map(pair).collect(),
     })
 }
@@ -299,6 +319,7 @@ fn told(
     set: &Set,
     files: &[&StoredFile],
     decision: &Decision,
+    ranges_files: &[Option<String>],
     became: FileRestoreStatus,
 ) -> Vec<MethodCall> {
     let mut calls = Vec::new();
@@ -317,8 +338,8 @@ fn told(
             ],
         ));
     }
-    for (at, (_, _, text, _)) in component.partial_files().enumerate() {
-        let Some(ranges_file) = ranges::file_of(text) else { continue };
+    for (at, ranges_file) in ranges_files.iter().enumerate() {
+        let Some(ranges_file) = ranges_file else { continue };
         let moved = decision.files.iter().find(|placed| {
             let from = files.get(placed.file).map(|file| file.path.as_str());
             from.is_some_and(|from| from.eq_ignore_ascii_case(ranges_file) && from != placed.to)
@@ -358,4 +379,46 @@ fn call<const N: usize>(method: &str, arguments: [(&str, Value); N]) -> Option<M
     let mut made = MethodCall::new(find(method)?);
     made.arguments = arguments.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Some(made)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
+
+    use vssim_model::documents::DirectedTarget;
+
+    use super::*;
+
+    fn stored(path: &str) -> StoredFile {
+        let path = path.to_owned();
+        StoredFile { path, read_from: None, live: false, size: 0, modified: 0, parts: Vec::new(), whole: true }
+    }
+
+    #[test]
+    fn a_ranges_file_is_restored_before_the_data_it_describes() {
+        let all = [r"D:\Mail\a.edb", r"D:\Mail\b.edb", r"D:\Mail\z.rng"].map(stored);
+        let files = || all.iter().map(|file| (file.path.to_uppercase(), file)).collect();
+        let order = |first: &[Option<String>]| -> Vec<String> {
+            ranges_files_first(files(), first).iter().map(|file| file.path.clone()).collect()
+        };
+        let first = [None, Some(r"d:\mail\Z.RNG".to_owned())];
+        assert_eq!(order(&first), [r"D:\Mail\z.rng", r"D:\Mail\a.edb", r"D:\Mail\b.edb"]);
+        assert_eq!(order(&[]), [r"D:\Mail\a.edb", r"D:\Mail\b.edb", r"D:\Mail\z.rng"]);
+    }
+
+    #[test]
+    fn the_paths_of_a_directed_target_may_begin_with_variables() {
+        let mut variables = Variables::default();
+        variables.set("Mail", r"D:\Mail");
+        let target = DirectedTarget {
+            source_path: "%Mail%",
+            source_filename: "a.edb",
+            source_ranges: "0:8",
+            destination_path: r"%mail%\New",
+            destination_filename: "b.edb",
+            destination_ranges: "8:8",
+        };
+        let found = directed(target, &variables).unwrap();
+        assert_eq!((found.from.as_str(), found.to.as_str()), (r"D:\Mail\a.edb", r"D:\Mail\New\b.edb"));
+    }
 }

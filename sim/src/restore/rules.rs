@@ -196,6 +196,8 @@ pub fn decide(set: &ComponentSet<'_>, place: &dyn Place) -> Result<Decision, Ref
         _ => by_method(set, &rest, place, stopped)?,
     };
     decision.files.extend(placed);
+    // Files come in the order of the set, whatever sent them where they go: a ranges file is first (PART-012).
+    decision.files.sort_by_key(|placed| placed.file);
     match set.method {
         Method::StopRestoreStart => decision.stop_before = stop,
         Method::RestoreStopStart => decision.stop_after = stop,

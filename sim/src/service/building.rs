@@ -55,7 +55,16 @@ impl Service {
         if let Some(built) = self.built.get(&writer) {
             return Some(&built.plan);
         }
-        let version = usize::from(self.writers.get(usize::from(writer))?.identified);
+        self.planned_metadata(writer, self.version_given(writer)?)
+    }
+
+    /// Which of its documents a writer gave at its last Identify; before it gave any, the first.
+    pub(super) fn version_given(&self, writer: u16) -> Option<usize> {
+        Some(usize::from(self.writers.get(usize::from(writer))?.identified.saturating_sub(1)))
+    }
+
+    /// The document that the plan has for an Identify, counted from 0; the last one stays.
+    fn planned_metadata(&self, writer: u16, version: usize) -> Option<&MetadataPlan> {
         let documents = &self.plan.writers.get(usize::from(writer))?.documents;
         documents.get(version).or_else(|| documents.last())
     }
@@ -67,8 +76,7 @@ impl Service {
         let Target::Writer(writer, WriterEvent::Identify) = sent.to else { return None };
         if !self.building.contains_key(&delivery) {
             let version = usize::from(self.writers.get(usize::from(writer))?.identified);
-            let documents = &self.plan.writers.get(usize::from(writer))?.documents;
-            let begun = &documents.get(version).or_else(|| documents.last())?.document;
+            let begun = &self.planned_metadata(writer, version)?.document;
             let instance = self.writers.get(usize::from(writer))?.instance.0;
             self.building.insert(delivery, begun.with_instance(instance).edit().into());
         }
@@ -150,5 +158,36 @@ impl Service {
             ActorId::Writer(writer) => self.writers.get(usize::from(writer))?.session,
             _ => self.objects.iter().find(|(_, object)| object.number.0 == number).map(|(index, _)| index),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up fails")]
+
+    use vssim_model::documents::BackupSchema;
+    use vssim_model::ids::{Guid, WriterInstanceId};
+
+    use super::*;
+    use crate::fixture::{Small, small};
+    use crate::plan::OpenChoices;
+
+    #[test]
+    fn a_writers_metadata_are_those_of_its_last_identify_not_of_its_next() {
+        let mut plan =
+            small(Small { writers: 1, volumes: 1, transactions: None, open: OpenChoices::default() }).unwrap();
+        let mut second = plan.writers[0].documents[0].clone();
+        let mut builder = second.document.edit();
+        builder.set_backup_schema(BackupSchema(2));
+        second.document = builder.finish();
+        plan.writers[0].documents.push(second);
+        let mut service = Service::new(Arc::new(plan), &[WriterInstanceId(Guid(7))]);
+        let given = |service: &Service| service.current_metadata(0).unwrap().document.backup_schema().0;
+        let mut schemas = vec![given(&service)];
+        for _ in 0..3 {
+            service.count_identify(0);
+            schemas.push(given(&service));
+        }
+        assert_eq!(schemas, [0, 0, 2, 2]);
     }
 }

@@ -54,7 +54,7 @@ impl Service {
         if let Some(built) = self.built.get(&writer) {
             return Some(Arc::clone(&built.document));
         }
-        let version = usize::from(self.writers.get(usize::from(writer))?.identified);
+        let version = self.version_given(writer)?;
         let documents = self.documents.get(usize::from(writer))?;
         documents.get(version).or_else(|| documents.last()).cloned()
     }

@@ -249,7 +249,7 @@ pub struct Writer {
     pub aborted: bool,
     /// Whether PostSnapshot was raised in its operation: from then on it gets no Abort (API-010).
     pub post_snapshot: bool,
-    /// How often it was asked to identify itself, up to the number of its documents.
+    /// How often it identified itself, up to the number of its documents; 0 for one that has a single document.
     pub identified: u16,
     /// Whether it has an event that it did not answer in time.
     pub silent: bool,

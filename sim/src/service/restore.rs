@@ -110,8 +110,7 @@ impl Service {
     }
 
     fn wants_restore(&self, writer: u16) -> bool {
-        let documents = self.plan.writers.get(usize::from(writer)).map(|plan| &plan.documents);
-        let method = documents.and_then(|documents| documents.last()?.document.restore_method());
+        let method = self.current_metadata(writer).and_then(|metadata| metadata.document.restore_method());
         method.is_some_and(|method| method.writer_restore() != WriterRestore::Never)
     }
 

@@ -205,12 +205,18 @@ impl Service {
             object.identified.sort_unstable();
             object.identified.dedup();
         }
+        self.count_identify(writer);
         if let Some(document) = self.metadata_of(writer) {
             self.effect(Effect::Document(ActorId::Writer(writer), document));
         }
+    }
+
+    /// The next document of the writer is the one that it gave. With one document there is nothing to tell apart.
+    pub(super) fn count_identify(&mut self, writer: u16) {
         let documents = self.plan.writers.get(usize::from(writer)).map_or(0, |plan| plan.documents.len());
         if let Some(found) = self.writers.get_mut(usize::from(writer))
-            && usize::from(found.identified) + 1 < documents
+            && documents > 1
+            && usize::from(found.identified) < documents
         {
             found.identified += 1;
         }

@@ -10,7 +10,7 @@
 
 use vssim_model::api::{ComponentName, MethodCall};
 use vssim_model::documents::{BackupComponents, ComponentView, DirectedTarget, DocumentError, Failure, RestoreTarget};
-use vssim_model::file_spec::{FileSet, matches_wildcards};
+use vssim_model::file_spec::{FileSet, expand, matches_wildcards};
 use vssim_model::hresult::HResult;
 use vssim_model::states::WriterEvent as E;
 
@@ -59,10 +59,42 @@ impl Service {
         }
         check(component, call)?;
         let name = component.full_name();
+        if method == "AddDirectedTarget"
+            && !handling.is_some_and(|handling| self.has_file(handling.writer, &name, call))
+        {
+            return Err(HResult::E_INVALIDARG);
+        }
         let document = self.objects.get_mut(backup).map(|object| &mut object.document.0);
         // What is left is a text that XML cannot hold.
         write(document.ok_or(HResult::VSS_E_BAD_STATE)?, &name, call).map_err(|_| HResult::E_INVALIDARG)?;
         Done::nothing()
+    }
+
+    /// Whether the source of a directed target is a file of the component or of a nonselectable subcomponent: it lies in the
+    /// folder of a file set or below, and fits its specification (nf-vswriter-ivsscomponent-adddirectedtarget.md; recursion
+    /// is not spoken of). A writer that no longer describes the component cannot be held against it.
+    fn has_file(&self, writer: u16, name: &ComponentName, call: &MethodCall) -> bool {
+        let Some(given) = self.current_metadata(writer).map(|given| &given.document) else { return true };
+        if given.component(&name.logical_path, &name.name).is_none() {
+            return true;
+        }
+        let variables = &self.plan.variables;
+        let Ok(folder) = expand(call.text("wszSourcePath").unwrap_or_default(), variables) else { return false };
+        let file = call.text("wszSourceFilename").unwrap_or_default();
+        let file = format!("{}\\{file}", folder.trim_end_matches('\\'));
+        let below = match name.logical_path.as_str() {
+            "" => name.name.clone(),
+            path => format!("{path}\\{}", name.name),
+        };
+        let in_set = given.components().filter(|other| {
+            let same = other.logical_path() == name.logical_path && other.name() == name.name;
+            let under = other.logical_path().strip_prefix(&*below);
+            same || !other.selectable() && under.is_some_and(|rest| rest.is_empty() || rest.starts_with('\\'))
+        });
+        in_set.flat_map(vssim_model::documents::Component::file_sets).any(|set| {
+            let files = FileSet::new(set.path(), set.filespec(), true).and_then(|files| files.expand(variables));
+            files.is_ok_and(|files| files.matches(&file))
+        })
     }
 }
 

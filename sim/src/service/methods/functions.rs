@@ -40,8 +40,7 @@ impl Service {
     fn should_block_revert(&self, call: &MethodCall) -> Result<Done, HResult> {
         let volume = self.volume(call.text("wszVolumeName").unwrap_or_default()).map_err(|_| HResult::E_INVALIDARG)?;
         let has_files = |writer: &u16| {
-            let documents = self.plan.writers.get(usize::from(*writer)).map(|plan| plan.documents.as_slice());
-            let components = documents.unwrap_or_default().iter().flat_map(|document| document.components.values());
+            let components = self.current_metadata(*writer).into_iter().flat_map(|given| given.components.values());
             components.flat_map(|component| component.files.iter()).any(|files| files.volume == volume)
         };
         let blocks = self.plan.blocking_revert.iter().any(has_files);

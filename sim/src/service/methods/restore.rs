@@ -173,9 +173,7 @@ impl Service {
     fn described(&self, index: u32, class: WriterClassId, path: &str, name: &str) -> Option<Described> {
         let below = if path.is_empty() { name.to_owned() } else { format!("{path}\\{name}") };
         self.instances_of(index, class).find_map(|(writer, _)| {
-            let documents = &self.plan.writers.get(usize::from(writer))?.documents;
-            let version = self.writers.get(usize::from(writer)).map_or(0, |writer| usize::from(writer.identified));
-            let document = &documents.get(version).or_else(|| documents.last())?.document;
+            let document = &self.current_metadata(writer)?.document;
             let found = document.component(path, name)?;
             let in_set = document.components().filter(|other| {
                 let same = other.logical_path() == path && other.name() == name;
