@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use vssim_model::text::quoted;
 use vssim_scenarios::saved::{self, Contents, MANIFEST};
 use vssim_sim::backup_store::BackupStore;
 use vssim_sim::storage::Bytes;
@@ -49,12 +50,35 @@ pub(crate) fn check_free(folder: &Path, force: bool) -> Result<(), BadInput> {
     if folder.symlink_metadata().is_err() {
         return Ok(());
     }
-    let is_store = folder.join(MANIFEST).is_file();
-    match (force, is_store) {
-        (true, true) => Ok(()),
-        (false, true) => Err(BadInput(format!("error: {} exists already\n  --force replaces it", folder.display()))),
-        (_, false) => Err(BadInput(format!("error: {} exists already and is no store of backups", folder.display()))),
+    let refused = |why: &str| Err(BadInput(format!("error: {} exists already{why}", folder.display())));
+    match not_a_store(folder) {
+        Some(why) => refused(&format!(" and is no store of backups: {why}")),
+        None if force => Ok(()),
+        None => refused("\n  --force replaces it"),
     }
+}
+
+/// Why a folder is no store, or more than one. All that is in it goes when it is replaced.
+fn not_a_store(folder: &Path) -> Option<String> {
+    let manifest = match read(folder, MANIFEST, saved::LONGEST_TEXT) {
+        Ok(manifest) => manifest,
+        Err(why) => return Some(format!("{MANIFEST} {why}")),
+    };
+    if !saved::is_manifest(&manifest) {
+        return Some(format!("{MANIFEST} does not say that it is one"));
+    }
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return Some(format!("it cannot be listed: {error}")),
+    };
+    entries.into_iter().find_map(|entry| match entry {
+        Ok(entry) => {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            (!saved::is_name(&name)).then(|| format!("{} is in it", quoted(&name)))
+        }
+        Err(error) => Some(format!("it cannot be listed: {error}")),
+    })
 }
 
 /// Writes a store into a folder beside the one that is meant, which then gets its name.
@@ -185,5 +209,21 @@ mod tests {
         let made = temporary.path().join("not-there");
         assert!(replace(temporary, &made, &folder, |from, to| fs::rename(from, to)).is_err());
         assert!(folder.join(MANIFEST).is_file());
+    }
+
+    #[test]
+    fn nothing_but_a_store_is_replaced() {
+        let (_place, folder) = place();
+        let told = |force| check_free(&folder, force).map_err(|BadInput(told)| told);
+        assert_eq!(told(true), Ok(()));
+        assert!(told(false).unwrap_err().contains("--force replaces it"));
+        fs::create_dir(folder.join("backup-0001")).unwrap();
+        assert_eq!(told(true), Ok(()));
+        fs::write(folder.join("thesis.txt"), "years of work").unwrap();
+        assert!(told(true).unwrap_err().ends_with("is no store of backups: thesis.txt is in it"));
+        assert!(save(&BackupStore::default(), &folder, true).is_err() && folder.join("thesis.txt").is_file());
+        fs::remove_file(folder.join("thesis.txt")).unwrap();
+        fs::write(folder.join(MANIFEST), r#"{"name": "a shop"}"#).unwrap();
+        assert!(told(true).unwrap_err().ends_with("store.json does not say that it is one"));
     }
 }

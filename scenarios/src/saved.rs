@@ -27,7 +27,7 @@ pub const MANIFEST: &str = "store.json";
 /// What the manifest says it is.
 const FORMAT: &str = "vssim backup store 1";
 /// The longest manifest, and the longest document.
-const LONGEST_TEXT: u64 = 64 << 20;
+pub const LONGEST_TEXT: u64 = 64 << 20;
 /// The longest file with bytes.
 const LONGEST_FILE: u64 = 1 << 30;
 /// All bytes of a store together.
@@ -282,6 +282,24 @@ fn described(file: &StoredFile, data: Option<u32>) -> File {
         parts: file.parts.iter().map(|(offset, bytes)| (*offset, bytes.len())).collect(),
         data,
     }
+}
+
+/// Whether a manifest says that it is one, whatever else is in it.
+#[must_use]
+pub fn is_manifest(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Head {
+        #[serde(rename = "format")]
+        _format: Format,
+    }
+    serde_json::from_slice::<Head>(bytes).is_ok()
+}
+
+/// Whether a store may have something of this name in its folder.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let number = |digits: &str| digits.len() >= 4 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    name == MANIFEST || name.strip_prefix("backup-").is_some_and(number)
 }
 
 /// Puts a store together from its files. `read` gives a file of the folder, or an error in words; also when it is longer than so many
