@@ -27,6 +27,7 @@ pub(crate) enum Ended {
 }
 
 /// Bad input, in words for the user.
+#[derive(Debug)]
 pub(crate) struct BadInput(pub(crate) String);
 
 fn main() -> ExitCode {

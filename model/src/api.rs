@@ -480,7 +480,7 @@ pub enum Out {
     /// One writer's state.
     WriterStatus(WriterStatus),
     /// A shadow copy's properties.
-    SnapshotProperties(SnapshotProperties),
+    SnapshotProperties(Box<SnapshotProperties>),
     /// What a call of the catalogue fills in, by out-parameter.
     Values(BTreeMap<String, Value>),
 }

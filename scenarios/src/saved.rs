@@ -302,12 +302,18 @@ pub fn is_name(name: &str) -> bool {
     name == MANIFEST || name.strip_prefix("backup-").is_some_and(number)
 }
 
+/// Reads a file of a saved store by its path in it, of at most so many bytes.
+///
+/// # Errors
+/// Why it cannot be read, in words.
+pub type Read<'a> = dyn Fn(&str, u64) -> Result<Vec<u8>, String> + 'a;
+
 /// Puts a store together from its files. `read` gives a file of the folder, or an error in words; also when it is longer than so many
 /// bytes.
 ///
 /// # Errors
 /// The file that is missing or wrong, and why.
-pub fn load(read: &dyn Fn(&str, u64) -> Result<Vec<u8>, String>) -> Result<BackupStore, LoadError> {
+pub fn load(read: &Read<'_>) -> Result<BackupStore, LoadError> {
     let wrong = |why| LoadError { file: MANIFEST.to_owned(), place: None, why };
     let text = read(MANIFEST, LONGEST_TEXT).map_err(wrong)?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| {
@@ -328,7 +334,7 @@ pub fn load(read: &dyn Fn(&str, u64) -> Result<Vec<u8>, String>) -> Result<Backu
 }
 
 struct Loader<'a> {
-    read: &'a dyn Fn(&str, u64) -> Result<Vec<u8>, String>,
+    read: &'a Read<'a>,
     /// How many bytes the files to come may have together.
     left: u64,
 }

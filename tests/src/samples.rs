@@ -132,7 +132,7 @@ fn returns(to: &mut Makers) {
             state: WriterState::Stable,
             failure: HResult::S_OK,
         }),
-        Out::SnapshotProperties(SnapshotProperties {
+        Out::SnapshotProperties(Box::new(SnapshotProperties {
             snapshot: SNAPSHOT,
             set: SET,
             count: 1,
@@ -146,7 +146,7 @@ fn returns(to: &mut Makers) {
             service_machine: "SERVER1".into(),
             exposed_name: Some("Yesterday".into()),
             exposed_path: Some("Orders".into()),
-        }),
+        })),
     ];
     for (id, out) in (10..).zip(outs) {
         to.add(REQUESTER, What::Return { id: CallId(id), hresult: HResult::S_OK, out });

@@ -129,7 +129,7 @@ fn step(step: u8, which: u8) -> String {
             let volumes = volumes[usize::from(which) % 3];
             format!("      - backup: {{volumes: [{volumes}], context: {context}, copy_takes: 1s}}\n")
         }
-        None => deletion(which, step % 2 == 0),
+        None => deletion(which, step.is_multiple_of(2)),
     }
 }
 
@@ -190,7 +190,7 @@ impl ReadAt for Bytes {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
-        (&self.0[..]).read_at(offset, into)
+        self.0[..].read_at(offset, into)
     }
 }
 

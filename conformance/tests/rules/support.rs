@@ -468,7 +468,7 @@ fn finish(s: &mut Script) {
             created: Ticks(77),
             ..SnapshotProperties::default()
         };
-        s.call_with(B::GetSnapshotProperties { snapshot }, OK, Out::SnapshotProperties(properties), |_| ());
+        s.call_with(B::GetSnapshotProperties { snapshot }, OK, Out::SnapshotProperties(Box::new(properties)), |_| ());
     }
     for component in [component("files", "", "share"), component("database", "", "db")] {
         s.call(B::SetBackupSucceeded { component, succeeded: true });

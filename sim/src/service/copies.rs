@@ -156,7 +156,9 @@ impl Service {
         let place = place.ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let provider = self.shadow(place).map_or(u16::MAX, |(_, shadow)| shadow.provider);
         self.ask(provider, ProviderQuestion::GetSnapshotProperties)?;
-        self.properties_of(place).map(Out::SnapshotProperties).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)
+        self.properties_of(place)
+            .map(|properties| Out::SnapshotProperties(Box::new(properties)))
+            .ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)
     }
 
     /// `VSS_SNAPSHOT_PROP` of a shadow copy.

@@ -327,7 +327,7 @@ impl Machine {
                 let _ = writeln!(text, "        - file: {{path: '{path}', size: {size} B, seed: {seed}}}");
             }
             text =
-                text.trim_end_matches("      files:\n").to_owned() + if text.ends_with("files:\n") { "" } else { "" };
+                text.trim_end_matches("      files:\n").to_owned();
         }
         text.push_str("  incidents:\n    - reboot: {at: 23h}\n");
         for (at, event) in self.events.iter().filter(|_| files) {

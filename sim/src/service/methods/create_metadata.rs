@@ -65,10 +65,6 @@ fn invalid(_: DocumentError) -> HResult {
     HResult::VSS_E_INVALID_XML_DOCUMENT
 }
 
-fn refused(error: DocumentError) -> HResult {
-    error.hresult()
-}
-
 impl Service {
     pub(super) fn create_metadata_method(&mut self, caller: Caller, call: &MethodCall) -> Result<Done, HResult> {
         if matches!(call.method.method.name, "GetDocument" | "AddIncludeFiles") {
@@ -109,10 +105,10 @@ fn perform(builder: &mut WriterMetadataBuilder, call: &MethodCall, way: Way) -> 
         "AddComponent" => add_component(builder, call, way),
         "AddFilesToFileGroup" => add_files(builder, call, way),
         "AddDatabaseFiles" | "AddDatabaseLogFiles" => add_database_files(builder, call, way),
-        "AddExcludeFiles" => builder.add_exclude_files(&file_set(call, way)?).map_err(refused),
+        "AddExcludeFiles" => builder.add_exclude_files(&file_set(call, way)?).map_err(|error| error.hresult()),
         "AddExcludeFilesFromSnapshot" => {
             way.refuse_express(true)?;
-            builder.add_exclude_files_from_snapshot(&file_set(call, way)?).map_err(refused)
+            builder.add_exclude_files_from_snapshot(&file_set(call, way)?).map_err(|error| error.hresult())
         }
         "AddComponentDependency" => add_dependency(builder, call),
         _ => Err(HResult::E_NOTIMPL),
@@ -143,7 +139,7 @@ fn set_restore_method(builder: &mut WriterMetadataBuilder, call: &MethodCall, wa
     way.refuse_express(writer != WriterRestore::Never)?;
     // Unused with the other methods (page of SetRestoreMethod).
     let service = service.filter(|_| stops);
-    builder.set_restore_method(method, service, writer, call.flag("bRebootRequired")).map_err(refused)
+    builder.set_restore_method(method, service, writer, call.flag("bRebootRequired")).map_err(|error| error.hresult())
 }
 
 fn add_mapping(builder: &mut WriterMetadataBuilder, call: &MethodCall, way: Way) -> Result<(), HResult> {
@@ -155,7 +151,7 @@ fn add_mapping(builder: &mut WriterMetadataBuilder, call: &MethodCall, way: Way)
     let to = call.text("wszDestination").unwrap_or_default();
     way.check_path(to)?;
     builder.sound_restore_method().map_err(invalid)?;
-    builder.add_alternate_location_mapping(&files, to).map_err(refused)
+    builder.add_alternate_location_mapping(&files, to).map_err(|error| error.hresult())
 }
 
 fn add_component(builder: &mut WriterMetadataBuilder, call: &MethodCall, way: Way) -> Result<(), HResult> {
@@ -181,7 +177,7 @@ fn add_component(builder: &mut WriterMetadataBuilder, call: &MethodCall, way: Wa
         flags,
         ..ComponentSpec::new(component_type, path, name)
     };
-    builder.add_component(&spec).map_err(refused)
+    builder.add_component(&spec).map_err(|error| error.hresult())
 }
 
 fn add_files(builder: &mut WriterMetadataBuilder, call: &MethodCall, way: Way) -> Result<(), HResult> {
@@ -196,7 +192,7 @@ fn add_files(builder: &mut WriterMetadataBuilder, call: &MethodCall, way: Way) -
     }
     let files = FileSpec { alternate_path: alternate.map(str::to_owned), backup_type, ..file_set(call, way)? };
     let (path, name) = component(builder, call, "wszGroupName")?;
-    builder.add_files_to_file_group(path, name, &files).map_err(refused)
+    builder.add_files_to_file_group(path, name, &files).map_err(|error| error.hresult())
 }
 
 fn add_database_files(builder: &mut WriterMetadataBuilder, call: &MethodCall, way: Way) -> Result<(), HResult> {
@@ -204,9 +200,9 @@ fn add_database_files(builder: &mut WriterMetadataBuilder, call: &MethodCall, wa
     let files = FileSpec { backup_type: backup_type(call)?, ..file_set(call, way)? };
     let (path, name) = component(builder, call, "wszDatabaseName")?;
     if call.method.method.name == "AddDatabaseFiles" {
-        builder.add_database_files(path, name, &files).map_err(refused)
+        builder.add_database_files(path, name, &files).map_err(|error| error.hresult())
     } else {
-        builder.add_database_log_files(path, name, &files).map_err(refused)
+        builder.add_database_log_files(path, name, &files).map_err(|error| error.hresult())
     }
 }
 
@@ -220,7 +216,7 @@ fn add_dependency(builder: &mut WriterMetadataBuilder, call: &MethodCall) -> Res
     builder.sound_component(path, name).map_err(invalid)?;
     let on_path = call.text("wszOnLogicalPath").unwrap_or_default();
     let on_name = call.text("wszOnComponentName").unwrap_or_default();
-    builder.add_component_dependency(path, name, on, on_path, on_name).map_err(refused)
+    builder.add_component_dependency(path, name, on, on_path, on_name).map_err(|error| error.hresult())
 }
 
 /// The component that something is added to.
