@@ -326,8 +326,7 @@ impl Machine {
             for (path, size, seed) in self.files.iter().filter(|(path, _, _)| files && path.starts_with(volume)) {
                 let _ = writeln!(text, "        - file: {{path: '{path}', size: {size} B, seed: {seed}}}");
             }
-            text =
-                text.trim_end_matches("      files:\n").to_owned();
+            text = text.trim_end_matches("      files:\n").to_owned();
         }
         text.push_str("  incidents:\n    - reboot: {at: 23h}\n");
         for (at, event) in self.events.iter().filter(|_| files) {
