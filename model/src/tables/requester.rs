@@ -12,7 +12,7 @@
 //! `VSS_E_BAD_STATE` (S-01). The pages name the code and rarely the sequence: what is in sequence is decided here, and
 //! decided generously where a documented chain of calls needs it (C-02).
 //!
-//! A restore is a life of its own (protocol of the restore: [`super::requester_restore`]):
+//! A restore is a life of its own (its rows stand in `requester_restore`):
 //!
 //! ```text
 //! ObjectCreated -InitializeForRestore-> RestoreInitialized -GatherWriterMetadata ends-> RestoreGathered -PreRestore->
