@@ -16,6 +16,9 @@ use vssim_sim::world::World;
 
 /// The lesson whose writer directs ranges to other files.
 const DIRECTED: &str = "target-directed";
+/// Here only ranges of a file were backed up and put back into it, with a ranges file that is in no file set. Bytes of partial
+/// files are held against a model in round_trip.
+const PARTIAL: &str = "ranges-file-elsewhere";
 
 /// An attribute of the first element of a kind in a document.
 fn attribute<'t>(element: &'t str, name: &str) -> Option<&'t str> {
@@ -102,14 +105,14 @@ fn restores() -> Vec<(&'static str, World, Trace)> {
 #[test]
 fn every_file_that_was_restored_has_the_bytes_of_its_backups() {
     let mut compared = 0;
-    for (name, world, trace) in restores().into_iter().filter(|(name, ..)| *name != DIRECTED) {
+    for (name, world, trace) in restores().into_iter().filter(|(name, ..)| *name != DIRECTED && *name != PARTIAL) {
         for (path, (to, how)) in places(&trace) {
             if how == Placement::Staged {
                 continue;
             }
             let wanted = backed_up(&world, &path);
             assert!(wanted.is_some(), "{name}: {path} is in no backup");
-            assert_eq!(on_volume(&world, &to), wanted, "{name}: {to}");
+            assert!(on_volume(&world, &to) == wanted, "{name}: {to} has other bytes");
             compared += 1;
         }
     }
@@ -118,7 +121,7 @@ fn every_file_that_was_restored_has_the_bytes_of_its_backups() {
 
 #[test]
 fn files_go_where_the_method_of_their_writer_lets_them() {
-    for (name, world, trace) in restores().into_iter().filter(|(name, ..)| *name != DIRECTED) {
+    for (name, world, trace) in restores().into_iter().filter(|(name, ..)| *name != DIRECTED && *name != PARTIAL) {
         let documents = documents(&world);
         let new_targets = name == "new-target";
         for (path, (to, how)) in places(&trace) {
