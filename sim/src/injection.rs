@@ -63,7 +63,7 @@ fn failures(op: &Op) -> Vec<Op> {
     if call.injected.is_some() {
         return Vec::new();
     }
-    let codes = call.method.method.codes.iter().filter(|code| is_resource_failure(code));
+    let codes = call.method.method.codes().filter(|code| is_resource_failure(code));
     let failing = |code: HResult| MethodOp { injected: Some(code), step: 0, save: None, ..MethodOp::clone(call) };
     codes.filter_map(|code| code.parse().ok()).map(|code| Op::Method(failing(code).into())).collect()
 }

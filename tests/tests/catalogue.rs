@@ -92,7 +92,8 @@ fn the_catalogue_says_what_the_specification_says() {
                 .iter()
                 .map(|one| format!("{} {} {}", direction(one.direction), one.c_type, one.name))
                 .collect();
-            line(interface.name, method.name, method.asynchronous, &parameters, method.codes, method.page)
+            let codes: Vec<&str> = method.codes().collect();
+            line(interface.name, method.name, method.asynchronous, &parameters, &codes, method.page)
         })
     });
     let found: BTreeSet<String> = found.collect();

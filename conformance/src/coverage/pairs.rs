@@ -45,8 +45,9 @@ pub fn is_resource_failure(code: &str) -> bool {
 }
 
 fn of(method: MethodRef) -> impl Iterator<Item = Pair> {
-    let nothing: &'static [&'static str] = if method.method.codes.is_empty() { &[NOTHING] } else { &[] };
-    method.method.codes.iter().chain(nothing).map(move |code| Pair { method, code })
+    let mut codes = method.method.codes().peekable();
+    let nothing = codes.peek().is_none().then_some(NOTHING);
+    codes.chain(nothing).map(move |code| Pair { method, code })
 }
 
 /// Every documented pair, in the order of the catalogue.

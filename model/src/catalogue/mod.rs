@@ -5,6 +5,8 @@
 //!
 //! Free functions stand under the header that declares them (`vsbackup.h`, `vswriter.h`).
 
+mod backup_components;
+mod component;
 mod enumerations;
 mod requester;
 mod shared;
@@ -46,9 +48,8 @@ pub struct Method {
     pub asynchronous: bool,
     /// Its parameters, in order.
     pub parameters: &'static [Parameter],
-    /// What it may return: names of HRESULTs; `true` and `false`; `value` for another type; `HRESULT` where the page
-    /// leaves it at that.
-    pub codes: &'static [&'static str],
+    /// What it may return, in one text; [`Method::codes`] has them one by one.
+    codes: &'static str,
     /// Its page.
     pub page: &'static str,
 }
@@ -111,7 +112,7 @@ const fn method(
     name: &'static str,
     page: &'static str,
     parameters: &'static [Parameter],
-    codes: &'static [&'static str],
+    codes: &'static str,
 ) -> Method {
     Method { name, asynchronous: false, parameters, codes, page }
 }
@@ -120,7 +121,7 @@ const fn asynchronous(
     name: &'static str,
     page: &'static str,
     parameters: &'static [Parameter],
-    codes: &'static [&'static str],
+    codes: &'static str,
 ) -> Method {
     Method { name, asynchronous: true, parameters, codes, page }
 }
@@ -187,10 +188,16 @@ impl Method {
         self.documents("true") || self.documents("value")
     }
 
+    /// What it may return: names of HRESULTs; `true` and `false`; `value` for another type; `HRESULT` where the page
+    /// leaves it at that.
+    pub fn codes(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
+        self.codes.split_ascii_whitespace()
+    }
+
     /// Whether the page documents this code.
     #[must_use]
     pub fn documents(&self, code: &str) -> bool {
-        self.codes.contains(&code)
+        self.codes().any(|known| known == code)
     }
 
     /// The parameter of this name.

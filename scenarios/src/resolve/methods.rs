@@ -56,7 +56,7 @@ impl Resolver<'_> {
         {
             let what = format!("the page of {method} does not name {}", code.0);
             self.problem(
-                Problem::new(ErrorKind::Contradiction, what).expected(one_of(method.method.codes.iter().copied())),
+                Problem::new(ErrorKind::Contradiction, what).expected(one_of(method.method.codes())),
                 code.pos,
             );
         }

@@ -149,14 +149,15 @@ fn undocumented(trace: &Trace) -> Option<String> {
 }
 
 fn documented(method: MethodRef, code: HResult) -> bool {
-    let codes = method.method.codes;
+    let mut codes = method.method.codes().peekable();
     let name = code.to_string();
     // `true`, `false`, a value, nothing at all: with S_OK. `HRESULT` is any failure.
-    let plain = codes.iter().any(|code| matches!(*code, "true" | "false" | "value"));
-    codes.is_empty()
-        || codes.contains(&name.as_str())
-        || plain && code.is_success()
-        || codes.contains(&"HRESULT") && code.is_failure() && code != HResult::E_NOTIMPL
+    codes.peek().is_none()
+        || codes.any(|known| match known {
+            "true" | "false" | "value" => code.is_success(),
+            "HRESULT" => code.is_failure() && code != HResult::E_NOTIMPL,
+            known => known == name,
+        })
 }
 
 /// A call on what is no object, or none of the caller's: docs/choices.md (S-01) says what that gives. Objects go with

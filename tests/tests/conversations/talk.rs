@@ -269,7 +269,7 @@ fn op(say: &Say, classes: &[Value]) -> Op {
                     Some((parameter.name.to_owned(), argument(parameter, pick(at + 1), classes)?))
                 })
                 .collect();
-            let mut failures = method.method.codes.iter().filter(|code| catalogue::is_resource_failure(code));
+            let mut failures = method.method.codes().filter(|code| catalogue::is_resource_failure(code));
             let injected = failures.next().filter(|_| *runs_out).and_then(|code| code.parse().ok());
             Op::Method(MethodOp { method: *method, on: on(pick(0)), arguments, injected, step: 0, save: *save }.into())
         }
