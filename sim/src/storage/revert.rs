@@ -57,8 +57,9 @@ impl Storage {
                 return Err(StorageError::NoSpace);
             }
         }
+        // No write on the way may take a place that is yet to be filled for what it has to save.
+        owned.iter().for_each(|block| self.volumes[at].files.keep_block(block));
         for (block, bytes) in &changed {
-            self.volumes[at].files.keep_block(*block);
             self.land(at, block * BLOCK_BYTES, bytes, report)?;
         }
         let volume = &mut self.volumes[at];
@@ -68,10 +69,8 @@ impl Storage {
             before.into_iter().for_each(|block| files.release_block(block));
             volume.files.vss_blocks().iter().for_each(|block| files.claim_block(block));
             volume.files = files;
-        } else {
-            // The table stays as it is, and what the copy has in use stays in use.
-            owned.iter().for_each(|block| volume.files.keep_block(block));
         }
+        // Where the files of the copy are not known, the table stays as it is, and what the copy has in use stays in use.
         Ok(lost)
     }
 

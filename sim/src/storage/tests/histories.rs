@@ -242,6 +242,28 @@ proptest! {
     }
 }
 
+#[test]
+fn what_a_revert_saves_takes_no_place_that_it_has_yet_to_fill() {
+    let mut history = History::new(C, None);
+    // A file of the second copy grows into a place that the third copy's structures have on the volume; the revert makes that
+    // place free before it writes the file's first block, which the first copy needs saved.
+    let steps = [
+        Step::Create(5, 8193),
+        Step::Create(0, 20_481),
+        Step::Take,
+        Step::Take,
+        Step::Take,
+        Step::WriteCopy { copy: 1, file: 5, offset: 0, length: 24_577, byte: 1 },
+        Step::Take,
+        Step::Revert(1),
+    ];
+    for step in &steps {
+        history.apply(step);
+        history.check();
+    }
+    assert_eq!(history.copies.len(), 2);
+}
+
 /// A machine whose volumes have the bytes of another one's, and the shadow copies that lie there.
 fn attached(storage: &Storage, maximum: Option<u64>) -> (Storage, Attached) {
     let mut found = machine(40);
