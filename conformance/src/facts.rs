@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use vssim_model::api::{ApplicationCall, Call};
 use vssim_model::ids::{SnapshotId, SnapshotSetId};
-use vssim_model::states::WriterState;
+use vssim_model::states::{WriterEvent, WriterState};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{EventLogEntry, Io, ProcessEdge, Record, Role, TimerName, Trace, What};
 
@@ -94,14 +94,27 @@ pub struct Facts<'t> {
     pub subscriptions: BTreeMap<&'t str, Vec<(Mark, u32)>>,
     /// The changes of the creation lock, in order.
     pub locks: Vec<(Mark, Option<SnapshotSetId>)>,
-    /// The changes of each writer's state, in order: when, from, to.
-    pub writer_states: BTreeMap<&'t str, Vec<(Mark, WriterState, WriterState)>>,
+    /// The changes of each writer's state, in order.
+    pub writer_states: BTreeMap<&'t str, Vec<WriterChange>>,
     /// The timers that fired.
     pub fired: Vec<(Mark, &'t TimerName)>,
     /// The entries of event logs, with who wrote them.
     pub log: Vec<(Mark, &'t str, &'t EventLogEntry)>,
     /// The I/O of the trace: when and what.
     pub io: Vec<(Mark, &'t Io)>,
+}
+
+/// A change of a writer's state.
+#[derive(Clone, Copy, Debug)]
+pub struct WriterChange {
+    /// When.
+    pub at: Mark,
+    /// Before.
+    pub from: WriterState,
+    /// After.
+    pub to: WriterState,
+    /// The backup or restore that brought it, where it can be told: a writer has a state in each (WRT-EVT-011).
+    pub object: Option<u32>,
 }
 
 impl<'t> Facts<'t> {
@@ -133,8 +146,16 @@ impl<'t> Facts<'t> {
 
     /// The changes of a writer's state, in order.
     #[must_use]
-    pub fn states_of(&self, writer: &str) -> &[(Mark, WriterState, WriterState)] {
+    pub fn states_of(&self, writer: &str) -> &[WriterChange] {
         self.writer_states.get(writer).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a writer takes part in a backup or restore at a mark: the first event of it was raised before.
+    #[must_use]
+    pub fn takes_part(&self, writer: &str, object: u32, at: Mark) -> bool {
+        let first = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
+        let events = self.objects.get(&object).map(|object| object.events_to(writer));
+        events.into_iter().flatten().any(|event| event.begin < at && first.contains(&event.event))
     }
 
     /// The beginnings and ends of an actor's process, in order.
@@ -159,7 +180,7 @@ impl<'t> Facts<'t> {
     /// When VSS gave a writer up because it did not answer: its state is unknown from then on (API-003).
     #[must_use]
     pub fn given_up(&self, writer: &str) -> Option<Mark> {
-        self.states_of(writer).iter().find(|(_, _, to)| *to == WriterState::Unknown).map(|(at, ..)| *at)
+        self.states_of(writer).iter().find(|change| change.to == WriterState::Unknown).map(|change| change.at)
     }
 
     /// Whether the actor was not there for at least a moment between two marks: its process had ended, or, of a writer,

@@ -151,6 +151,9 @@ pub enum What {
         /// The shadow copy set, from PrepareForSnapshot on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         set: Option<SnapshotSetId>,
+        /// The backup components object whose backup or restore it belongs to, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<u32>,
     },
     /// The writer's handler returned.
     Handled {
@@ -186,6 +189,10 @@ pub enum What {
         to: WriterState,
         /// The failure that `GetWriterStatus` reports from now on, or `S_OK`.
         failure: HResult,
+        /// The backup components object in whose backup or restore the writer is in this state, if it is in one: a writer
+        /// keeps a session for each.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<u32>,
     },
     /// A shadow copy's state changed; the actor is the service.
     SnapshotState {

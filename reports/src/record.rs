@@ -48,7 +48,7 @@ impl Words<'_, '_> {
                 None => format!("▶ {event}"),
             },
             What::Handled { event, returned, failure, .. } => format!("◀ {event}{}", handled(*returned, *failure)),
-            What::WriterState { from, to, failure } => match *failure {
+            What::WriterState { from, to, failure, .. } => match *failure {
                 HResult::S_OK => change(*from, *to),
                 failure => format!("{}, {failure}", change(*from, *to)),
             },

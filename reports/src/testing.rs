@@ -118,14 +118,14 @@ impl Tape {
         let mut ids = Vec::new();
         for writer in writers {
             let id = self.id();
-            self.note(writer, What::Event { id, event, set });
+            self.note(writer, What::Event { id, event, set, object: None });
             ids.push(id);
         }
         for (writer, id) in writers.iter().zip(ids) {
             self.wait(millis);
             self.note(writer, What::Handled { id, event, returned: true, failure: None });
             if let Some((from, to)) = change {
-                self.note(writer, What::WriterState { from, to, failure: HResult::S_OK });
+                self.note(writer, What::WriterState { from, to, failure: HResult::S_OK, object: None });
             }
         }
     }
@@ -307,7 +307,7 @@ fn abort(tape: &mut Tape, writers: &[&str], from: W, failure: HResult) {
     tape.event(writers, E::Abort, 2, None);
     for writer in writers {
         let to = if failure == HResult::VSS_E_WRITERERROR_TIMEOUT { W::FailedAtFreeze } else { W::Stable };
-        tape.note(writer, What::WriterState { from, to, failure });
+        tape.note(writer, What::WriterState { from, to, failure, object: None });
     }
     tape.copies(S::Prepared, S::Aborted);
     tape.note("service", What::CreationLock { holder: None });

@@ -236,6 +236,7 @@ library! {
     }
     Lesson in "writers/" {
         "answer-comes-too-late",
+        "backups-at-once",
         "component-calls-without-memory",
         "component-fails-alone",
         "damaged-backup-components",
@@ -249,6 +250,7 @@ library! {
         "instances-of-one-class",
         "joining-and-leaving",
         "leaving-while-a-handler-runs",
+        "no-session-left",
         "null-where-a-value-belongs",
         "reserved-calls",
         "restart-in-the-middle",

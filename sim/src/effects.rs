@@ -35,9 +35,9 @@ impl World {
                 self.queue.retain(|event| *event != Event::WaitOver(slot));
                 self.reply(slot, Answer::Reply { hresult, out: Unhashed(out) }, cause, Class::Message);
             }
-            Effect::Raise { delivery, writer, event, set } => {
+            Effect::Raise { delivery, writer, event, set, object } => {
                 let number = self.new_call_number();
-                let request = Request::Raise { event, set: set.map(Unhashed) };
+                let request = Request::Raise { event, set: set.map(Unhashed), object: object.map(Unhashed) };
                 self.send(ActorId::Service, delivery, ActorId::Writer(writer), request, cause, number);
             }
             Effect::Callback { delivery, provider, call, step: callback, set, volume } => {

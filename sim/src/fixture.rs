@@ -145,6 +145,7 @@ fn writer(index: u16, what: Small) -> Result<WriterPlan, DocumentError> {
         instance: None,
         level,
         freeze_timeout: Ticks::from_secs(60),
+        sessions: crate::plan::SESSIONS,
         documents: vec![MetadataPlan { document: document.finish(), text: None, components: Arc::new(components) }],
         handlers: handlers(index, what),
         main: None,

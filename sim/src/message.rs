@@ -48,6 +48,8 @@ pub enum Request {
         event: WriterEvent,
         /// The shadow copy set.
         set: Option<Unhashed<SnapshotSetId>>,
+        /// The number in the trace of the object whose backup or restore it belongs to.
+        object: Option<Unhashed<u32>>,
     },
     /// A callback of a provider. `set` and `volume` are the service's own numbers for what the call names by id.
     Callback {

@@ -160,6 +160,8 @@ pub struct WriterPlan {
     pub level: ApplicationLevel,
     /// How long it may stay frozen.
     pub freeze_timeout: Ticks,
+    /// In how many backups and restores it can take part at once.
+    pub sessions: u16,
     /// The documents it gives at Identify, the first time the first, and so on; the last one stays.
     pub documents: Vec<MetadataPlan>,
     /// What its handlers do; an event without an entry is handled at once and well.
@@ -315,6 +317,9 @@ pub struct KernelPlan {
 
 /// The default of the registry value MaxShadowCopies.
 pub const MAX_SHADOW_COPIES: u16 = 64;
+
+/// In how many backups and restores a writer can take part at once, if a plan says nothing (docs/choices.md, S-11).
+pub const SESSIONS: u16 = 64;
 
 /// Something that happens to the machine by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Processes that end: in good order, or not.
 
+use std::collections::BTreeSet;
+
 use vssim_model::trace::{ProcessEdge, What};
 
 use crate::choices::{Point, Purpose};
@@ -61,10 +63,13 @@ impl World {
         self.nobody_answers(actor, n);
     }
 
-    /// Whoever waits for a process that is gone learns of it at once.
+    /// Whoever waits for a process that is gone learns of it at once. An answer that has left the process arrives.
     pub(crate) fn nobody_answers(&mut self, actor: ActorId, n: u64) {
-        let unanswered: Vec<Slot> =
-            self.calls.iter().filter(|(_, call)| call.to == actor).map(|(slot, _)| slot).collect();
+        let is_answer = |event: &Event| if let Event::Answer(slot, _) = event { Some(*slot) } else { None };
+        let answered: BTreeSet<Slot> = self.queue.iter().filter_map(|entry| is_answer(&entry.event)).collect();
+        let waits = |slot: &Slot, to: ActorId| to == actor && !answered.contains(slot);
+        let calls = self.calls.iter();
+        let unanswered: Vec<Slot> = calls.filter(|(slot, call)| waits(slot, call.to)).map(|(slot, _)| slot).collect();
         for slot in unanswered {
             self.queue.retain(|event| *event != Event::Deliver(slot));
             self.reply(slot, Answer::Gone, n, Class::Message);

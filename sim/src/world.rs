@@ -355,9 +355,9 @@ impl World {
         }
         match call.request.clone() {
             Request::Api { object, call } => self.deliver_to_service(slot, from, object, &call, step),
-            Request::Raise { event, set } => {
-                let set = set.map(|set| set.0);
-                let n = self.record(step, to, || What::Event { id: number, event, set });
+            Request::Raise { event, set, object } => {
+                let (set, object) = (set.map(|set| set.0), object.map(|object| object.0));
+                let n = self.record(step, to, || What::Event { id: number, event, set, object });
                 self.begin(slot, to, ScriptRef::Handler(event), None, n, step);
             }
             Request::Callback { call, step: callback, set, volume } => {

@@ -157,8 +157,8 @@ fn returns(to: &mut Makers) {
 }
 
 fn events(to: &mut Makers) {
-    to.add(WRITER, What::Event { id: CallId(30), event: WriterEvent::PrepareForBackup, set: None });
-    to.add(WRITER, What::Event { id: CallId(31), event: WriterEvent::Freeze, set: Some(SET) });
+    to.add(WRITER, What::Event { id: CallId(30), event: WriterEvent::PrepareForBackup, set: None, object: Some(1) });
+    to.add(WRITER, What::Event { id: CallId(31), event: WriterEvent::Freeze, set: Some(SET), object: Some(1) });
     let event = WriterEvent::Freeze;
     to.add(WRITER, What::Handled { id: CallId(31), event, returned: true, failure: None });
     let failure = Some(HResult::VSS_E_WRITERERROR_RETRYABLE);
@@ -167,7 +167,7 @@ fn events(to: &mut Makers) {
 
 fn states(to: &mut Makers) {
     let (from, failure) = (WriterState::WaitingForFreeze, HResult::S_OK);
-    to.add(WRITER, What::WriterState { from, to: WriterState::WaitingForThaw, failure });
+    to.add(WRITER, What::WriterState { from, to: WriterState::WaitingForThaw, failure, object: Some(1) });
     to.add(
         SERVICE,
         What::SnapshotState {

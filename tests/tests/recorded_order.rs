@@ -235,6 +235,7 @@ fn writer(number: u128, name: &str, level: ApplicationLevel, recorded: &Recorded
         (takes.max > Ticks::ZERO).then(|| (event, Arc::from([Op::Takes(takes)])))
     });
     WriterPlan {
+        sessions: vssim_sim::plan::SESSIONS,
         name: name.into(),
         class,
         instance: None,

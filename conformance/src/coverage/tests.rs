@@ -107,7 +107,7 @@ fn a_code_that_the_page_does_not_name_is_told() {
 
 #[test]
 fn outcomes_of_events_are_told_apart() {
-    let event = |id| What::Event { id: CallId(id), event: WriterEvent::Thaw, set: None };
+    let event = |id| What::Event { id: CallId(id), event: WriterEvent::Thaw, set: None, object: None };
     let handled = |id, returned, failure| What::Handled { id: CallId(id), event: WriterEvent::Thaw, returned, failure };
     let timeout = HResult::VSS_E_WRITERERROR_TIMEOUT;
     let records = vec![

@@ -12,6 +12,7 @@ use vssim_model::trace::{
 
 use super::{
     CallFact, CallbackFact, EventFact, Facts, Mark, Object, Operation, SetFacts, StateFact, Step, Typed, Writer,
+    WriterChange,
 };
 use crate::metadata::Metadata;
 
@@ -121,6 +122,7 @@ impl<'t> Builder<'t> {
                     _ => self.latest_object.get(actor).copied().unwrap_or(inherited),
                 }
             }
+            What::Event { object: Some(object), .. } | What::WriterState { object: Some(object), .. } => *object,
             What::Event { .. } => self.left_by_the_dead(actor, record.cause).unwrap_or(inherited),
             _ => inherited,
         };
@@ -147,7 +149,7 @@ impl<'t> Builder<'t> {
     fn read_other(&mut self, record: &'t Record, at: Mark, origin: u32) {
         let actor = record.actor.as_ref();
         match &record.what {
-            What::Event { id, event, set } => {
+            What::Event { id, event, set, object: known } => {
                 if let Some(set) = set {
                     self.set(*set);
                     if matches!(event, WriterEvent::PrepareForSnapshot | WriterEvent::Freeze) {
@@ -155,7 +157,7 @@ impl<'t> Builder<'t> {
                     }
                 }
                 self.open_events.insert(*id, self.facts.events.len());
-                let object = (origin > 0).then_some(origin);
+                let object = known.or((origin > 0).then_some(origin));
                 let (event, set) = (*event, *set);
                 self.facts.events.push(EventFact {
                     writer: actor,
@@ -200,8 +202,10 @@ impl<'t> Builder<'t> {
                     call.hresult = Some(*hresult);
                 }
             }
-            What::WriterState { from, to, .. } => {
-                self.facts.writer_states.entry(actor).or_default().push((at, *from, *to));
+            What::WriterState { from, to, object: known, .. } => {
+                let object = known.or((origin > 0).then_some(origin));
+                let change = WriterChange { at, from: *from, to: *to, object };
+                self.facts.writer_states.entry(actor).or_default().push(change);
             }
             What::Instance { instance } => {
                 if let Some(writer) = self.facts.writers.get_mut(actor) {

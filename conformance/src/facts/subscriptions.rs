@@ -1,9 +1,10 @@
 //! When each writer was subscribed, and to what, by the calls that it made.
 //!
 //! A writer that makes no such call is subscribed from the start, to everything. One that joins by calls hears nothing
-//! before Subscribe has returned, and nothing from the call of Unsubscribe, the destructor or the end of its process on.
+//! before Subscribe has returned, and nothing from the call of Unsubscribe, the destructor or the end of its process on. So
+//! it is with any writer that makes one of the last two calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vssim_model::api::Call;
 use vssim_model::hresult::HResult;
@@ -21,6 +22,8 @@ pub(super) fn collect(trace: &Trace) -> BTreeMap<&str, Vec<(Mark, u32)>> {
     let joining = trace.header.actors.iter().filter(|actor| joins(&actor.role));
     let mut all: BTreeMap<&str, Vec<(Mark, u32)>> = joining.map(|actor| (actor.name.as_ref(), Vec::new())).collect();
     let mut open: BTreeMap<CallId, u32> = BTreeMap::new();
+    let left = leavers(trace, &all);
+    all.extend(left.into_iter().map(|writer| (writer, vec![(Mark::default(), DEFAULT)])));
     for record in &trace.records {
         let Some(changes) = all.get_mut(record.actor.as_ref()) else { continue };
         let at = Mark { n: record.n, t: record.t };
@@ -45,6 +48,31 @@ pub(super) fn collect(trace: &Trace) -> BTreeMap<&str, Vec<(Mark, u32)>> {
         }
     }
     all
+}
+
+/// The writers that are subscribed from the start and leave by a call.
+fn leavers<'t>(trace: &'t Trace, joining: &BTreeMap<&str, Vec<(Mark, u32)>>) -> BTreeSet<&'t str> {
+    let writers = trace.header.actors.iter().filter(|actor| matches!(actor.role, Role::Writer { .. }));
+    let writers: BTreeSet<&str> = writers.map(|actor| actor.name.as_ref()).collect();
+    let mut left = BTreeSet::new();
+    let mut open: BTreeSet<&CallId> = BTreeSet::new();
+    for record in &trace.records {
+        let actor = record.actor.as_ref();
+        match &record.what {
+            What::Call { id, call: Call::Method(call), .. }
+                if writers.contains(actor) && !joining.contains_key(actor) =>
+            {
+                if matches!(call.method.name(), ("CVssWriter", "Unsubscribe" | "~CVssWriter")) {
+                    open.insert(id);
+                }
+            }
+            What::Return { id, hresult, .. } if open.remove(id) && hresult.is_success() => {
+                left.insert(actor);
+            }
+            _ => {}
+        }
+    }
+    left
 }
 
 impl Facts<'_> {

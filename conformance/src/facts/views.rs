@@ -208,6 +208,17 @@ impl<'t> Object<'t> {
         })
     }
 
+    /// Whether VSS said that the writer had no session left for this backup or restore (LIM-008).
+    #[must_use]
+    pub fn had_no_session(&self, writer: &Writer) -> bool {
+        self.calls.iter().any(|call| match call.out {
+            Out::WriterStatus(status) => {
+                status.failure == HResult::VSS_E_WRITER_STATUS_NOT_AVAILABLE && writer.is(status.instance)
+            }
+            _ => false,
+        })
+    }
+
     /// The events to one writer behind which the object is.
     pub fn events_to<'a>(&'a self, writer: &'a str) -> impl Iterator<Item = &'a EventFact<'t>> {
         self.events.iter().filter(move |event| event.writer == writer)

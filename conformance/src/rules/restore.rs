@@ -358,6 +358,11 @@ fn pre_restore_all(facts: &Facts<'_>, findings: &mut Findings) {
         let Some(pre) = object.accepted("PreRestore").filter(|call| call.finished().is_some()) else { continue };
         for (class, _, name) in selected(object, pre.begin) {
             let mut of_class = facts.writers.iter().filter(|(_, writer)| writer.class == class).map(|(name, _)| *name);
+            let no_session = |writer: &str| facts.writers.get(writer).is_some_and(|it| object.had_no_session(it));
+            if of_class.clone().all(no_session) {
+                findings.excused(format!("the writer of {name} had no session left"));
+                continue;
+            }
             let gone = of_class.clone().all(|writer| facts.was_gone(writer, pre.begin, pre.last()));
             if gone {
                 findings.excused(format!("the writer of {name} was gone"));

@@ -192,7 +192,7 @@ fn status_true(facts: &Facts<'_>, findings: &mut Findings) {
             let (Out::WriterStatus(status), Some(gather)) = (call.out, gather) else { continue };
             let name = facts.writers.iter().find(|(_, writer)| writer.is(status.instance)).map(|(name, _)| *name);
             let Some(name) = name else { continue };
-            let told = states_during(facts, name, gather.begin, gather.last());
+            let told = states_during(facts, name, call.object, gather.begin, gather.last());
             // Unknown is what VSS tells of a writer that does not answer.
             if told.is_empty() || status.state == WriterState::Unknown {
                 continue;
@@ -204,19 +204,22 @@ fn status_true(facts: &Facts<'_>, findings: &mut Findings) {
     }
 }
 
-/// The states of a writer from one mark to another; nothing if the trace tells none.
-fn states_during(facts: &Facts<'_>, name: &str, from: Mark, to: Mark) -> BTreeSet<WriterState> {
+/// The states of a writer from one mark to another, as a backup or restore sees them: in its own session, if there is one,
+/// else in that which changed last. Nothing if the trace tells none.
+fn states_during(facts: &Facts<'_>, name: &str, object: u32, from: Mark, to: Mark) -> BTreeSet<WriterState> {
+    let part = facts.takes_part(name, object, from);
     let mut states = BTreeSet::new();
     let mut current = None;
-    for (at, before, after) in facts.states_of(name) {
-        if *at > to {
-            states.extend(current.or(Some(*before)));
+    let seen = facts.states_of(name).iter();
+    for change in seen.filter(|change| !part || change.object.is_none_or(|of| of == object)) {
+        if change.at > to {
+            states.extend(current.or(Some(change.from)));
             return states;
         }
-        if *at > from {
-            states.extend(current.or(Some(*before)));
+        if change.at > from {
+            states.extend(current.or(Some(change.from)));
         }
-        current = Some(*after);
+        current = Some(change.to);
     }
     states.extend(current);
     states

@@ -121,16 +121,21 @@ impl<'a, 't> Place<'a, 't> {
         })
     }
 
-    /// What the last operation of `gather` brought is there, and `free` did not drop it since.
-    fn held(&self, gather: &'a str, free: &'a str) -> bool {
+    /// Whether what the last operation of `gather` brought is there, and `free` did not drop it since. Nobody can say where
+    /// the two met.
+    fn held(&self, gather: &'a str, free: &'a str) -> Option<bool> {
         let came = self
             .earlier(gather)
             .filter(|call| call.failed().is_none())
             .map(CallFact::last)
             .filter(|end| *end < self.call.begin)
             .max();
-        let freed = self.earlier(free).map(|call| call.begin).max();
-        came.is_some_and(|came| freed.is_none_or(|freed| freed < came))
+        let Some(came) = came else { return Some(false) };
+        let freed = self.earlier(free).max_by_key(|call| call.begin);
+        if freed.is_some_and(|freed| freed.begin < came && came < freed.last()) {
+            return None;
+        }
+        Some(freed.is_none_or(|freed| freed.begin < came))
     }
 
     fn context(&self) -> u32 {
@@ -331,11 +336,19 @@ impl<'a, 't> Place<'a, 't> {
             "GatherWriterMetadata" if !late => In,
             // BKP-ORD-015
             "GetWriterMetadata" | "GetWriterMetadataCount" | "FreeWriterMetadata" => {
-                if self.held("GatherWriterMetadata", "FreeWriterMetadata") { In } else { Out("metadata that is there") }
+                match self.held("GatherWriterMetadata", "FreeWriterMetadata") {
+                    Some(true) => In,
+                    Some(false) => Out("metadata that is there"),
+                    None => Unsaid,
+                }
             }
             // API-029
             "GetWriterStatus" | "GetWriterStatusCount" | "FreeWriterStatus" => {
-                if self.held("GatherWriterStatus", "FreeWriterStatus") { In } else { Out("states that are there") }
+                match self.held("GatherWriterStatus", "FreeWriterStatus") {
+                    Some(true) => In,
+                    Some(false) => Out("states that are there"),
+                    None => Unsaid,
+                }
             }
             "AddComponent" if self.writerless() => Out("a context with writers"),
             // BKP-ORD-009, BKP-ORD-020

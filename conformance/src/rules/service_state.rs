@@ -8,7 +8,7 @@ use vssim_model::states::{SnapshotState, WriterEvent, WriterState};
 use crate::catalogue::Bound::Service;
 use crate::catalogue::Level::Fact;
 use crate::catalogue::Rule;
-use crate::facts::{EventFact, Facts, Mark, StateFact};
+use crate::facts::{EventFact, Facts, Mark, StateFact, WriterChange};
 use crate::verdict::Findings;
 
 pub(crate) const RULES: &[Rule] = &[
@@ -197,27 +197,66 @@ fn leads_to(events: &[&EventFact<'_>], to: WriterState) -> bool {
         || (opens && to == WriterState::Stable)
 }
 
+/// With one of these a backup or restore begins for a writer.
+const OPENING: [WriterEvent; 2] = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
+
+/// What is known of a writer's states: in each backup or restore, and where it changed last.
+#[derive(Default)]
+struct Known {
+    of: BTreeMap<u32, (Mark, WriterState)>,
+    last: Option<(Mark, WriterState)>,
+}
+
+impl Known {
+    /// Notes a change, and gives the state that it has to leave. A session that begins beside others begins ready; one that
+    /// begins alone begins where the last one ended.
+    fn replace(
+        &mut self,
+        object: Option<u32>,
+        at: Mark,
+        to: WriterState,
+        from: WriterState,
+    ) -> Option<(Mark, WriterState)> {
+        let last = self.last.replace((at, to));
+        let Some(object) = object else { return last };
+        let beside_others = self.of.keys().any(|other| *other != object);
+        match self.of.insert(object, (at, to)) {
+            Some(before) => Some(before),
+            None if beside_others && from == WriterState::Stable => None,
+            None => last,
+        }
+    }
+}
+
 fn writer_state(facts: &Facts<'_>, findings: &mut Findings) {
     for name in facts.writers.keys() {
         let mut events = facts.events_to(name).iter().peekable();
         let mut so_far: Vec<&EventFact<'_>> = Vec::new();
-        let mut known: Option<(Mark, WriterState)> = None;
-        for (at, from, to) in facts.states_of(name) {
+        let mut of_object: BTreeMap<u32, Vec<&EventFact<'_>>> = BTreeMap::new();
+        let mut known = Known::default();
+        for change in facts.states_of(name) {
+            let WriterChange { at, from, to, object } = change;
             while let Some(event) = events.next_if(|event| event.begin < *at) {
                 so_far.push(event);
+                if let Some(object) = event.object {
+                    of_object.entry(object).or_default().push(event);
+                }
             }
-            if let Some((before, state)) = known.replace((*at, *to)) {
+            let opens = |event: &&EventFact<'_>| OPENING.contains(&event.event);
+            let part = object.filter(|object| of_object.get(object).is_some_and(|events| events.iter().any(opens)));
+            if let Some((before, state)) = known.replace(part, *at, *to, *from) {
                 findings.check(state == *from, [before.n, at.n], || {
                     format!("{name} was in {state} and is said to leave {from}")
                 });
             }
+            let so_far = part.and_then(|object| of_object.get(&object)).unwrap_or(&so_far);
             // A process that begins anew begins ready.
             let restarted = *to == WriterState::Stable && facts.was_gone(name, Mark::default(), *at);
             // A writer that does not answer is given up (API-003).
             let unanswered = so_far.iter().any(|event| event.end.is_none_or(|end| end > *at));
             let given_up = *to == WriterState::Unknown && unanswered;
             let last = so_far.last().map_or(0, |event| event.begin.n);
-            findings.check(restarted || given_up || leads_to(&so_far, *to), [last, at.n], || {
+            findings.check(restarted || given_up || leads_to(so_far, *to), [last, at.n], || {
                 format!("{name} went from {from} to {to}, to which its events do not lead")
             });
         }
@@ -238,9 +277,15 @@ fn failure_shown(facts: &Facts<'_>, findings: &mut Findings) {
         let next = facts
             .events_to(event.writer)
             .iter()
-            .find(|other| other.begin > end && other.event != WriterEvent::Identify)
+            .find(|other| other.begin > end && other.event != WriterEvent::Identify && other.object == event.object)
             .map_or(Mark { n: u64::MAX, t: facts.end.t }, |other| other.begin);
-        let shown = states.iter().any(|(at, _, to)| event.begin < *at && *at < next && *to == state);
+        // An answer for which VSS no longer waited changes nothing (API-003).
+        let of_object = |change: &&WriterChange| change.object.is_none() || change.object == event.object;
+        let mut given_up = states.iter().filter(of_object).filter(|change| change.to == WriterState::Unknown);
+        if given_up.any(|change| event.begin < change.at && change.at < end) {
+            continue;
+        }
+        let shown = states.iter().any(|change| event.begin < change.at && change.at < next && change.to == state);
         findings.check(shown, event.records(), || {
             format!("{} failed at {} and never showed {state}", event.writer, event.event)
         });

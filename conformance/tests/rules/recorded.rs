@@ -95,7 +95,7 @@ fn import(text: &str) -> Trace {
             ("Enter)", Some(event), _) => {
                 open.insert(key, CallId(n));
                 let set = (!matches!(event, WriterEvent::Identify | WriterEvent::PrepareForBackup)).then_some(SET);
-                What::Event { id: CallId(n), event, set }
+                What::Event { id: CallId(n), event, set, object: None }
             }
             ("Leave)", Some(event), _) => What::Handled { id: open[&key], event, returned: true, failure: None },
             ("Enter)", _, Some(call)) => {
@@ -106,7 +106,7 @@ fn import(text: &str) -> Trace {
             ("SetCurrentState)", ..) => {
                 let to: WriterState = phase.parse().expect("a state");
                 let from = states.insert(who.to_owned(), to).unwrap_or(WriterState::Stable);
-                What::WriterState { from, to, failure: HResult::S_OK }
+                What::WriterState { from, to, failure: HResult::S_OK, object: None }
             }
             _ => continue,
         };

@@ -147,7 +147,7 @@ impl Script {
         let early =
             [WriterEvent::Identify, WriterEvent::PrepareForBackup, WriterEvent::PreRestore, WriterEvent::PostRestore];
         let set = (!early.contains(&event)).then_some(SET);
-        self.push(format!("event {event} {writer}"), writer, What::Event { id, event, set });
+        self.push(format!("event {event} {writer}"), writer, What::Event { id, event, set, object: None });
         inside(self);
         let handled = What::Handled { id, event, returned: true, failure: None };
         self.push(format!("handled {event} {writer}"), writer, handled);
@@ -166,7 +166,7 @@ impl Script {
     }
 
     pub(crate) fn state(&mut self, writer: &'static str, from: WriterState, to: WriterState) {
-        self.push(format!("state {to} {writer}"), writer, What::WriterState { from, to, failure: OK });
+        self.push(format!("state {to} {writer}"), writer, What::WriterState { from, to, failure: OK, object: None });
     }
 
     pub(crate) fn snapshots(&mut self, from: SnapshotState, to: SnapshotState) {

@@ -372,7 +372,7 @@ fn identified_twice() -> Script {
     good().after("waited DoSnapshotSet", |s| {
         let id = s.id();
         let event = WriterEvent::Identify;
-        s.push("event Identify again", "files", What::Event { id, event, set: None });
+        s.push("event Identify again", "files", What::Event { id, event, set: None, object: None });
         let handled = What::Handled { id, event, returned: true, failure: None };
         s.push("handled Identify again", "files", handled);
     })

@@ -186,7 +186,7 @@ fn whats() -> impl Strategy<Value = What> {
             out: if sha.is_empty() { Out::Nothing } else { Out::Document(sha) }
         }),
         (id.clone(), proptest::option::of(set.clone()), proptest::sample::select(WriterEvent::ALL))
-            .prop_map(|(id, set, event)| What::Event { id, event, set }),
+            .prop_map(|(id, set, event)| What::Event { id, event, set, object: set.map(|_| 3) }),
         (id, any::<bool>(), proptest::option::of(code.clone())).prop_map(|(id, returned, failure)| What::Handled {
             id,
             event: WriterEvent::Freeze,
@@ -196,7 +196,8 @@ fn whats() -> impl Strategy<Value = What> {
         (proptest::sample::select(WriterState::ALL), code).prop_map(|(to, failure)| What::WriterState {
             from: WriterState::Stable,
             to,
-            failure
+            failure,
+            object: failure.is_failure().then_some(2)
         }),
         (set, snapshot, name.clone(), proptest::sample::select(SnapshotState::ALL)).prop_map(
             |(set, snapshot, volume, to)| What::SnapshotState {

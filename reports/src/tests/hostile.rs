@@ -101,14 +101,19 @@ fn protocol() -> impl Strategy<Value = What> {
         (id(), call()).prop_map(|(id, call)| What::Callback { id, call }),
         (id(), hresult(), out()).prop_map(|(id, hresult, out)| What::Return { id, hresult, out }),
         (id(), hresult()).prop_map(|(id, hresult)| What::CallbackReturn { id, hresult }),
-        (id(), event()).prop_map(|(id, event)| What::Event { id, event, set: None }),
+        (id(), event()).prop_map(|(id, event)| What::Event { id, event, set: None, object: None }),
         (id(), event(), any::<bool>()).prop_map(|(id, event, returned)| What::Handled {
             id,
             event,
             returned,
             failure: None
         }),
-        (state(), state(), hresult()).prop_map(|(from, to, failure)| What::WriterState { from, to, failure }),
+        (state(), state(), hresult()).prop_map(|(from, to, failure)| What::WriterState {
+            from,
+            to,
+            failure,
+            object: None
+        }),
         (guid(), actor()).prop_map(|(id, volume)| What::SnapshotState {
             set: SnapshotSetId(id),
             snapshot: SnapshotId(id),

@@ -65,7 +65,7 @@ impl<'t> Batches<'t> {
                 What::Handled { returned: true, failure: None, event, .. } => {
                     found.handled(index, at, record, *event);
                 }
-                What::WriterState { from, to, failure } if calm(*to, *failure) => {
+                What::WriterState { from, to, failure, .. } if calm(*to, *failure) => {
                     if let Some(batch) = inside.remove(&*record.actor) {
                         *found.all[batch].states.entry((*from, *to)).or_default() += 1;
                         found.take(at, batch);

@@ -87,7 +87,7 @@ impl<'t> Walk<'_, 't> {
         match &record.what {
             What::Call { .. } | What::Event { .. } | What::Callback { .. } => self.begin(at, record),
             What::Return { .. } | What::Handled { .. } | What::CallbackReturn { .. } => self.end(at, record),
-            What::WriterState { from, to, failure } => {
+            What::WriterState { from, to, failure, .. } => {
                 let bad = to.is_failed() || *failure != HResult::S_OK;
                 self.line(record, self.words.what(record), if bad { Tone::Bad } else { Tone::Plain });
                 self.freeze(record, *from, *to);

@@ -55,6 +55,12 @@ impl Resolver<'_> {
                     .expected("at least `1ms`; the default is `60s`");
                 self.problem(problem, window.pos);
             }
+            let in_range = |sessions: &u32| (1..=u32::from(u16::MAX)).contains(sessions);
+            if let Some(sessions) = writer.sessions.as_ref().filter(|sessions| !in_range(&sessions.0)) {
+                let problem = Problem::new(ErrorKind::OutOfRange, format!("{} sessions", sessions.0))
+                    .expected("1 to 65535; the default is 64");
+                self.problem(problem, sessions.pos);
+            }
             if let Metadata::Inline(inline) = &writer.metadata.value {
                 self.metadata(inline);
             }

@@ -8,7 +8,7 @@ use vssim_model::documents::WriterMetadata;
 use vssim_model::file_spec::Variables;
 use vssim_model::ids::{WriterClassId, WriterInstanceId};
 use vssim_model::time::Ticks;
-use vssim_sim::plan::{ComponentOf, MetadataPlan, WriterPlan};
+use vssim_sim::plan::{ComponentOf, MetadataPlan, SESSIONS, WriterPlan};
 
 use super::methods::Places;
 use super::{Stager, derived_id, index};
@@ -103,6 +103,7 @@ impl Stager<'_> {
             class,
             instance: writer.instance.as_ref().map(|id| WriterInstanceId(id.0)).or(from_file),
             level: writer.level.0,
+            sessions: writer.sessions.as_ref().and_then(|most| u16::try_from(most.0).ok()).unwrap_or(SESSIONS),
             freeze_timeout: writer.freeze_timeout.as_ref().map_or(FREEZE_WINDOW, |window| window.0),
             documents,
             handlers,

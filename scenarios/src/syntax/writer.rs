@@ -10,7 +10,7 @@ use super::method::MethodStep;
 use super::requester::{Empty, Privileges};
 use super::restore::MappingOf;
 use super::sins::WriterSin;
-use crate::scalars::{Code, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
+use crate::scalars::{Code, Count, Duration, DurationRange, FilePath, Flag, Id, Name, Size, Text};
 use crate::words::{Level, words};
 use crate::yaml::{At, Node};
 
@@ -38,6 +38,9 @@ pub struct Writer {
     /// The freeze window: how long it stays frozen at most. Absent: 60 s.
     #[serde(default)]
     pub freeze_timeout: Option<At<Duration>>,
+    /// In how many backups and restores it can take part at once; 1 to 65535. Absent: 64.
+    #[serde(default)]
+    pub sessions: Option<At<Count>>,
     /// The application that it freezes and thaws.
     #[serde(default)]
     pub application: Option<At<Name>>,

@@ -155,7 +155,7 @@ impl Service {
     /// takes part in.
     fn object_damaged_by(&self, actor: ActorId, number: u32) -> Option<u32> {
         match actor {
-            ActorId::Writer(writer) => self.writers.get(usize::from(writer))?.session,
+            ActorId::Writer(writer) => self.foremost_session(writer),
             _ => self.objects.iter().find(|(_, object)| object.number.0 == number).map(|(index, _)| index),
         }
     }

@@ -72,6 +72,7 @@ impl Service {
             },
             restored_from: Unhashed(None),
             lost: std::collections::BTreeMap::new(),
+            without_session: std::collections::BTreeSet::new(),
             restoring: std::collections::BTreeMap::new(),
         });
         self.give(slot, HResult::S_OK, Out::Object(number));

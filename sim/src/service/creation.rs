@@ -351,15 +351,17 @@ impl Service {
         self.effect(Effect::Kernel { delivery, request });
     }
 
+    /// A request goes out, and an operation waits for the answer, or nobody.
     pub(super) fn deliver(&mut self, operation: Option<u32>, to: Target) -> u32 {
+        let object = operation.and_then(|operation| self.operations.get(operation)).map(|running| running.object);
+        self.deliver_of(operation, object, to)
+    }
+
+    /// The same, for what belongs to a backup or restore also where nobody waits.
+    pub(super) fn deliver_of(&mut self, operation: Option<u32>, object: Option<u32>, to: Target) -> u32 {
         if let Some(running) = operation.and_then(|operation| self.operations.get_mut(operation)) {
             running.outstanding += 1;
         }
-        let running = operation.and_then(|operation| self.operations.get(operation)).map(|running| running.object);
-        let object = running.or_else(|| match to {
-            Target::Writer(writer, _) => self.writers.get(usize::from(writer))?.session,
-            _ => None,
-        });
         let given_up = false;
         self.deliveries.insert(Delivery { operation, to, failure: None, application: None, object, given_up })
     }

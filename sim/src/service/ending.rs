@@ -189,14 +189,12 @@ impl Service {
         let made = set.filter(|set| set.shadows.iter().any(made));
         let id = made.map(|set| set.id.0);
         for writer in found.participants.clone() {
-            self.raise(Some(operation), writer, WriterEvent::BackupShutdown, id);
+            self.raise(Some(operation), object, writer, WriterEvent::BackupShutdown, id);
         }
     }
 
     fn end_session(&mut self, object: u32) {
-        for writer in self.writers.iter_mut().filter(|writer| writer.session == Some(object)) {
-            writer.session = None;
-        }
+        self.end_sessions(object);
         if let Some(set) = self.objects.get(object).and_then(|object| object.set) {
             let stays = |found: &super::Set| {
                 !found.is_auto_release() && found.shadows.iter().any(|shadow| shadow.state == SnapshotState::Created)

@@ -23,6 +23,7 @@ pub mod methods;
 mod operation;
 mod restart;
 mod restore;
+mod sessions;
 mod subscription;
 mod volumes;
 mod writers;
@@ -35,7 +36,7 @@ use vssim_model::context::Context;
 use vssim_model::documents::{BackupComponents, BackupState, ExaminedMetadata, WriterMetadataBuilder};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, WriterClassId, WriterInstanceId};
-use vssim_model::states::{SnapshotState, WriterEvent, WriterState};
+use vssim_model::states::{SnapshotState, WriterEvent};
 use vssim_model::tables::{ProviderCallback, ProviderState, RequesterGuard, RequesterState};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{EventLogEntry, What};
@@ -43,6 +44,7 @@ use vssim_model::trace::{EventLogEntry, What};
 pub use self::building::{Built, Planted, PlantedInto};
 pub use self::creation::Stage;
 pub use self::operation::{Kind, Operation};
+pub use self::sessions::{Session, Sessions};
 pub use self::subscription::{Life, Subscription};
 use crate::message::{Answer, KernelRequest, Slot};
 use crate::plan::{ActorId, ComponentOf, Plan, ProviderQuestion, ServiceDefect};
@@ -71,6 +73,8 @@ pub enum Effect {
         event: WriterEvent,
         /// The shadow copy set that the writer is told.
         set: Option<SnapshotSetId>,
+        /// The number in the trace of the object whose backup or restore it belongs to.
+        object: Option<u32>,
     },
     /// Call a provider.
     Callback {
@@ -180,6 +184,8 @@ pub struct Object {
     /// Writers that unsubscribed or ended since they answered Identify, with the instances that they were: to this
     /// backup or restore they are gone for good.
     pub lost: BTreeMap<u16, Unhashed<WriterInstanceId>>,
+    /// The writers that had no room for a session of this backup or restore (LIM-008).
+    pub without_session: BTreeSet<u16>,
     /// The writers that PreRestore was raised to, with the instances that they were then.
     pub restoring: BTreeMap<u16, Unhashed<WriterInstanceId>>,
 }
@@ -235,24 +241,10 @@ pub struct Shadow {
 pub struct Writer {
     /// Its instance.
     pub instance: Unhashed<WriterInstanceId>,
-    /// Its state.
-    pub state: WriterState,
-    /// Its last failure.
-    pub failure: HResult,
-    /// What SetWriterFailureEx said of its application, with the last failure.
-    pub application: Option<ApplicationFailure>,
-    /// The object whose backup it takes part in.
-    pub session: Option<u32>,
-    /// Whether it got Freeze and neither Thaw nor Abort since.
-    pub frozen: bool,
-    /// Whether Abort came in its operation.
-    pub aborted: bool,
-    /// Whether PostSnapshot was raised in its operation: from then on it gets no Abort (API-010).
-    pub post_snapshot: bool,
+    /// How it stands in each backup and restore that it takes part in.
+    pub sessions: Sessions,
     /// How often it identified itself, up to the number of its documents; 0 for one that has a single document.
     pub identified: u16,
-    /// Whether it has an event that it did not answer in time.
-    pub silent: bool,
     /// Whether it is subscribed, to what, and as what it freezes.
     pub subscription: Subscription,
 }
@@ -458,7 +450,8 @@ impl Service {
                 self.effect(Effect::StopTimer(Timer::Event(delivery)));
                 self.take_built(delivery, writer, *returned && failure.is_none());
                 let application = sent.application.take();
-                self.event_handled(writer, event, *returned, *failure, application, sent.operation);
+                let of = (sent.operation, sent.object);
+                self.event_handled(writer, event, *returned, *failure, application, of);
                 self.handler_ended(writer, now);
             }
             (Target::Provider(provider, step), Answer::Provider(code)) => {

@@ -225,14 +225,12 @@ impl Service {
             return false;
         }
         let Some(writer) = left.pop() else { return false };
-        if let Some(writer) = self.writers.get_mut(usize::from(writer)) {
-            writer.session = Some(object);
-            writer.silent = false;
-            writer.application = None;
-            writer.aborted = false;
-            writer.post_snapshot = false;
+        if self.begin_session(writer, object)
+            && let Some(found) = self.writers.get_mut(usize::from(writer))
+        {
+            found.sessions.of_mut(Some(object)).application = None;
         }
-        self.raise(Some(operation), writer, WriterEvent::PrepareForBackup, None);
+        self.raise(Some(operation), object, writer, WriterEvent::PrepareForBackup, None);
         true
     }
 

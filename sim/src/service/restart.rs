@@ -9,7 +9,7 @@ use vssim_model::states::{SnapshotState, WriterState};
 use vssim_model::tables::SnapshotInput;
 use vssim_model::trace::What;
 
-use super::{Effect, Service, Subscription, Target, Writer};
+use super::{Effect, Service, Sessions, Subscription, Target, Writer};
 use crate::plan::{ActorId, WriterPlan};
 use crate::slots::Slots;
 use crate::unhashed::Unhashed;
@@ -67,8 +67,12 @@ impl Service {
 
     /// The writers' processes begin again, under these instances: nothing is known of their past.
     pub(crate) fn start_writers(&mut self, instances: &[WriterInstanceId]) {
-        let before: Vec<(WriterState, HResult)> =
-            self.writers.iter().map(|writer| (writer.state, writer.failure)).collect();
+        let before: Vec<(WriterState, HResult)> = self
+            .writers
+            .iter()
+            .map(|writer| writer.sessions.seen_from(None))
+            .map(|seen| (seen.state, seen.failure))
+            .collect();
         let started = |(&instance, of)| Writer::started(instance, of);
         self.writers = instances.iter().zip(&self.plan.writers).map(started).collect();
         self.building.clear();
@@ -76,7 +80,7 @@ impl Service {
         self.writers_unreachable = false;
         for (writer, (from, failure)) in (0_u16..).zip(before) {
             if from != WriterState::Stable || failure != HResult::S_OK {
-                let what = What::WriterState { from, to: WriterState::Stable, failure: HResult::S_OK };
+                let what = What::WriterState { from, to: WriterState::Stable, failure: HResult::S_OK, object: None };
                 self.effect(Effect::Record(ActorId::Writer(writer), what));
             }
         }
@@ -89,15 +93,8 @@ impl Writer {
     pub(super) fn started(instance: WriterInstanceId, plan: &WriterPlan) -> Writer {
         Writer {
             instance: Unhashed(instance),
-            state: WriterState::Stable,
-            failure: HResult::S_OK,
-            session: None,
-            frozen: false,
-            application: None,
-            aborted: false,
-            post_snapshot: false,
+            sessions: Sessions::none(plan.sessions),
             identified: 0,
-            silent: false,
             subscription: Subscription::of(plan),
         }
     }

@@ -135,16 +135,14 @@ impl Service {
             writers.pop();
         }
         for writer in writers {
-            let Some(found) = self.writers.get_mut(usize::from(writer)) else { continue };
-            found.session = Some(index);
-            found.silent = false;
-            found.aborted = false;
-            found.post_snapshot = false;
-            let instance = found.instance;
+            let Some(instance) = self.writers.get(usize::from(writer)).map(|found| found.instance.clone()) else {
+                continue;
+            };
+            self.begin_session(writer, index);
             if let Some(object) = self.objects.get_mut(index) {
                 object.restoring.insert(writer, instance);
             }
-            self.raise(Some(operation), writer, WriterEvent::PreRestore, None);
+            self.raise(Some(operation), index, writer, WriterEvent::PreRestore, None);
         }
     }
 
@@ -158,8 +156,8 @@ impl Service {
                 if let Some(running) = self.operations.get_mut(operation) {
                     running.failure.get_or_insert(HResult::VSS_E_OBJECT_NOT_FOUND);
                 }
-            } else if found.state == WriterState::Stable && !found.silent {
-                self.raise(Some(operation), writer, WriterEvent::PostRestore, None);
+            } else if self.session_of(writer, index).is_some_and(|at| at.state == WriterState::Stable && !at.silent) {
+                self.raise(Some(operation), index, writer, WriterEvent::PostRestore, None);
             }
         }
     }

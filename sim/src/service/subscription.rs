@@ -15,8 +15,7 @@ use vssim_model::states::{ApplicationLevel, WriterEvent};
 use vssim_model::tables::WriterInput;
 use vssim_model::time::Ticks;
 
-use super::operation::Kind;
-use super::{Effect, Object, Service, Target, Timer};
+use super::{Delivery, Effect, Object, Service, Target, Timer};
 use crate::message::Slot;
 use crate::plan::{ActorId, WriterPlan};
 use crate::unhashed::Unhashed;
@@ -92,15 +91,14 @@ impl Subscription {
 
 impl Service {
     /// Whether an event of this backup or restore reaches the writer.
-    pub(super) fn reaches(&self, operation: Option<u32>, writer: u16, event: WriterEvent) -> bool {
+    pub(super) fn reaches(&self, object: u32, writer: u16, event: WriterEvent) -> bool {
         let Some(found) = self.writers.get(usize::from(writer)) else { return false };
         let subscription = &found.subscription;
         if subscription.life != Life::Subscribed || subscription.leaving.is_some() || !subscription.wants(event) {
             return false;
         }
-        let running = operation.and_then(|operation| self.operations.get(operation)).map(|running| running.object);
-        let object = running.or(found.session).and_then(|object| self.objects.get(object));
-        event == WriterEvent::Identify || object.is_none_or(|object| !object.lost.contains_key(&writer))
+        let met = |object: &Object| !object.lost.contains_key(&writer) && !object.without_session.contains(&writer);
+        event == WriterEvent::Identify || self.objects.get(object).is_none_or(met)
     }
 
     /// The process of a writer ended: its objects are gone, and nobody answers for them.
@@ -112,11 +110,7 @@ impl Service {
     /// A writer is subscribed no longer. Its handlers still running answer nobody; every backup that knew it has lost it.
     pub(super) fn writer_left(&mut self, writer: u16, life: Life, now: Ticks) {
         let Some(found) = self.writers.get_mut(usize::from(writer)) else { return };
-        let (session, frozen, instance) = (found.session.take(), found.frozen, found.instance.0);
-        found.frozen = false;
-        found.aborted = false;
-        found.post_snapshot = false;
-        found.silent = false;
+        let (frozen_in, instance) = (found.sessions.end_all(), found.instance.0);
         found.subscription.life = life;
         let slot = found.subscription.leaving.take();
         for (_, object) in self.objects.iter_mut() {
@@ -124,20 +118,16 @@ impl Service {
                 object.lost.entry(writer).or_insert(Unhashed(instance));
             }
         }
-        if frozen {
+        for object in frozen_in {
             self.effect(Effect::StopTimer(Timer::FreezeWindow(writer)));
             // What the writer promised to keep still is no longer still.
-            let creation = self.operations.iter().find_map(|(number, running)| {
-                (Some(running.object) == session && matches!(running.kind, Kind::Create(_))).then_some(number)
-            });
-            self.fail_creation(creation);
+            self.fail_creation(self.creation_of(object));
         }
         if let Some(slot) = slot {
             self.effect(Effect::StopTimer(Timer::Unsubscribe(writer)));
             self.give(slot, HResult::S_OK, vssim_model::api::Out::Nothing);
         }
-        let is_its = |to: Target| matches!(to, Target::Writer(of, _) if of == writer);
-        self.give_up(is_its, now);
+        self.give_up(|sent| matches!(sent.to, Target::Writer(of, _) if of == writer), now);
     }
 
     /// Unsubscribe: a handler that still runs is waited for (SubscribeEx gives the limit). `own` is the handler that makes
@@ -185,7 +175,7 @@ impl Service {
         found.subscription.mask = mask;
         found.subscription.wait = wait;
         found.subscription.used = true;
-        self.move_writer(writer, WriterInput::Restarted, HResult::S_OK);
+        self.move_writer(writer, None, WriterInput::Restarted, HResult::S_OK);
     }
 
     /// Each object of a writer is an instance of its own (page of Initialize).
@@ -205,9 +195,9 @@ impl Service {
     }
 
     /// Nobody waits for these answers any longer.
-    pub(super) fn give_up(&mut self, wanted: impl Fn(Target) -> bool, now: Ticks) {
+    pub(super) fn give_up(&mut self, wanted: impl Fn(&Delivery) -> bool, now: Ticks) {
         let waiting: Vec<u32> =
-            self.deliveries.iter().filter(|(_, sent)| wanted(sent.to)).map(|(number, _)| number).collect();
+            self.deliveries.iter().filter(|(_, sent)| wanted(sent)).map(|(number, _)| number).collect();
         for number in waiting {
             self.effect(Effect::StopTimer(Timer::Event(number)));
             let operation = self.deliveries.get_mut(number).and_then(|sent| {

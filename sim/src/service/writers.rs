@@ -10,25 +10,26 @@ use vssim_model::time::Ticks;
 use vssim_model::trace::{Edge, Phase, What};
 
 use super::operation::Kind;
-use super::{ApplicationFailure, EVENT_LIMIT, Effect, Service, Target, Timer, Writer};
+use super::{ApplicationFailure, EVENT_LIMIT, Effect, Service, Session, Target, Timer, Writer};
 use crate::plan::{ActorId, SHADOW_COPY_OPTIMIZATION_WRITER, ServiceDefect};
 
 impl Service {
-    /// Raises an event to a writer. `operation` waits for the answer; none where nobody does.
+    /// Raises an event of a backup or restore to a writer. `operation` waits for the answer; none where nobody does.
     pub(super) fn raise(
         &mut self,
         operation: Option<u32>,
+        object: u32,
         writer: u16,
         event: WriterEvent,
         set: Option<SnapshotSetId>,
     ) {
         let index = usize::from(writer);
-        if !self.reaches(operation, writer, event) {
+        if !self.reaches(object, writer, event) {
             return;
         }
         let Some(window) = self.writers.get(index).map(|found| found.subscription.freeze_window) else { return };
-        let delivery = self.deliver(operation, Target::Writer(writer, event));
-        let Some(target) = self.writers.get_mut(index) else { return };
+        let delivery = self.deliver_of(operation, Some(object), Target::Writer(writer, event));
+        let Some(target) = self.writers.get_mut(index).map(|found| found.sessions.of_mut(Some(object))) else { return };
         let closes = target.frozen && matches!(event, WriterEvent::Thaw | WriterEvent::Abort);
         target.post_snapshot |= event == WriterEvent::PostSnapshot;
         if event == WriterEvent::Freeze {
@@ -36,7 +37,8 @@ impl Service {
         } else if closes {
             target.frozen = false;
         }
-        self.effect(Effect::Raise { delivery, writer, event, set });
+        let object = self.objects.get(object).map(|object| object.number.0);
+        self.effect(Effect::Raise { delivery, writer, event, set, object });
         // The window runs from the receipt of Freeze to the receipt of Thaw (API-004).
         if event == WriterEvent::Freeze && !self.has(ServiceDefect::NoFreezeWindow) {
             self.effect(Effect::SetTimer(Timer::FreezeWindow(writer), window));
@@ -56,7 +58,7 @@ impl Service {
             writers.pop();
         }
         for writer in writers {
-            self.raise(Some(operation), writer, WriterEvent::Identify, None);
+            self.raise(Some(operation), object, writer, WriterEvent::Identify, None);
         }
     }
 
@@ -92,13 +94,13 @@ impl Service {
         let Some(participants) = self.objects.get(object).map(|object| object.participants.clone()) else { return };
         for writer in participants {
             let index = usize::from(writer);
-            let Some(found) = self.writers.get(index) else { continue };
+            let Some((found, session)) = self.writers.get(index).zip(self.session_of(writer, object)) else { continue };
             // A writer that wants PostSnapshot alone was told nothing that could have made it wait.
             let alone = !found.subscription.wants(WriterEvent::PrepareForSnapshot);
-            let ready = !found.silent && (found.state == expected || alone && found.state == WriterState::Stable);
+            let ready = !session.silent && (session.state == expected || alone && session.state == WriterState::Stable);
             let at_level = level.is_none_or(|level| found.subscription.level == level);
             if ready && at_level {
-                self.raise(Some(operation), writer, event, id);
+                self.raise(Some(operation), object, writer, event, id);
             }
         }
     }
@@ -108,12 +110,12 @@ impl Service {
         let id = self.sets.get(set).map(|set| set.id.0);
         let Some(mut writers) = self.objects.get(object).map(|object| object.participants.clone()) else { return };
         let late = self.has(ServiceDefect::ThawAfterAbort);
-        writers.retain(|&writer| late || self.writers.get(usize::from(writer)).is_some_and(|found| found.frozen));
+        writers.retain(|&writer| late || self.session_of(writer, object).is_some_and(|session| session.frozen));
         if self.has(ServiceDefect::ThawSkipsAWriter) {
             writers.pop();
         }
         for writer in writers {
-            self.raise(Some(operation), writer, WriterEvent::Thaw, id);
+            self.raise(Some(operation), object, writer, WriterEvent::Thaw, id);
         }
     }
 
@@ -128,9 +130,9 @@ impl Service {
             writers.pop();
         }
         for writer in writers {
-            let found = self.writers.get(usize::from(writer));
-            if all || found.is_some_and(|found| !found.post_snapshot) {
-                self.raise(Some(operation), writer, WriterEvent::Abort, set);
+            let session = self.session_of(writer, object);
+            if all || session.is_some_and(|session| !session.post_snapshot) {
+                self.raise(Some(operation), object, writer, WriterEvent::Abort, set);
             }
         }
     }
@@ -142,7 +144,7 @@ impl Service {
             writers = self.all_writers();
         } else {
             writers.retain(|&writer| {
-                let state = self.writers.get(usize::from(writer)).map(|found| found.state);
+                let state = self.session_of(writer, object).map(|session| session.state);
                 matches!(state, Some(WriterState::WaitingForBackupComplete | WriterState::Stable))
             });
         }
@@ -151,7 +153,7 @@ impl Service {
             writers.pop();
         }
         for writer in writers {
-            self.raise(Some(operation), writer, WriterEvent::BackupComplete, set);
+            self.raise(Some(operation), object, writer, WriterEvent::BackupComplete, set);
         }
     }
 
@@ -163,17 +165,17 @@ impl Service {
         returned: bool,
         failure: Option<HResult>,
         application: Option<ApplicationFailure>,
-        operation: Option<u32>,
+        (operation, object): (Option<u32>, Option<u32>),
     ) {
         let failed = !returned || failure.is_some();
         // FALSE without SetWriterFailure names no code; docs/choices.md, C-15.
         let code = if failed { failure.unwrap_or(HResult::VSS_E_WRITERERROR_NONRETRYABLE) } else { HResult::S_OK };
         let forgotten = self.has(ServiceDefect::FailureForgotten);
         let input = if failed && !forgotten { WriterInput::Failed(event) } else { WriterInput::Succeeded(event) };
-        self.move_writer(writer, input, code);
+        self.move_writer(writer, object, input, code);
         let begins = matches!(event, WriterEvent::PrepareForBackup | WriterEvent::PreRestore);
         if let Some(found) = self.writers.get_mut(usize::from(writer)).filter(|_| failed || begins) {
-            found.application = application;
+            found.sessions.of_mut(object).application = application;
         }
         if failed {
             self.log_rejection(writer, event, code);
@@ -239,12 +241,13 @@ impl Service {
         }
     }
 
-    /// Moves a writer and puts the change on record.
-    pub(super) fn move_writer(&mut self, writer: u16, input: WriterInput, code: HResult) {
+    /// Moves a writer in its session of a backup or restore, and puts the change on record.
+    pub(super) fn move_writer(&mut self, writer: u16, object: Option<u32>, input: WriterInput, code: HResult) {
         let tables = std::sync::Arc::clone(&self.plan.tables);
         let Some(found) = self.writers.get_mut(usize::from(writer)) else { return };
-        let from = found.state;
-        let (in_operation, aborted) = (found.session.is_some(), found.aborted);
+        let in_operation = !found.sessions.is_empty();
+        let session = found.sessions.of_mut(object);
+        let (from, aborted) = (session.state, session.aborted);
         let holds = |guard| match guard {
             WriterGuard::InOperation => in_operation,
             WriterGuard::Aborted => aborted,
@@ -254,64 +257,69 @@ impl Service {
             to = WriterState::WaitingForPostSnapshot;
         }
         // A state that is kept keeps its failure; a new one brings its own.
-        let failure = if to != from || code.is_failure() { code } else { found.failure };
-        let failure = if to.is_failed() && code.is_success() { found.failure } else { failure };
-        let changed = to != from || failure != found.failure;
-        found.state = to;
-        found.failure = failure;
+        let failure = if to != from || code.is_failure() { code } else { session.failure };
+        let failure = if to.is_failed() && code.is_success() { session.failure } else { failure };
+        let changed = to != from || failure != session.failure;
+        session.state = to;
+        session.failure = failure;
         match input {
-            WriterInput::Succeeded(WriterEvent::Abort) => found.aborted = true,
-            WriterInput::Succeeded(WriterEvent::PrepareForBackup) => found.aborted = false,
+            WriterInput::Succeeded(WriterEvent::Abort) => session.aborted = true,
+            WriterInput::Succeeded(WriterEvent::PrepareForBackup) => session.aborted = false,
             _ => {}
         }
         // The first event of a backup is told of even where it changes nothing.
         let first = WriterEvent::PrepareForBackup;
         let reached = input == WriterInput::Succeeded(first) || input == WriterInput::Failed(first);
         if changed || reached {
-            self.effect(Effect::Record(ActorId::Writer(writer), What::WriterState { from, to, failure }));
+            found.sessions.changed(object);
+            let session = object.filter(|object| found.sessions.has(*object));
+            let object = session.and_then(|object| self.objects.get(object)).map(|object| object.number.0);
+            self.effect(Effect::Record(ActorId::Writer(writer), What::WriterState { from, to, failure, object }));
         }
     }
 
     /// The freeze window closed before Thaw came: OnAbort is called by itself (API-004), the creation fails (ABT-002).
     pub(super) fn freeze_window_expired(&mut self, writer: u16, now: Ticks) {
-        let Some(found) = self.writers.get(usize::from(writer)) else { return };
-        if !found.frozen {
+        let Some(object) = self.writers.get(usize::from(writer)).and_then(|found| found.sessions.frozen_in()) else {
             return;
-        }
-        let session = found.session;
-        self.move_writer(writer, WriterInput::FreezeWindowExpired, HResult::VSS_E_WRITERERROR_TIMEOUT);
+        };
+        self.move_writer(writer, Some(object), WriterInput::FreezeWindowExpired, HResult::VSS_E_WRITERERROR_TIMEOUT);
         self.log_rejection(writer, WriterEvent::Freeze, HResult::VSS_E_WRITERERROR_TIMEOUT);
-        let creation = self.operations.iter().find_map(|(number, running)| {
-            (Some(running.object) == session && matches!(running.kind, Kind::Create(_))).then_some(number)
-        });
-        self.fail_creation(creation);
-        let set = session.and_then(|object| self.objects.get(object)?.set).and_then(|set| self.sets.get(set));
+        self.fail_creation(self.creation_of(object));
+        let set = self.objects.get(object).and_then(|object| object.set).and_then(|set| self.sets.get(set));
         let set = set.map(|set| set.id.0);
-        self.raise(None, writer, WriterEvent::Abort, set);
-        self.give_up_on(Target::Writer(writer, WriterEvent::Freeze), now);
+        self.raise(None, object, writer, WriterEvent::Abort, set);
+        self.give_up_on(writer, WriterEvent::Freeze, Some(object), now);
     }
 
     /// A writer did not answer an event in time: VSS goes on without it (S-03).
     pub(super) fn writer_silent(&mut self, delivery: u32, now: Ticks) {
-        let Some(Target::Writer(writer, event)) = self.deliveries.get(delivery).map(|sent| sent.to) else { return };
+        let Some(sent) = self.deliveries.get(delivery) else { return };
+        let (Target::Writer(writer, event), object, operation) = (sent.to, sent.object, sent.operation) else {
+            return;
+        };
         if let Some(found) = self.writers.get_mut(usize::from(writer)) {
-            found.silent = true;
+            found.sessions.of_mut(object).silent = true;
         }
-        self.move_writer(writer, WriterInput::NotResponding, HResult::VSS_E_WRITER_NOT_RESPONDING);
+        self.move_writer(writer, object, WriterInput::NotResponding, HResult::VSS_E_WRITER_NOT_RESPONDING);
         self.log_rejection(writer, event, HResult::VSS_E_WRITER_NOT_RESPONDING);
-        let operation = self.deliveries.get(delivery).and_then(|sent| sent.operation);
         if event == WriterEvent::Thaw {
             self.fail_creation(operation);
         }
-        self.give_up_on(Target::Writer(writer, event), now);
+        self.give_up_on(writer, event, object, now);
     }
 
-    /// Nobody waits for the answer any longer.
-    fn give_up_on(&mut self, target: Target, now: Ticks) {
-        self.give_up(|to| to == target, now);
-        if let Target::Writer(writer, _) = target {
-            self.handler_ended(writer, now);
-        }
+    /// The creation that a backup has under way.
+    pub(super) fn creation_of(&self, object: u32) -> Option<u32> {
+        let creates =
+            |running: &super::operation::Operation| running.object == object && matches!(running.kind, Kind::Create(_));
+        self.operations.iter().find(|(_, running)| creates(running)).map(|(number, _)| number)
+    }
+
+    /// Nobody waits for the answer to this event of a backup or restore any longer.
+    fn give_up_on(&mut self, writer: u16, event: WriterEvent, object: Option<u32>, now: Ticks) {
+        self.give_up(|sent| sent.to == Target::Writer(writer, event) && sent.object == object, now);
+        self.handler_ended(writer, now);
     }
 
     /// SetWriterFailure: counts for the handler that called it. Outside of one, and in that of Identify, it is lost.
@@ -352,7 +360,7 @@ impl Service {
     /// it was (page of GetWriterStatus).
     fn status_in(&self, object: u32, writer: u16) -> Option<WriterStatus> {
         let lost = self.objects.get(object)?.lost.get(&writer);
-        let Some(instance) = lost else { return self.status_of(writer) };
+        let Some(instance) = lost else { return self.status_of(object, writer) };
         let plan = self.plan.writers.get(usize::from(writer))?;
         Some(WriterStatus {
             instance: instance.0,
@@ -363,26 +371,31 @@ impl Service {
         })
     }
 
-    /// The shadow copy of a volume that belongs to the backup a writer takes part in.
+    /// The shadow copy of a volume that belongs to the backup that a writer works for.
     #[must_use]
     pub fn copy_for_writer(&self, writer: u16, volume: u16) -> Option<SnapshotId> {
-        let object = self.objects.get(self.writers.get(usize::from(writer))?.session?)?;
+        let object = self.objects.get(self.foremost_session(writer)?)?;
         let set = self.sets.get(object.set?)?;
         set.shadows.iter().find(|shadow| shadow.volume == volume).map(|shadow| shadow.id.0)
     }
 
-    /// What GetWriterStatus tells of a writer.
-    #[must_use]
-    pub fn status_of(&self, writer: u16) -> Option<WriterStatus> {
+    /// What GetWriterStatus tells a backup or restore of a writer that is there.
+    fn status_of(&self, object: u32, writer: u16) -> Option<WriterStatus> {
         let plan = self.plan.writers.get(usize::from(writer))?;
         let found: &Writer = self.writers.get(usize::from(writer))?;
-        let failure = if found.silent { HResult::VSS_E_WRITER_NOT_RESPONDING } else { found.failure };
+        let session = found.sessions.seen_from(Some(object));
+        let no_room = self.objects.get(object).is_some_and(|object| object.without_session.contains(&writer));
+        let (state, failure) = match session {
+            _ if no_room => (WriterState::Unknown, HResult::VSS_E_WRITER_STATUS_NOT_AVAILABLE),
+            Session { silent: true, state, .. } => (*state, HResult::VSS_E_WRITER_NOT_RESPONDING),
+            Session { state, failure, .. } => (*state, *failure),
+        };
         let made_up = self.has(ServiceDefect::StatusMadeUp);
         Some(WriterStatus {
             instance: found.instance.0,
             writer: plan.class,
             name: plan.name.to_string(),
-            state: if made_up { WriterState::Stable } else { found.state },
+            state: if made_up { WriterState::Stable } else { state },
             failure,
         })
     }

@@ -79,7 +79,7 @@ fn wrong(talk: &Talk, twice: bool) -> Option<String> {
     if let Some(wrong) = undocumented(&trace).or_else(|| order::misjudged(&trace)) {
         return Some(wrong);
     }
-    let blamed = if writers_are_shared(&trace) { Vec::new() } else { blamed(&judge(&trace)) };
+    let blamed = blamed(&judge(&trace));
     if !blamed.is_empty() {
         return Some(format!("the service is blamed: {}", blamed.join("; ")));
     }
@@ -87,31 +87,6 @@ fn wrong(talk: &Talk, twice: bool) -> Option<String> {
         return Some("the same seed gave another trace".to_owned());
     }
     None
-}
-
-/// Whether two backups or restores went on with the same writers. A writer has one state here and not one for each session
-/// (docs/coverage.md), so the rules about its events have no one answer then.
-fn writers_are_shared(trace: &Trace) -> bool {
-    let mut calls: BTreeMap<CallId, u32> = BTreeMap::new();
-    let mut sessions: BTreeMap<u32, &str> = BTreeMap::new();
-    for record in &trace.records {
-        match &record.what {
-            What::Call { id, object, call } => match call.name().1 {
-                "PrepareForBackup" | "PreRestore" => drop(calls.insert(*id, *object)),
-                "Release" => drop(sessions.remove(object)),
-                _ => {}
-            },
-            What::Return { id, hresult, .. } if hresult.is_success() => {
-                sessions.extend(calls.remove(id).map(|object| (object, &*record.actor)));
-            }
-            What::Process(_) => sessions.retain(|_, requester| **requester != *record.actor),
-            _ => {}
-        }
-        if sessions.len() > 1 {
-            return true;
-        }
-    }
-    false
 }
 
 /// The rules that bind the service and are broken, with what is said of each.

@@ -84,7 +84,7 @@ impl Service {
             };
         }
         if method == "GetFailure" {
-            return Done::ok(self.failure_of_component(component));
+            return Done::ok(self.failure_of_component(backup, component));
         }
         one_value(component, method, self.is_restore(backup), self.is_told(backup, component))
     }
@@ -141,14 +141,15 @@ impl Service {
     }
 
     /// What the writer told SetFailure; that it is silent, if it is; otherwise all is well.
-    fn failure_of_component(&self, component: ComponentView<'_>) -> Out {
+    fn failure_of_component(&self, backup: u32, component: ComponentView<'_>) -> Out {
         let name = component.full_name();
         let silent = self
             .plan
             .writers
             .iter()
             .zip(&self.writers)
-            .any(|(plan, writer)| plan.class == name.writer && writer.instance.0 == name.instance && writer.silent);
+            .filter(|(plan, writer)| plan.class == name.writer && writer.instance.0 == name.instance)
+            .any(|(_, writer)| writer.sessions.seen_from(Some(backup)).silent);
         let known = component.failure();
         let told = known.map_or(HResult::S_OK, |failure| failure.hresult);
         let code = if silent { HResult::VSS_E_WRITER_NOT_RESPONDING } else { told };
