@@ -408,6 +408,11 @@ impl Service {
         self.operations.is_empty() && self.deliveries.is_empty()
     }
 
+    /// A backup components object, with its place, by its number in the trace.
+    pub(crate) fn object_numbered(&self, number: u32) -> Option<(u32, &Object)> {
+        self.objects.iter().find(|(_, object)| object.number.0 == number)
+    }
+
     fn has(&self, defect: ServiceDefect) -> bool {
         self.plan.defects.contains(&defect)
     }
