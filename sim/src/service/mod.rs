@@ -347,8 +347,7 @@ pub struct Service {
     built: BTreeMap<u16, Unhashed<Built>>,
     /// The metadata of express writers that are registered.
     express: BTreeMap<WriterClassId, Unhashed<ExaminedMetadata>>,
-    /// Documents that SaveAsXML handed back, by their SHA-256. Any process may keep them in a file.
-    saved: Unhashed<BTreeMap<String, Arc<str>>>,
+    saved: Unhashed<document::Saved>,
     documents: Vec<Vec<Arc<Document>>>,
     objects_made: Unhashed<u32>,
     devices_made: Unhashed<u32>,

@@ -35,10 +35,8 @@ impl Service {
     /// writers run here.
     pub(in crate::service) fn initialize_for_backup(&mut self, index: u32, xml: Option<&str>) -> Result<(), HResult> {
         let Some(text) = xml else { return Ok(()) };
-        // SaveAsXML hands the SHA-256 back, which stands for the text.
-        let stored = self.saved.0.get(text).cloned();
-        let text = stored.as_deref().unwrap_or(text);
-        let (document, unreadable) = BackupComponents::read_stored(text).map_err(|_| self.invalid_document())?;
+        let text = self.text_of_document(text);
+        let (document, unreadable) = BackupComponents::read_stored(&text).map_err(|_| self.invalid_document())?;
         let names: Vec<ComponentName> = document
             .writers()
             .flat_map(vssim_model::documents::WriterComponents::components)
