@@ -69,6 +69,8 @@ pub struct Memory {
     pub not_copied: BTreeSet<ComponentOf>,
     /// What calls of the catalogue handed back, by out-parameter.
     pub saved: Unhashed<BTreeMap<u16, BTreeMap<String, Value>>>,
+    /// Objects that it released with its last step, for the service.
+    pub released: Unhashed<Vec<u32>>,
     /// Whether it gave its backup privileges up.
     pub unprivileged: bool,
     /// How often an instruction that counts was passed.

@@ -57,7 +57,9 @@ impl World {
         if !process.alive {
             return;
         }
-        match process.resume(task, input, &around, step.choices) {
+        let output = process.resume(task, input, &around, step.choices);
+        self.service.held.release(actor, &std::mem::take(&mut process.memory.released.0));
+        match output {
             Output::Call(to, request) => self.actor_calls(actor, task, to, request, step),
             Output::Wait(time) => {
                 self.queue.push(self.now + time, Class::Message, self.cause.0, Event::Wake(actor, task));
