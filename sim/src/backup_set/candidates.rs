@@ -240,8 +240,8 @@ mod tests {
             let file = FileTable::new(64).create("a", 1).unwrap();
             let place = Place { volume: 0, source: Source::Copy, file };
             let candidate = |path: String| Candidate { member: 0, path, read_from: None, place, modified: 0, wanted: false };
-            let mut candidates = Candidates::default();
-            candidates.files = paths.into_iter().map(|path| (key(&path), candidate(path))).collect();
+            let files = paths.into_iter().map(|path| (key(&path), candidate(path))).collect();
+            let mut candidates = Candidates { files };
             let taken = candidates.take(&set);
             prop_assert!(taken.values().all(|file| set.matches(&file.path)));
             prop_assert!(!candidates.files.values().any(|file| set.matches(&file.path)));
