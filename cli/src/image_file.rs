@@ -46,9 +46,7 @@ impl ReadAt for ImageFile {
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
         let length = into.len() as u64;
-        if offset.checked_add(length).is_none_or(|end| end > self.size) {
-            return Err(ReadError::outside(offset, length, self.size));
-        }
+        ReadError::check(offset, length, self.size)?;
         let mut done = 0;
         while done < into.len() {
             let at = offset + done as u64;

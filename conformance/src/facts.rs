@@ -30,6 +30,23 @@ use crate::metadata::Metadata;
 
 pub use views::{CallFact, CallbackFact, EventFact, Object, Operation, SetFacts, StateFact, Step, Writer};
 
+/// The calls of a restore that set something in the document. They stand in a trace by the names of the headers alone.
+pub(crate) const RESTORE_SETTERS: [&str; 13] = [
+    "SetSelectedForRestore",
+    "SetSelectedForRestoreEx",
+    "AddRestoreSubcomponent",
+    "SetRestoreOptions",
+    "SetRestoreState",
+    "AddNewTarget",
+    "SetAdditionalRestores",
+    "SetRestoreName",
+    "SetAuthoritativeRestore",
+    "SetRollForward",
+    "AddAlternativeLocationMapping",
+    "SetRangesFilePath",
+    "SetFileRestoreStatus",
+];
+
 /// A record's number and time. Marks are ordered as their records are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {

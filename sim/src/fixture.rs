@@ -19,6 +19,7 @@ use vssim_model::time::Ticks;
 
 use crate::actor::system_provider;
 use crate::application::small_database;
+use crate::disk_format::StoreInformation;
 use crate::plan::{
     ApplicationPlan, ComponentOf, ComponentPlan, DiskPlan, FileSet, KernelPlan, MAX_SHADOW_COPIES, MetadataPlan, Op,
     OpenChoices, Plan, ProviderPlan, RequesterPlan, Script, Span, Template, VolumePlan, WriterPlan,
@@ -28,6 +29,21 @@ use crate::plan::{
 pub const START: u64 = 133_485_408_000_000_000;
 /// The size of a small volume: 32 blocks.
 const SMALL_BYTES: u64 = 32 * 16 * 1024;
+
+/// What the store of a client-accessible shadow copy says of it, as a server names itself. The ids are made of `number`.
+#[must_use]
+pub fn store_information(number: u64) -> StoreInformation {
+    StoreInformation {
+        unknown: Guid(0xae9a_9337_0048_4ed6_9874_7150_0654_b7b3),
+        snapshot: Guid(0x5000 + u128::from(number)),
+        set: Guid(0x6000 + u128::from(number)),
+        context: 9,
+        one: 1,
+        attributes: 0x0002_0009,
+        operating_machine: "SRV01".to_owned(),
+        service_machine: "SRV01".to_owned(),
+    }
+}
 
 /// What a small machine has.
 #[derive(Clone, Copy, Debug)]

@@ -8,30 +8,30 @@
 //!  Wake    ─► an actor whose time has passed                      Limit  ─► the service, the kernel
 //! ```
 
+mod messages;
+mod tasks;
+
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use vssim_model::api::{AsyncCall, Call};
-use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, WriterInstanceId};
 use vssim_model::time::Ticks;
-use vssim_model::trace::{CallId, EventLog, EventLogEntry, Name, ProcessEdge, TimerEdge, TimerName, What};
+use vssim_model::trace::{Name, What};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::actor::{Input, Output, Process, ScriptRef, Surroundings};
+use crate::actor::{Input, Process};
 use crate::application::Application;
 use crate::backup_store::BackupStore;
 use crate::choices::{Choices, Point, Purpose};
 use crate::copying::Copying;
 use crate::invariant::{Broken, Watch};
 use crate::kernel::Kernel;
-use crate::message::{Answer, OpenCall, Request, Slot};
+use crate::message::{Answer, OpenCall, Slot};
 use crate::plan::{ActorId, KERNEL, Plan, SERVICE};
 use crate::queue::{Class, Queue};
 use crate::record::Recorder;
-use crate::service::methods::Caller;
-use crate::service::{Planted, Service, Timer};
+use crate::service::{Service, Timer};
 use crate::slots::Slots;
 use crate::storage::Storage;
 use crate::unhashed::Unhashed;
@@ -306,284 +306,6 @@ impl World {
             Event::Incident(number) => self.incident(number, step),
             Event::Unfinished(volume) => self.unfinished(volume, step),
         }
-    }
-
-    fn start(&mut self, actor: ActorId, step: &mut Step<'_>) {
-        let script = if matches!(actor, ActorId::Requester(_)) { ScriptRef::Main } else { ScriptRef::Background };
-        let Some(index) = self.process_index(actor) else { return };
-        if matches!(actor, ActorId::Requester(_)) {
-            let n = self.record(step, actor, || What::Process(ProcessEdge::Started));
-            self.cause = Unhashed(n);
-        }
-        let Some(process) = self.processes.get_mut(index) else { return };
-        let task = process.spawn(script, None, None);
-        self.resume(actor, task, Input::Go, step);
-    }
-
-    /// Sends a request; it arrives at this very moment, as an event of its own.
-    pub(crate) fn send(
-        &mut self,
-        from: ActorId,
-        task: u32,
-        to: ActorId,
-        request: Request,
-        cause: u64,
-        number: CallId,
-    ) -> Slot {
-        let slot =
-            self.calls.insert(OpenCall { from, task, to, request, number: Unhashed(number), cause: Unhashed(cause) });
-        self.queue.push(self.now, Class::Message, cause, Event::Deliver(slot));
-        slot
-    }
-
-    pub(crate) fn new_call_number(&mut self) -> CallId {
-        self.calls_made.0 += 1;
-        CallId(self.calls_made.0)
-    }
-
-    /// Sends an answer back to whoever made the call.
-    pub(crate) fn reply(&mut self, slot: Slot, answer: Answer, cause: u64, class: Class) {
-        self.queue.push(self.now, class, cause, Event::Answer(slot, answer));
-    }
-
-    fn deliver(&mut self, slot: Slot, step: &mut Step<'_>) {
-        let Some(call) = self.calls.get(slot) else { return };
-        let (from, to, number) = (call.from, call.to, call.number.0);
-        if self.process(to).is_some_and(|process| !process.alive) {
-            self.reply(slot, Answer::Gone, self.cause.0, Class::Message);
-            return;
-        }
-        match call.request.clone() {
-            Request::Api { object, call } => self.deliver_to_service(slot, from, object, &call, step),
-            Request::Raise { event, set, object } => {
-                let (set, object) = (set.map(|set| set.0), object.map(|object| object.0));
-                let n = self.record(step, to, || What::Event { id: number, event, set, object });
-                self.begin(slot, to, ScriptRef::Handler(event), None, n, step);
-            }
-            Request::Callback { call, step: callback, set, volume } => {
-                let n = self.record(step, to, || What::Callback { id: number, call: call.0 });
-                self.begin(slot, to, ScriptRef::Callback(callback), Some((set, volume)), n, step);
-            }
-            Request::Kernel(request) => self.kernel_asked(slot, from, request, step),
-            Request::Order(order) => self.ordered(slot, to, &order),
-        }
-    }
-
-    fn begin(
-        &mut self,
-        slot: Slot,
-        to: ActorId,
-        script: ScriptRef,
-        about: Option<(u32, Option<u16>)>,
-        cause: u64,
-        step: &mut Step<'_>,
-    ) {
-        self.cause = Unhashed(cause);
-        let Some(process) = self.process_index(to).and_then(|index| self.processes.get_mut(index)) else { return };
-        let task = process.spawn(script, Some(slot), about);
-        self.resume(to, task, Input::Go, step);
-    }
-
-    fn deliver_to_service(&mut self, slot: Slot, from: ActorId, object: u32, call: &Call, step: &mut Step<'_>) {
-        self.fill_ids(step);
-        let before = self.watch.demands_proof().then(|| self.service.digest());
-        match from {
-            ActorId::Requester(requester) => {
-                self.service.requester_calls(slot, requester, object, call, self.now);
-                let typed = if let Call::Method(call) = call { call.typed() } else { None };
-                if let Call::Async(AsyncCall::Wait { milliseconds: Some(limit), .. }) = typed.as_ref().unwrap_or(call) {
-                    let at = self.now + Ticks::from_millis(u64::from(*limit));
-                    self.queue.push(at, Class::Limit, self.cause.0, Event::WaitOver(slot));
-                }
-            }
-            ActorId::Writer(_) => {
-                let task = self.calls.get(slot).map(|call| call.task);
-                let delivery = task.and_then(|task| self.delivery_of(from, task));
-                if let Call::Method(call) = call {
-                    let caller = Caller { actor: from, slot, object, delivery };
-                    self.service.method_called(caller, call, self.now);
-                } else {
-                    self.service.writer_calls(slot, delivery, call);
-                }
-            }
-            _ => {}
-        }
-        if before.is_some_and(|before| self.service.has_failed(slot) && self.service.digest() != before) {
-            let (interface, method) = call.name();
-            self.watch.changed_by_failure(format!("{interface}::{method}"));
-        }
-        self.carry_out(step);
-    }
-
-    /// The service may need ids in what follows; it draws nothing itself.
-    fn fill_ids(&mut self, step: &mut Step<'_>) {
-        while self.service.id_bits.len() < 4 {
-            let bits = step.choices.bits(id_point(SERVICE));
-            self.service.id_bits.push(bits ^ *self.salt);
-        }
-    }
-
-    /// Goes on with a task of an actor, as far as it goes without waiting.
-    pub(crate) fn resume(&mut self, actor: ActorId, task: u32, input: Input, step: &mut Step<'_>) {
-        if self.crashes(actor, step) {
-            return;
-        }
-        let Some(index) = self.process_index(actor) else { return };
-        let volumes = self.volumes_about(actor, index, task);
-        let plan = Arc::clone(&self.plan);
-        let instances = Arc::clone(&self.instances);
-        let full = self.full_about(actor, index, task);
-        let store = Arc::clone(&self.store);
-        let around = Surroundings { plan: &plan, instances: &instances, volumes: &volumes, store: &store, full };
-        let Some(process) = self.processes.get_mut(index) else { return };
-        if !process.alive {
-            return;
-        }
-        match process.resume(task, input, &around, step.choices) {
-            Output::Call(to, request) => self.actor_calls(actor, task, to, request, step),
-            Output::Wait(time) => {
-                self.queue.push(self.now + time, Class::Message, self.cause.0, Event::Wake(actor, task));
-            }
-            Output::Hang => {}
-            Output::Done { answer, more } => self.actor_answers(actor, task, answer, more, step),
-            Output::Log(message) => self.actor_logs(actor, task, message, step),
-            Output::Damage(planted) => self.actor_damages(actor, task, &planted, step),
-            Output::End => self.task_ends(actor, index, task, step),
-            Output::Crash => self.crash(actor, step),
-            Output::Stop(again) => self.stop_writer(actor, again, step),
-        }
-    }
-
-    /// An actor writes to the event log. Nobody waits for that, and nothing comes of it.
-    fn actor_logs(&mut self, actor: ActorId, task: u32, message: String, step: &mut Step<'_>) {
-        let source = self.name(actor).to_string();
-        self.record(step, actor, || {
-            What::EventLog(EventLogEntry { log: EventLog::Application, source, id: None, message })
-        });
-        self.queue.push(self.now, Class::Message, self.cause.0, Event::GoOn(actor, task));
-    }
-
-    /// An actor plants a fault into a document that it holds. Nobody else learns of it until somebody reads there.
-    fn actor_damages(&mut self, actor: ActorId, task: u32, planted: &Planted, step: &mut Step<'_>) {
-        let delivery = self.delivery_of(actor, task);
-        let document = self.service.damage(actor, delivery, planted);
-        let fault = planted.fault.clone();
-        self.record(step, actor, || What::Damaged {
-            document,
-            element: fault.element,
-            which: fault.which,
-            attribute: fault.attribute,
-            value: fault.value,
-        });
-        self.queue.push(self.now, Class::Message, self.cause.0, Event::GoOn(actor, task));
-    }
-
-    /// The service's number for the event that a task handles.
-    fn delivery_of(&self, actor: ActorId, task: u32) -> Option<u32> {
-        let serves = self.process(actor)?.tasks.get(task)?.serves?;
-        self.calls.get(serves).map(|call| call.task)
-    }
-
-    /// The volumes of the set that a provider's callback is about, as far as they are the provider's.
-    fn volumes_about(&self, actor: ActorId, index: usize, task: u32) -> Vec<u16> {
-        let ActorId::Provider(provider) = actor else { return Vec::new() };
-        let about = self.processes.get(index).and_then(|process| process.tasks.get(task)?.about);
-        let Some(set) = about.and_then(|(set, _)| self.service.sets.get(set)) else { return Vec::new() };
-        set.shadows.iter().filter(|shadow| shadow.provider == provider).map(|shadow| shadow.volume).collect()
-    }
-
-    /// Whether the volume that a provider's callback is about has as many shadow copies as it may have.
-    fn full_about(&self, actor: ActorId, index: usize, task: u32) -> bool {
-        let ActorId::Provider(_) = actor else { return false };
-        let about = self.processes.get(index).and_then(|process| process.tasks.get(task)?.about);
-        about.is_some_and(|(set, volume)| volume.is_some_and(|volume| self.is_full_of_copies(set, volume)))
-    }
-
-    fn actor_calls(&mut self, actor: ActorId, task: u32, to: ActorId, request: Request, step: &mut Step<'_>) {
-        let number = self.new_call_number();
-        let recorded = match &request {
-            Request::Api { object, call } => Some((*object, call.clone())),
-            Request::Order(order) => Some((0, Call::Application(order.clone()))),
-            _ => None,
-        };
-        let cause = match recorded {
-            Some((object, call)) => self.record(step, actor, || What::Call { id: number, object, call }),
-            None => self.cause.0,
-        };
-        self.send(actor, task, to, request, cause, number);
-    }
-
-    fn actor_answers(&mut self, actor: ActorId, task: u32, answer: Answer, more: bool, step: &mut Step<'_>) {
-        let Some(index) = self.process_index(actor) else { return };
-        let Some(process) = self.processes.get_mut(index) else { return };
-        let serves = process.tasks.get_mut(task).and_then(|task| task.serves.take());
-        if !more {
-            process.tasks.remove(task);
-        }
-        let answered = serves.and_then(|slot| Some((slot, self.calls.get(slot)?.clone())));
-        let mut cause = self.cause.0;
-        if let Some((slot, call)) = answered {
-            let id = call.number.0;
-            let answer = match (answer, &call.request) {
-                (Answer::Handled { returned, .. }, Request::Raise { event, .. }) => {
-                    let failure = self.service.failure_of(call.task);
-                    let event = *event;
-                    cause = self.record(step, actor, || What::Handled { id, event, returned, failure });
-                    Answer::Handled { returned, failure }
-                }
-                (Answer::Provider(hresult), _) => {
-                    cause = self.record(step, actor, || What::CallbackReturn { id, hresult });
-                    Answer::Provider(hresult)
-                }
-                (answer, _) => answer,
-            };
-            self.reply(slot, answer, cause, Class::Message);
-        }
-        if more {
-            self.queue.push(self.now, Class::Message, cause, Event::GoOn(actor, task));
-        }
-    }
-
-    /// An answer arrives.
-    fn answer(&mut self, slot: Slot, answer: Answer, step: &mut Step<'_>) {
-        let Some(call) = self.calls.remove(slot) else { return };
-        if call.from == ActorId::Service {
-            self.fill_ids(step);
-            self.service.answered(call.task, &answer, self.now);
-            self.carry_out(step);
-            return;
-        }
-        let alive = self.process(call.from).is_some_and(|process| process.alive);
-        if !alive {
-            return;
-        }
-        let id = call.number.0;
-        if self.cause.0 == 0 {
-            self.cause = call.cause;
-        }
-        let n = match (&answer, &call.request) {
-            (Answer::Reply { hresult, out }, _) => {
-                let (hresult, out) = (*hresult, out.0.clone());
-                self.record(step, call.from, || What::Return { id, hresult, out })
-            }
-            (Answer::Ordered, _) => {
-                let hresult = HResult::S_OK;
-                self.record(step, call.from, || What::Return { id, hresult, out: vssim_model::api::Out::Nothing })
-            }
-            _ => self.cause.0,
-        };
-        self.cause = Unhashed(n);
-        self.resume(call.from, call.task, Input::Returned(answer), step);
-    }
-
-    fn service_timer(&mut self, timer: Timer, step: &mut Step<'_>) {
-        if let Timer::FreezeWindow(writer) = timer {
-            let name = TimerName::FreezeWindow(self.name(ActorId::Writer(writer)).clone());
-            let n = self.record(step, ActorId::Service, || What::Timer { name, edge: TimerEdge::Fired });
-            self.cause = Unhashed(n);
-        }
-        self.service.timer(timer, self.now);
-        self.carry_out(step);
     }
 
     /// What tells this state from others: nothing of the trace, of absolute time, of insertion numbers or random ids.

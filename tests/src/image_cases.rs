@@ -15,8 +15,9 @@ use std::sync::LazyLock;
 use vssim_model::ids::Guid;
 use vssim_sim::disk_format::{
     BLOCK, BlockHeader, BootSector, CatalogEntry, CopyEntry, Descriptor, DescriptorFlags, Range, ReadAt, ReadError,
-    RecordType, SECTOR, StoreEntry, StoreInformation, VOLUME_HEADER_OFFSET, VolumeHeader,
+    RecordType, SECTOR, StoreEntry, VOLUME_HEADER_OFFSET, VolumeHeader,
 };
+use vssim_sim::fixture::store_information;
 
 /// The size of a sample's volume.
 const VOLUME: u64 = 64 * BLOCK;
@@ -254,17 +255,7 @@ fn bare(entries: &[CatalogEntry], id: Guid, diff_area: Guid) -> Vec<u8> {
 fn write_stores(bytes: &mut [u8], stores: &[Vec<Descriptor>]) {
     for (number, descriptors) in (0..).zip(stores) {
         let at = |block: u64| store_at(number) + block * BLOCK;
-        let information = StoreInformation {
-            unknown: Guid(0xae9a_9337_0048_4ed6_9874_7150_0654_b7b3),
-            snapshot: Guid(0x5000 + u128::from(number)),
-            set: Guid(0x6000 + u128::from(number)),
-            context: 9,
-            one: 1,
-            attributes: 0x0002_0009,
-            operating_machine: "SRV01".to_owned(),
-            service_machine: "SRV01".to_owned(),
-        };
-        let information = information.encode();
+        let information = store_information(number).encode();
         let header = BlockHeader::new(RecordType::Store, 0, at(0));
         let header = BlockHeader { information: information.len() as u64, ..header };
         write(bytes, at(0), &[0; BLOCK as usize]);

@@ -60,9 +60,7 @@ impl ReadAt for Image {
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
         let length = into.len() as u64;
-        if offset.checked_add(length).is_none_or(|end| end > self.size) {
-            return Err(ReadError::outside(offset, length, self.size));
-        }
+        ReadError::check(offset, length, self.size)?;
         // Holes need no system call.
         let (mut at, end) = (offset, offset + length);
         while at < end {

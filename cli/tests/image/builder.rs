@@ -3,8 +3,9 @@
 use vssim_model::ids::Guid;
 use vssim_sim::disk_format::{
     BLOCK, BlockHeader, BootSector, CatalogEntry, CopyEntry, Descriptor, Range, RecordType, StoreEntry,
-    StoreInformation, VOLUME_HEADER_OFFSET, VolumeHeader,
+    VOLUME_HEADER_OFFSET, VolumeHeader,
 };
+use vssim_sim::fixture::store_information;
 
 /// The size of a volume: 256 blocks, most of them zeros.
 pub(crate) const SIZE: u64 = 4 << 20;
@@ -35,7 +36,7 @@ fn store_id(store: u64) -> Guid {
 
 /// The GUID of the shadow copy of a store.
 pub(crate) fn snapshot_id(store: u64) -> Guid {
-    Guid(0x5000 + u128::from(store))
+    store_information(store).snapshot
 }
 
 pub(crate) fn put(bytes: &mut [u8], at: u64, what: &[u8]) {
@@ -123,17 +124,7 @@ fn bare(id: Guid, diff_area: Guid, entries: &[CatalogEntry]) -> Vec<u8> {
 
 fn put_store(bytes: &mut [u8], copy: &Saved) {
     let at = store_at(copy.store);
-    let information = StoreInformation {
-        unknown: Guid(7),
-        snapshot: snapshot_id(copy.store),
-        set: Guid(0x6000 + u128::from(copy.store)),
-        context: 9,
-        one: 1,
-        attributes: 0x0002_0009,
-        operating_machine: "SRV01".to_owned(),
-        service_machine: "SRV01".to_owned(),
-    };
-    let information = information.encode();
+    let information = store_information(copy.store).encode();
     let relative = 4 * BLOCK;
     let descriptor =
         Descriptor { original: copy.block * BLOCK, relative, place: at + relative, ..Descriptor::default() };

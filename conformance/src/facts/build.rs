@@ -11,8 +11,8 @@ use vssim_model::trace::{
 };
 
 use super::{
-    CallFact, CallbackFact, EventFact, Facts, Mark, Object, Operation, SetFacts, StateFact, Step, Typed, Writer,
-    WriterChange,
+    CallFact, CallbackFact, EventFact, Facts, Mark, Object, Operation, RESTORE_SETTERS, SetFacts, StateFact, Step,
+    Typed, Writer, WriterChange,
 };
 use crate::metadata::Metadata;
 
@@ -454,27 +454,12 @@ impl<'t> Builder<'t> {
     }
 }
 
-/// The calls of a restore that stand in a trace by the names of the headers alone. One that was ordered to fail, or that its
+/// Whether a call sets something for a restore ([`RESTORE_SETTERS`]). One that was ordered to fail, or that its
 /// caller was not allowed, never happened.
 fn of_restore(call: &Call) -> bool {
-    const CALLS: [&str; 13] = [
-        "SetSelectedForRestore",
-        "SetSelectedForRestoreEx",
-        "AddRestoreSubcomponent",
-        "SetRestoreOptions",
-        "SetRestoreState",
-        "AddNewTarget",
-        "SetAdditionalRestores",
-        "SetRestoreName",
-        "SetAuthoritativeRestore",
-        "SetRollForward",
-        "AddAlternativeLocationMapping",
-        "SetRangesFilePath",
-        "SetFileRestoreStatus",
-    ];
     let Call::Method(method) = call else { return false };
     let forbidden = method.unprivileged && method.method.method.documents("E_ACCESSDENIED");
-    method.injected.is_none() && !forbidden && CALLS.contains(&call.name().1)
+    method.injected.is_none() && !forbidden && RESTORE_SETTERS.contains(&call.name().1)
 }
 
 /// The event that a method raises.

@@ -14,7 +14,7 @@
 use vssim_model::api::BackupComponentsCall;
 use vssim_model::hresult::HResult;
 
-use crate::facts::{CallFact, Facts, Object};
+use crate::facts::{CallFact, Facts, Object, RESTORE_SETTERS};
 use crate::verdict::Findings;
 
 /// What the documents say of a call at its place.
@@ -29,24 +29,10 @@ enum Sequence {
 
 use Sequence::{In, Out, Unsaid};
 
-/// The calls that belong to a restore alone: protocol and pages know them behind InitializeForRestore only.
-const RESTORE: [&str; 15] = [
-    "PreRestore",
-    "PostRestore",
-    "SetSelectedForRestore",
-    "SetSelectedForRestoreEx",
-    "AddRestoreSubcomponent",
-    "SetRestoreOptions",
-    "SetRestoreState",
-    "AddNewTarget",
-    "SetAdditionalRestores",
-    "SetRestoreName",
-    "SetAuthoritativeRestore",
-    "SetRollForward",
-    "AddAlternativeLocationMapping",
-    "SetRangesFilePath",
-    "SetFileRestoreStatus",
-];
+/// Whether a call belongs to a restore alone: protocol and pages know it behind InitializeForRestore only.
+fn is_of_restore(method: &str) -> bool {
+    matches!(method, "PreRestore" | "PostRestore") || RESTORE_SETTERS.contains(&method)
+}
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     for object in facts.objects.values() {
@@ -174,7 +160,7 @@ impl<'a, 't> Place<'a, 't> {
             _ if self.overtaken() => Unsaid,
             _ if self.tried("InitializeForRestore") => self.restore(method),
             _ if !self.tried("InitializeForBackup") => Out("InitializeForBackup"),
-            _ if RESTORE.contains(&method) => Out("InitializeForRestore"),
+            _ if is_of_restore(method) => Out("InitializeForRestore"),
             "AbortBackup" => In,
             _ if self.over() => Out("a backup that goes on"),
             _ if self.unseen() => Unsaid,

@@ -101,9 +101,37 @@ impl Turn<'_> {
             }
             _ => {}
         }
-        if let Some(place) = op.save.filter(|_| hresult.is_success()) {
-            self.memory.saved.0.insert(place, out.by_parameter(&MethodCall::new(op.method)));
+        if hresult.is_success() {
+            let handed = out.by_parameter(&MethodCall::new(op.method));
+            let lost = match op.save {
+                Some(place) => self.memory.saved.0.insert(place, handed),
+                None => Some(handed),
+            };
+            self.release(lost.unwrap_or_default().values());
         }
+    }
+
+    /// Values that nobody can name any more: the objects among them are released, unless another variable has them.
+    fn release<'v>(&mut self, lost: impl Iterator<Item = &'v Value>) {
+        let mut numbers = Vec::new();
+        lost.for_each(|value| objects_in(value, &mut numbers));
+        if numbers.is_empty() {
+            return;
+        }
+        let mut kept = Vec::new();
+        self.memory.saved.0.values().flat_map(BTreeMap::values).for_each(|value| objects_in(value, &mut kept));
+        numbers.retain(|number| !kept.contains(number));
+        self.memory.released.0.extend(numbers);
+    }
+}
+
+/// The objects that a value names.
+fn objects_in(value: &Value, into: &mut Vec<u32>) {
+    match value {
+        Value::Object { object } => into.push(*object),
+        Value::List(all) => all.iter().for_each(|one| objects_in(one, into)),
+        Value::Fields(all) => all.values().for_each(|one| objects_in(one, into)),
+        _ => {}
     }
 }
 

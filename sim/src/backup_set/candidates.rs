@@ -104,6 +104,42 @@ impl Candidates {
         }
         None
     }
+
+    /// Takes the files of a set out. They lie below its folder.
+    pub(super) fn take(&mut self, set: &FileSet) -> BTreeMap<String, Candidate> {
+        let folder = folder_key(set);
+        // `]` is the character behind the backslash.
+        let below = format!("{folder}\\")..format!("{folder}]");
+        self.files.extract_if(below, |_, file| set.matches(&file.path)).collect()
+    }
+}
+
+/// File sets, by folder.
+#[derive(Debug, Default)]
+pub(super) struct FileSets(BTreeMap<String, Vec<FileSet>>);
+
+impl FromIterator<FileSet> for FileSets {
+    fn from_iter<I: IntoIterator<Item = FileSet>>(sets: I) -> FileSets {
+        let mut by_folder = BTreeMap::<String, Vec<FileSet>>::new();
+        for set in sets {
+            by_folder.entry(folder_key(&set)).or_default().push(set);
+        }
+        FileSets(by_folder)
+    }
+}
+
+impl FileSets {
+    /// Whether a file belongs to one of the sets: only those of the folders above it are asked.
+    pub(super) fn matches(&self, path: &str) -> bool {
+        let key = key(path);
+        let folders = key.match_indices('\\').filter_map(|(end, _)| self.0.get(key.get(..end)?));
+        folders.flatten().any(|set| set.matches(path))
+    }
+}
+
+/// What the keys of all files of a set begin with, but for a backslash.
+fn folder_key(set: &FileSet) -> String {
+    key(set.path().trim_end_matches('\\'))
 }
 
 /// The files in a folder that a specification names, with their paths inside the folder.
@@ -131,7 +167,7 @@ fn named<'a>(
 pub(super) fn beside_components(
     given: &Given<'_>,
     set: &FileSet,
-    known: &[(String, Candidate)],
+    known: &BTreeMap<String, Candidate>,
 ) -> Vec<(String, Candidate)> {
     let Some((index, volume, rest)) = volume_of(given, set.path()) else { return Vec::new() };
     let Some(files) = volume.copy else { return Vec::new() };
@@ -139,7 +175,7 @@ pub(super) fn beside_components(
     for (file, inside) in named(files, rest, set.spec(), set.recursive()) {
         let path = full_path(set.path(), inside);
         let key = key(&path);
-        if known.iter().any(|(other, _)| *other == key) {
+        if known.contains_key(&key) {
             continue;
         }
         let place = Place { volume: index, source: Source::Copy, file };
@@ -158,4 +194,57 @@ pub(super) fn at(given: &Given<'_>, path: &str) -> Option<Candidate> {
     let place = Place { volume, source, file };
     let path = path.to_owned();
     Some(Candidate { member: 0, path, read_from: None, place, modified: files.modified(file), wanted: false })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn paths() -> impl Strategy<Value = String> {
+        prop::sample::select(vec![
+            r"C:\a.db",
+            r"c:\A\a.db",
+            r"C:\a\b.tx",
+            r"C:\a\b\c.db",
+            r"C:\a]\c.db",
+            r"C:\ab\a.db",
+            r"C:\a\\d.db",
+            r"D:\a\a.db",
+            r"\\server\a\a.db",
+            "a.db",
+        ])
+        .prop_map(str::to_owned)
+    }
+
+    fn sets() -> impl Strategy<Value = FileSet> {
+        let folders =
+            prop::sample::select(vec!["C:", r"C:\", r"C:\a", r"c:\A\", r"C:\a\b", r"C:\a]", r"\", r"\\server\a"]);
+        let specs = prop::sample::select(vec!["*", "*.db", "a.*", "B.TX"]);
+        (folders, specs, any::<bool>()).prop_map(|(path, spec, recursive)| FileSet::new(path, spec, recursive).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn sets_by_folder_match_what_one_of_them_matches(sets in prop::collection::vec(sets(), 0..6), path in paths()) {
+            let any = sets.iter().any(|set| set.matches(&path));
+            let by_folder: FileSets = sets.into_iter().collect();
+            prop_assert_eq!(by_folder.matches(&path), any, "{}", path);
+        }
+
+        #[test]
+        fn all_files_of_a_set_are_taken_and_no_others(set in sets(), paths in prop::collection::vec(paths(), 0..10)) {
+            let file = FileTable::new(64).create("a", 1).unwrap();
+            let place = Place { volume: 0, source: Source::Copy, file };
+            let candidate = |path: String| Candidate { member: 0, path, read_from: None, place, modified: 0, wanted: false };
+            let files = paths.into_iter().map(|path| (key(&path), candidate(path))).collect();
+            let mut candidates = Candidates { files };
+            let taken = candidates.take(&set);
+            prop_assert!(taken.values().all(|file| set.matches(&file.path)));
+            prop_assert!(!candidates.files.values().any(|file| set.matches(&file.path)));
+        }
+    }
 }

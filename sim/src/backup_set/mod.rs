@@ -17,11 +17,12 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use vssim_model::api::{BackupType, ComponentName};
 use vssim_model::component::{Component, ComponentId, Components, Inclusion};
-use vssim_model::documents::{BackupComponents, BackupSchema, ComponentView, WriterMetadata};
+use vssim_model::documents::{BackupComponents, BackupSchema, Component as Described, ComponentView, WriterMetadata};
 use vssim_model::file_spec::{FileSet, Variables};
 use vssim_model::ids::WriterInstanceId;
 
@@ -31,7 +32,7 @@ use crate::storage::{FileId, FileTable};
 pub use self::ranges::{BadRanges, Range};
 pub use self::schema::effective_type;
 
-use self::candidates::{Candidate, Candidates, Place, full_path, key};
+use self::candidates::{Candidate, Candidates, FileSets, Place, full_path, key};
 
 /// Where a file is read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -176,27 +177,25 @@ pub fn select(given: &Given<'_>) -> Selection {
         let Ok(all) = Components::new(all.collect()) else { continue };
         let ids: Vec<ComponentId> =
             writer.components().map(|view| ComponentId::new(view.logical_path(), view.name())).collect();
-        let included = all.included(&ids);
+        let mut brought = BTreeMap::<&ComponentId, Vec<&ComponentId>>::new();
+        for (id, inclusion) in all.included(&ids) {
+            let by = if let Inclusion::Implicit { by } = inclusion { by } else { id };
+            brought.entry(by).or_default().push(id);
+        }
+        let described = metadata.components().map(|c| (ComponentId::new(c.logical_path(), c.name()), c)).collect();
         let excludes = excludes(metadata, given.variables);
+        let schema = metadata.backup_schema();
         for (view, explicit) in writer.components().zip(&ids) {
-            let brought = included.iter().filter_map(|(id, inclusion)| match inclusion {
-                Inclusion::Explicit => (*id == explicit).then_some(*id),
-                Inclusion::Implicit { by } => (*by == explicit).then_some(*id),
-            });
-            let brought: Vec<&ComponentId> = brought.collect();
-            let schema = metadata.backup_schema();
-            Chooser { given, metadata, view, schema, requested, partial_files, excludes: &excludes }.choose(
-                explicit,
-                &brought,
-                &mut selection,
-            );
+            let chooser =
+                Chooser { given, described: &described, view, schema, requested, partial_files, excludes: &excludes };
+            chooser.choose(explicit, brought.get(explicit).map_or(&[], Vec::as_slice), &mut selection);
         }
     }
     selection
 }
 
 /// The exclude list of a writer; its paths are original paths.
-fn excludes(metadata: &WriterMetadata, variables: &Variables) -> Vec<FileSet> {
+fn excludes(metadata: &WriterMetadata, variables: &Variables) -> FileSets {
     let sets = metadata.excludes().filter_map(|set| FileSet::new(set.path(), set.filespec(), set.recursive()).ok());
     sets.filter_map(|set| set.expand(variables).ok()).collect()
 }
@@ -204,12 +203,13 @@ fn excludes(metadata: &WriterMetadata, variables: &Variables) -> Vec<FileSet> {
 /// Chooses the files of one explicit component and of those that come with it.
 struct Chooser<'a> {
     given: &'a Given<'a>,
-    metadata: &'a WriterMetadata,
+    /// The components of the writer's metadata.
+    described: &'a BTreeMap<ComponentId, Described<'a>>,
     view: ComponentView<'a>,
     schema: BackupSchema,
     requested: BackupType,
     partial_files: bool,
-    excludes: &'a [FileSet],
+    excludes: &'a FileSets,
 }
 
 /// A differenced entry, with the time from which on files count as changed.
@@ -233,11 +233,7 @@ impl Chooser<'_> {
         let mut candidates = Candidates::default();
         let mut names = vec![explicit.clone()];
         for id in brought {
-            let Some(component) =
-                self.metadata.components().find(|c| ComponentId::new(c.logical_path(), c.name()) == **id)
-            else {
-                continue;
-            };
+            let Some(component) = self.described.get(id) else { continue };
             let name = ComponentName {
                 logical_path: component.logical_path().to_owned(),
                 name: component.name().to_owned(),
@@ -281,7 +277,7 @@ impl Chooser<'_> {
 
     /// CMP-DEF-032: whatever was selected.
     fn is_excluded(&self, path: &str) -> bool {
-        self.excludes.iter().any(|set| set.matches(path))
+        self.excludes.matches(path)
     }
 
     /// Differenced files: whole, if they were modified since; masks do not count (INC-008).
@@ -294,8 +290,7 @@ impl Chooser<'_> {
     ) {
         for entry in self.differenced_entries(backup_type, explicit) {
             // Files of the component; they are decided on here and nowhere else.
-            let named = candidates.files.extract_if(.., |_, file| entry.set.matches(&file.path));
-            let named: Vec<(String, Candidate)> = named.collect();
+            let named = candidates.take(&entry.set);
             let news = candidates::beside_components(self.given, &entry.set, &named);
             let news = news.into_iter().filter(|(key, file)| !items.contains_key(key) && !self.is_excluded(&file.path));
             let news: Vec<(String, Candidate)> = news.collect();
@@ -308,12 +303,12 @@ impl Chooser<'_> {
     }
 
     fn differenced_entries(&self, backup_type: BackupType, explicit: &ComponentName) -> Vec<Differenced> {
-        let base = || self.given.store.base(backup_type, explicit).map_or(0, |(backup, _)| backup.taken);
+        let base = LazyCell::new(|| self.given.store.base(backup_type, explicit).map_or(0, |(backup, _)| backup.taken));
         let entries = self.view.differenced_files().filter_map(|(path, spec, recursive, time)| {
             let set = FileSet::new(path, spec, recursive).ok()?.expand(self.given.variables).ok()?;
             Some(match time {
                 // INC-010: the requester's own records. INC-009: any other time is the only basis.
-                0 => Differenced { set, since: base(), own: true },
+                0 => Differenced { set, since: *base, own: true },
                 since => Differenced { set, since, own: false },
             })
         });
@@ -329,6 +324,7 @@ impl Chooser<'_> {
         into: &mut Selection,
     ) {
         let differenced = self.differenced_entries(BackupType::Full, explicit);
+        let differenced: FileSets = differenced.into_iter().map(|entry| entry.set).collect();
         for (folder, name, ranges, _) in self.view.partial_files() {
             let Ok(folder) = vssim_model::file_spec::expand(folder, self.given.variables) else { continue };
             let path = full_path(&folder, name);
@@ -337,7 +333,7 @@ impl Chooser<'_> {
             if self.is_excluded(&path) {
                 continue;
             }
-            if differenced.iter().any(|entry| entry.set.matches(&path)) {
+            if differenced.matches(&path) {
                 into.problems.push(problem(ProblemKind::PartialAndDifferenced));
                 continue;
             }

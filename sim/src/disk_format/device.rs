@@ -90,10 +90,8 @@ impl<D: ReadAt> ReadAt for Part<D> {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
-        match offset.checked_add(into.len() as u64) {
-            Some(end) if end <= self.size => self.device.read_at(self.start + offset, into),
-            _ => Err(ReadError::outside(offset, into.len() as u64, self.size)),
-        }
+        ReadError::check(offset, into.len() as u64, self.size)?;
+        self.device.read_at(self.start + offset, into)
     }
 
     fn next_data(&self, offset: u64) -> Option<(u64, u64)> {
@@ -118,6 +116,15 @@ pub struct ReadError {
 }
 
 impl ReadError {
+    /// Whether the bytes all lie inside `size` bytes.
+    ///
+    /// # Errors
+    /// [`ReadError::outside`].
+    pub fn check(offset: u64, length: u64, size: u64) -> Result<(), ReadError> {
+        let inside = offset.checked_add(length).is_some_and(|end| end <= size);
+        if inside { Ok(()) } else { Err(ReadError::outside(offset, length, size)) }
+    }
+
     /// The bytes do not all lie inside `size` bytes.
     #[must_use]
     pub fn outside(offset: u64, length: u64, size: u64) -> ReadError {

@@ -4,8 +4,9 @@ use vssim_model::ids::Guid;
 
 use crate::disk_format::{
     BLOCK, BlockHeader, BootSector, CatalogEntry, CopyEntry, Descriptor, DescriptorFlags, Range, RecordType,
-    StoreEntry, StoreInformation, VOLUME_HEADER_OFFSET, VolumeHeader,
+    StoreEntry, VOLUME_HEADER_OFFSET, VolumeHeader,
 };
+use crate::fixture::store_information;
 
 /// The size of the volume.
 pub(crate) const SIZE: u64 = 4 << 20;
@@ -136,7 +137,7 @@ pub(crate) fn bare(entries: &[CatalogEntry], id: Guid, diff_area: Guid) -> Vec<u
 pub(crate) fn write_store(bytes: &mut [u8], number: u64, store: &SampleStore) {
     let at = store_at(number);
     let header = |record, block: u64| BlockHeader::new(record, block * BLOCK, at + block * BLOCK);
-    let information = information(number).encode();
+    let information = store_information(number).encode();
     let first = BlockHeader { information: information.len() as u64, ..header(RecordType::Store, 0) };
     write_block(bytes, at, first, &information);
     let slots: Vec<u8> = store.descriptors.iter().flat_map(Descriptor::encode).collect();
@@ -149,20 +150,6 @@ pub(crate) fn write_store(bytes: &mut [u8], number: u64, store: &SampleStore) {
     }
     for place in 0..(STORE - FIRST_PLACE) / BLOCK {
         write(bytes, at + FIRST_PLACE + place * BLOCK, &[saved(number, place); BLOCK as usize]);
-    }
-}
-
-/// What store number `number` says of its copy.
-pub(crate) fn information(number: u64) -> StoreInformation {
-    StoreInformation {
-        unknown: Guid(0xae9a_9337_0048_4ed6_9874_7150_0654_b7b3),
-        snapshot: Guid(0x5000 + u128::from(number)),
-        set: Guid(0x6000 + u128::from(number)),
-        context: 9,
-        one: 1,
-        attributes: 0x0002_0009,
-        operating_machine: "SRV01".to_owned(),
-        service_machine: "SRV01".to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 use super::super::sample::{self, CATALOG, plain, store_at, store_entry, store_of, write};
 use super::*;
+use crate::fixture::store_information;
 
 fn sample() -> Vec<u8> {
     let newer =
@@ -33,7 +34,7 @@ fn a_volume_gives_its_catalog_with_every_place() {
 fn a_store_gives_its_lists_and_bitmaps() {
     let bytes = sample();
     let store = read_store(&&bytes[..], &store_entry(1, true)).unwrap();
-    assert_eq!(store.information, sample::information(1));
+    assert_eq!(store.information, store_information(1));
     let slot = store.descriptors.slots[0];
     assert_eq!((slot.index, slot.offset, slot.value), (0, store_at(1) + BLOCK + 128, plain(1, 9, 0)));
     assert_eq!((store.descriptors.first_free(), store.descriptors.end(), store.descriptors.capacity()), (1, 1, 508));

@@ -6,6 +6,7 @@ use super::super::sample::{
 };
 use super::*;
 use crate::disk_format::{CatalogEntry, Descriptor, DescriptorFlags};
+use crate::fixture::store_information;
 use crate::image::{Copies, NeverCopied, read_partitions};
 
 /// Two copies, as Windows would leave them.
@@ -166,7 +167,7 @@ fn every_field_of_a_store_is_looked_at() {
         one(own + 100, &[1], (own + 100, name, "reserved bytes", Severity::Unusual));
     }
     one(at + 3 * BLOCK - 1, &[1], (at + 3 * BLOCK - 1, "range list", "reserved bytes", Severity::Unusual));
-    let shadow_copy = sample::information(0).snapshot;
+    let shadow_copy = store_information(0).snapshot;
     let twice = crate::disk_format::guid_to_bytes(shadow_copy);
     let again = [store_at(0), at].map(|store| (store + 128 + 16, INFORMATION, "shadow copy", Severity::Wrong));
     let mut image = good();

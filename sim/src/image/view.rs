@@ -264,10 +264,7 @@ impl ReadAt for View<'_> {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
-        let length = into.len() as u64;
-        if offset.checked_add(length).is_none_or(|end| end > self.size) {
-            return Err(ReadError::outside(offset, length, self.size));
-        }
+        ReadError::check(offset, into.len() as u64, self.size)?;
         let mut at = offset;
         let mut rest = into;
         for run in self.table.runs_from(offset) {

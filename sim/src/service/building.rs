@@ -156,7 +156,7 @@ impl Service {
     fn object_damaged_by(&self, actor: ActorId, number: u32) -> Option<u32> {
         match actor {
             ActorId::Writer(writer) => self.foremost_session(writer),
-            _ => self.objects.iter().find(|(_, object)| object.number.0 == number).map(|(index, _)| index),
+            _ => self.object_numbered(number).map(|(index, _)| index),
         }
     }
 }

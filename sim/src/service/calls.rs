@@ -10,25 +10,19 @@ use vssim_model::context::{Attributes, Context};
 use vssim_model::documents::{BackupComponents, BackupState, ComponentType, DocumentError};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{SnapshotId, SnapshotSetId};
-use vssim_model::tables::{Outcome, RequesterGuard, RequesterInput, RequesterState};
+use vssim_model::tables::{Method, Outcome, RequesterGuard, RequesterInput, RequesterState};
 use vssim_model::time::Ticks;
 use vssim_model::trace::What;
 
 use super::creation::Creation;
 use super::ending::Closing;
-use super::methods::Caller;
 use super::methods::components_set::is_legal_in;
+use super::methods::{Caller, Done};
 use super::operation::Kind;
 use super::{Object, Service, Set};
 use crate::message::Slot;
 use crate::plan::{ActorId, ComponentOf, ServiceDefect};
 use crate::unhashed::Unhashed;
-
-/// What a method does: answer at once, or later.
-enum Done {
-    Now(Out),
-    Later,
-}
 
 impl Service {
     /// A requester calls. `object` is the number of its backup components object; 0 where it has none.
@@ -79,19 +73,14 @@ impl Service {
     }
 
     fn object_call(&mut self, slot: Slot, number: u32, call: &BackupComponentsCall, now: Ticks) {
-        let found = self.objects.iter().find(|(_, object)| object.number.0 == number).map(|(index, _)| index);
-        let Some(index) = found else {
+        let Some((index, state)) = self.object_numbered(number).map(|(index, object)| (index, object.state)) else {
             // A pointer to a released object: the documents promise nothing; see docs/choices.md, S-01.
             self.give(slot, HResult::VSS_E_BAD_STATE, Out::Nothing);
             return;
         };
-        let input = RequesterInput::from(call);
-        let state = self.objects.get(index).map_or(RequesterState::Released, |object| object.state);
-        let tables = std::sync::Arc::clone(&self.plan.tables);
         let own =
             matches!(call, BackupComponentsCall::GetSnapshotProperties { snapshot } if self.owns(index, *snapshot));
-        let outcome = tables.requester.step(state, input, |guard| self.holds(index, guard, own));
-        let next = match outcome {
+        let next = match self.outcome_of(index, call.into(), own) {
             Outcome::Refused(_) if self.lets_in(call) => state,
             Outcome::Refused(refusal) => {
                 tracing::debug!(method = call.method(), %refusal, "refused");
@@ -104,7 +93,7 @@ impl Service {
         // Moved first: an operation that ends at once moves the object on.
         self.set_state(index, next);
         match self.perform(slot, index, call, now) {
-            Ok(Done::Now(out)) => self.give(slot, HResult::S_OK, out),
+            Ok(Done::Now(code, out)) => self.give(slot, code, out),
             Ok(Done::Later) => {}
             Err(code) => {
                 self.set_state(index, state);
@@ -113,10 +102,22 @@ impl Service {
         }
     }
 
-    /// What the requester's table says of a method, for an object as it stands.
-    pub(super) fn outcome_of(&self, index: u32, input: RequesterInput) -> Outcome<RequesterState> {
+    /// What the requester's table says of a method, for an object as it stands; `own` if it is about a shadow copy of the object's
+    /// own set.
+    fn outcome_of(&self, index: u32, input: RequesterInput, own: bool) -> Outcome<RequesterState> {
         let state = self.objects.get(index).map_or(RequesterState::Released, |object| object.state);
-        self.plan.tables.requester.step(state, input, |guard| self.holds(index, guard, false))
+        self.plan.tables.requester.step(state, input, |guard| self.holds(index, guard, own))
+    }
+
+    /// Whether the requester's table lets a method in, for an object as it stands.
+    ///
+    /// # Errors
+    /// The table's refusal.
+    pub(super) fn in_sequence(&self, index: u32, method: Method) -> Result<(), HResult> {
+        match self.outcome_of(index, RequesterInput::Call(method), false) {
+            Outcome::Refused(refusal) => Err(refusal.code),
+            _ => Ok(()),
+        }
     }
 
     /// Whether a planted defect lets a call in that the table refuses.
@@ -134,8 +135,7 @@ impl Service {
     /// The end of an asynchronous operation moves its object.
     pub(super) fn move_object(&mut self, index: u32, input: RequesterInput) {
         let Some(state) = self.objects.get(index).map(|object| object.state) else { return };
-        let tables = std::sync::Arc::clone(&self.plan.tables);
-        if let Ok(next) = tables.requester.step(state, input, |guard| self.holds(index, guard, false)).state(state) {
+        if let Ok(next) = self.outcome_of(index, input, false).state(state) {
             self.set_state(index, next);
         }
         if input == RequesterInput::Finished(vssim_model::tables::Operation::GatherWriterMetadata)
@@ -145,7 +145,7 @@ impl Service {
         }
     }
 
-    pub(super) fn holds(&self, index: u32, guard: RequesterGuard, own: bool) -> bool {
+    fn holds(&self, index: u32, guard: RequesterGuard, own: bool) -> bool {
         let Some(object) = self.objects.get(index) else { return false };
         match guard {
             RequesterGuard::WithWriters => self.with_writers(object),
@@ -170,7 +170,6 @@ impl Service {
 
     fn perform(&mut self, slot: Slot, index: u32, call: &BackupComponentsCall, now: Ticks) -> Result<Done, HResult> {
         use BackupComponentsCall as B;
-        let nothing = Ok(Done::Now(Out::Nothing));
         self.meets_conditions(index, call)?;
         match call {
             B::GatherWriterMetadata => {
@@ -208,23 +207,28 @@ impl Service {
                 self.check_addition(index, search.volume, now)?;
                 self.start_call(slot, index, Kind::AddVolume(search), now);
             }
-            B::StartSnapshotSet => return Ok(Done::Now(self.start_set(index))),
+            B::StartSnapshotSet => return Done::ok(self.start_set(index)),
             B::AddComponent(component) => {
-                return self.add_component(index, component).map(|()| Done::Now(Out::Nothing));
+                self.add_component(index, component)?;
+                return Done::nothing();
             }
             B::GetWriterMetadataCount
             | B::GetWriterStatusCount
             | B::GetWriterMetadata { .. }
             | B::GetWriterStatus { .. } => {
-                return self.gathered(index, call).map(Done::Now);
+                return Done::ok(self.gathered(index, call)?);
             }
-            B::GetSnapshotProperties { snapshot } => return self.properties(*snapshot).map(Done::Now),
+            B::GetSnapshotProperties { snapshot } => return Done::ok(self.properties(*snapshot)?),
             B::InitializeForRestore { xml } => {
-                return self.initialize_for_restore(index, xml).map(|()| Done::Now(Out::Nothing));
+                self.initialize_for_restore(index, xml)?;
+                return Done::nothing();
             }
-            B::SaveAsXML => return Ok(Done::Now(self.save_as_xml(index))),
-            B::CreateVssBackupComponents => return nothing,
-            _ => return self.keep(index, call).map(|()| Done::Now(Out::Nothing)),
+            B::SaveAsXML => return Done::ok(self.save_as_xml(index)),
+            B::CreateVssBackupComponents => return Done::nothing(),
+            _ => {
+                self.keep(index, call)?;
+                return Done::nothing();
+            }
         }
         Ok(Done::Later)
     }

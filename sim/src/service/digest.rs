@@ -1,8 +1,10 @@
 //! A digest of all that the service holds.
 //!
 //! A state's identity leaves ids, documents and numbers of the trace out; to say that a call changed nothing, they must
-//! be in. So everything is written as `Debug` shows it, which knows no exceptions, and the digest is taken of that.
+//! be in. So everything is written as `Debug` shows it, which knows no exceptions, and the digest is taken of that. Documents that do
+//! not change stand there by their SHA-256.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use xxhash_rust::xxh3::Xxh3;
@@ -52,6 +54,10 @@ impl Service {
         } = self;
         let mut digest = Digest(Xxh3::new());
         let made = (objects_made, devices_made);
+        // Of whole documents the SHA-256 is enough, which was taken when they were made.
+        let saved = saved.digest();
+        let built: BTreeMap<u16, &str> =
+            built.iter().map(|(writer, built)| (*writer, &*built.document.sha256)).collect();
         let apart = (saved, building, built, express, unregistered, asked, reverts, writers_unreachable, made);
         // Writing to a digest cannot fail.
         let _ = write!(

@@ -1,5 +1,6 @@
 //! The documents that the service handles: writers' metadata, the Backup Components Document.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -7,6 +8,7 @@ use vssim_model::api::Out;
 use vssim_model::documents::{BackupSchema, WriterMetadata};
 use vssim_model::ids::WriterInstanceId;
 use vssim_model::trace::DocumentKind;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Document, Effect, Service};
 use crate::plan::{ActorId, ComponentOf, ComponentPlan};
@@ -18,6 +20,28 @@ impl Document {
         let digest = Sha256::digest(text.as_bytes());
         let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         Document { sha256, kind, text }
+    }
+}
+
+/// Documents that can be named by their SHA-256: what SaveAsXML handed back, and what requesters kept. Any process may keep them in
+/// a file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Saved {
+    texts: BTreeMap<String, Arc<str>>,
+    /// The digests of all names, put together in no order. A name stands for its text.
+    digest: u128,
+}
+
+impl Saved {
+    fn keep(&mut self, sha256: &str, text: &Arc<str>) {
+        if self.texts.insert(sha256.to_owned(), Arc::clone(text)).is_none() {
+            self.digest ^= xxh3_128(sha256.as_bytes());
+        }
+    }
+
+    /// Tells this collection from others.
+    pub(super) const fn digest(&self) -> u128 {
+        self.digest
     }
 }
 
@@ -92,14 +116,19 @@ impl Service {
     pub(super) fn save_document(&mut self, actor: ActorId, kind: DocumentKind, text: String) -> String {
         let document = Arc::new(Document::new(kind, text.into()));
         let sha256 = document.sha256.clone();
-        self.saved.0.insert(sha256.clone(), Arc::clone(&document.text));
+        self.saved.keep(&sha256, &document.text);
         self.effect(Effect::Document(actor, document));
         sha256
     }
 
+    /// A document that a requester has kept, so that a call can name it by its SHA-256, as SaveAsXML does.
+    pub fn keep_document(&mut self, sha256: &str, text: &Arc<str>) {
+        self.saved.keep(sha256, text);
+    }
+
     /// A document that a call is given: its text, or the SHA-256 of one that an earlier call handed back.
     pub(super) fn text_of_document(&self, given: &str) -> Arc<str> {
-        self.saved.0.get(given).map_or_else(|| given.into(), Arc::clone)
+        self.saved.texts.get(given).map_or_else(|| given.into(), Arc::clone)
     }
 
     pub(super) fn schema_of(&self, writer: u16) -> BackupSchema {

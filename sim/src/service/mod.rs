@@ -339,8 +339,7 @@ pub struct Service {
     built: BTreeMap<u16, Unhashed<Built>>,
     /// The metadata of express writers that are registered.
     express: BTreeMap<WriterClassId, Unhashed<ExaminedMetadata>>,
-    /// Documents that SaveAsXML handed back, by their SHA-256. Any process may keep them in a file.
-    saved: Unhashed<BTreeMap<String, Arc<str>>>,
+    saved: Unhashed<document::Saved>,
     documents: Vec<Vec<Arc<Document>>>,
     objects_made: Unhashed<u32>,
     devices_made: Unhashed<u32>,
@@ -398,6 +397,11 @@ impl Service {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.operations.is_empty() && self.deliveries.is_empty()
+    }
+
+    /// A backup components object, with its place, by its number in the trace.
+    pub(crate) fn object_numbered(&self, number: u32) -> Option<(u32, &Object)> {
+        self.objects.iter().find(|(_, object)| object.number.0 == number)
     }
 
     fn has(&self, defect: ServiceDefect) -> bool {

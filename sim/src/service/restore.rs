@@ -7,8 +7,6 @@
 //! A stored document names the writer instances of the time of the backup. Calls name classes, so a component belongs to
 //! a writer by its class; see [`Service::writer_for`] for classes with several instances.
 
-use std::sync::Arc;
-
 use vssim_model::api::ComponentName;
 use vssim_model::documents::{BackupComponents, ComponentView, DocumentError, WriterRestore};
 use vssim_model::hresult::HResult;
@@ -20,18 +18,11 @@ use crate::plan::{ComponentOf, ServiceDefect};
 use crate::unhashed::Unhashed;
 
 impl Service {
-    /// A document that a requester has kept, so that a call can name it by its SHA-256, as SaveAsXML does.
-    pub fn keep_document(&mut self, sha256: &str, text: &Arc<str>) {
-        self.saved.0.insert(sha256.to_owned(), Arc::clone(text));
-    }
-
     /// InitializeForRestore: the object takes the stored document (RST-ORD-001), given as text or by the SHA-256 that
     /// SaveAsXML gave.
     pub(super) fn initialize_for_restore(&mut self, index: u32, xml: &str) -> Result<(), HResult> {
-        let stored = self.saved.0.get(xml).cloned();
-        let text = stored.unwrap_or_else(|| Arc::from(xml));
-        let xml = &*text;
-        let (document, unreadable) = BackupComponents::read_stored(xml).map_err(|_| self.invalid_document())?;
+        let text = self.text_of_document(xml);
+        let (document, unreadable) = BackupComponents::read_stored(&text).map_err(|_| self.invalid_document())?;
         let object = self.objects.get_mut(index).ok_or(HResult::VSS_E_BAD_STATE)?;
         if let Some(state) = document.backup_state() {
             object.backup_state = state;

@@ -279,10 +279,8 @@ impl ReadAt for Volume {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
-        match offset.checked_add(into.len() as u64) {
-            Some(end) if end <= self.length => self.store.read_at(offset, into),
-            _ => Err(ReadError::outside(offset, into.len() as u64, self.length)),
-        }
+        ReadError::check(offset, into.len() as u64, self.length)?;
+        self.store.read_at(offset, into)
     }
 
     fn next_data(&self, offset: u64) -> Option<(u64, u64)> {

@@ -102,10 +102,8 @@ impl<M: Map> ReadAt for Mapped<M> {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
-        let (length, size) = (into.len() as u64, self.map.disk_size());
-        if offset.checked_add(length).is_none_or(|end| end > size) {
-            return Err(ReadError::outside(offset, length, size));
-        }
+        let length = into.len() as u64;
+        ReadError::check(offset, length, self.map.disk_size())?;
         let mut done = 0;
         while done < into.len() {
             let at = offset + done as u64;

@@ -14,6 +14,12 @@ const BITS: [&str; 6] = [
     "VSS_HARDWARE_OPTIONS",
 ];
 
+/// Whether a path is full: from a drive, a share or an environment variable on. It has no wildcards.
+pub(super) fn is_full_path(path: &str) -> bool {
+    let on_drive = path.get(1..3) == Some(":\\") && path.starts_with(|first: char| first.is_ascii_alphabetic());
+    (on_drive || path.starts_with("\\\\") || path.starts_with('%')) && !path.contains(['*', '?'])
+}
+
 /// Judges the arguments.
 pub(super) fn check(call: &MethodCall) -> Result<(), HResult> {
     call.method.method.parameters.iter().try_for_each(|parameter| check_one(call, parameter))

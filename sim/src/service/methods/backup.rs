@@ -1,16 +1,14 @@
 //! A backup's calls that need more than the state table: stored documents, the choice of writers, conditions of the machine.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use vssim_model::api::{BackupComponentsCall, ComponentName, MethodCall};
 use vssim_model::documents::{BackupComponents, ComponentType, DocumentError};
 use vssim_model::event_log;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{WriterClassId, WriterInstanceId};
-use vssim_model::tables::{Outcome, RequesterGuard, RequesterInput, RequesterState};
+use vssim_model::tables::RequesterGuard;
 
-use super::Caller;
 use crate::service::Service;
 
 /// Which writers a requester lets take part.
@@ -33,46 +31,12 @@ impl WriterChoice {
 }
 
 impl Service {
-    /// The object that a call is made on, if its state table lets this typed call in, which says the same or belongs to it.
-    ///
-    /// # Errors
-    /// The table's refusal; `VSS_E_BAD_STATE` for an object that is gone (S-01).
-    pub(super) fn in_sequence(&self, caller: Caller, call: &BackupComponentsCall) -> Result<u32, HResult> {
-        let index = self.object_in_use(caller)?;
-        let state = self.objects.get(index).map_or(RequesterState::Released, |object| object.state);
-        let tables = Arc::clone(&self.plan.tables);
-        match tables.requester.step(state, RequesterInput::from(call), |guard| self.remembers(index, guard)) {
-            Outcome::Refused(refusal) => Err(refusal.code),
-            _ => Ok(index),
-        }
-    }
-
-    /// The object that a call is made on, from its InitializeFor… to AbortBackup or Release.
-    ///
-    /// # Errors
-    /// `VSS_E_BAD_STATE` for an object that is not in use.
-    pub(super) fn object_in_use(&self, caller: Caller) -> Result<u32, HResult> {
-        let found = self.objects.iter().find(|(_, object)| object.number.0 == caller.object);
-        let (index, object) = found.ok_or(HResult::VSS_E_BAD_STATE)?;
-        let unused = [RequesterState::NoObject, RequesterState::ObjectCreated, RequesterState::Aborted];
-        if unused.contains(&object.state) || object.state == RequesterState::Released {
-            return Err(HResult::VSS_E_BAD_STATE);
-        }
-        Ok(index)
-    }
-
-    fn remembers(&self, index: u32, guard: RequesterGuard) -> bool {
-        self.objects.get(index).is_some_and(|object| object.done.contains(&guard))
-    }
-
     /// InitializeForBackup. A stored document fills the object: what kind of backup it is, and its components, as far as their
     /// writers run here.
     pub(in crate::service) fn initialize_for_backup(&mut self, index: u32, xml: Option<&str>) -> Result<(), HResult> {
         let Some(text) = xml else { return Ok(()) };
-        // SaveAsXML hands the SHA-256 back, which stands for the text.
-        let stored = self.saved.0.get(text).cloned();
-        let text = stored.as_deref().unwrap_or(text);
-        let (document, unreadable) = BackupComponents::read_stored(text).map_err(|_| self.invalid_document())?;
+        let text = self.text_of_document(text);
+        let (document, unreadable) = BackupComponents::read_stored(&text).map_err(|_| self.invalid_document())?;
         let names: Vec<ComponentName> = document
             .writers()
             .flat_map(vssim_model::documents::WriterComponents::components)

@@ -14,9 +14,10 @@ use vssim_model::file_spec::{FileSet, expand, matches_wildcards};
 use vssim_model::hresult::HResult;
 use vssim_model::states::WriterEvent as E;
 
+use super::arguments::is_full_path;
 use super::writer::hresult;
 use super::{Caller, Done, Object};
-use crate::backup_set::ranges::file_of;
+use crate::backup_set::ranges::{Range, file_of, parse};
 use crate::service::Service;
 
 /// Whether a setter may be called in the handler of an event.
@@ -121,17 +122,17 @@ fn check(component: ComponentView<'_>, call: &MethodCall) -> Result<(), HResult>
             let (path, name) = (text("wszPath"), text("wszFilename"));
             let mut differenced = component.differenced_files();
             is_file(path, name)
-                && (ranges(text("wszRanges")).is_some() || file_of(text("wszRanges")).is_some_and(is_full_path))
+                && (ranges(text("wszRanges")).is_some() || file_of(text("wszRanges")).is_some_and(is_ranges_file))
                 && !differenced.any(|(of, spec, _, _)| same_folder(of, path) && matches_wildcards(spec, name))
         }
         "AddDirectedTarget" => {
-            let sizes =
-                |parameter: &str| Some(ranges(text(parameter))?.iter().map(|range| range.1).collect::<Vec<u64>>());
-            let source = sizes("wszSourceRangeList");
+            let lengths =
+                |parameter: &str| Some(ranges(text(parameter))?.iter().map(|range| range.length).collect::<Vec<u64>>());
+            let source = lengths("wszSourceRangeList");
             is_file(text("wszSourcePath"), text("wszSourceFilename"))
                 && is_file(text("wszDestinationPath"), text("wszDestinationFilename"))
                 && source.is_some()
-                && source == sizes("wszDestinationRangeList")
+                && source == lengths("wszDestinationRangeList")
         }
         "SetRestoreTarget" => target(call).is_some_and(|target| target != RestoreTarget::Undefined),
         "SetFailure" => {
@@ -198,25 +199,14 @@ fn same_folder(one: &str, other: &str) -> bool {
     one.trim_end_matches('\\').eq_ignore_ascii_case(other.trim_end_matches('\\'))
 }
 
-/// The name of a ranges file: a full path.
-fn is_full_path(text: &str) -> bool {
-    let on_drive = text.get(1..3) == Some(":\\") && text.starts_with(|first: char| first.is_ascii_alphabetic());
-    (on_drive || text.starts_with("\\\\")) && !text.ends_with('\\') && !text.contains(['*', '?'])
+/// Whether it is the name of a ranges file: the full path of one file, which no variable begins.
+fn is_ranges_file(path: &str) -> bool {
+    is_full_path(path) && !path.starts_with('%') && !path.ends_with('\\')
 }
 
-/// Offsets and lengths: `offset:length` joined by commas, decimal or hexadecimal; none if it is not such a list.
-fn ranges(text: &str) -> Option<Vec<(u64, u64)>> {
-    let number = |text: &str| match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(hexadecimal) => u64::from_str_radix(hexadecimal, 16).ok(),
-        None => text.parse().ok(),
-    };
-    text.split(',')
-        .map(|range| {
-            let (offset, length) = range.trim().split_once(':')?;
-            let (offset, length) = (number(offset.trim())?, number(length.trim())?);
-            offset.checked_add(length).map(|_| (offset, length))
-        })
-        .collect()
+/// At least one offset and length; none if it is not a list of such pairs.
+fn ranges(text: &str) -> Option<Vec<Range>> {
+    parse(text).ok().filter(|ranges| !ranges.is_empty())
 }
 
 #[cfg(test)]
@@ -225,17 +215,18 @@ mod tests {
 
     #[test]
     fn ranges_are_pairs_of_numbers_decimal_or_hexadecimal() {
-        assert_eq!(ranges("0:512,0x400:0X200"), Some(vec![(0, 512), (1024, 512)]));
-        for wrong in ["", "12", "1:2,", "1:2:3", "-1:2", "1:x", "0xffffffffffffffff:1"] {
+        let range = |offset, length| Range { offset, length };
+        assert_eq!(ranges("0:512,0x400:0X200"), Some(vec![range(0, 512), range(1024, 512)]));
+        for wrong in ["", "12", "1:2,", "1:2:3", "-1:2", "1:+2", "1:x", "0xffffffffffffffff:1"] {
             assert_eq!(ranges(wrong), None, "{wrong}");
         }
     }
 
     #[test]
     fn a_ranges_file_is_named_by_its_full_path() {
-        assert!(is_full_path(r"C:\Data\ranges.bin") && is_full_path(r"\\server\share\ranges.bin"));
-        for wrong in ["ranges.bin", r"C:ranges.bin", r"C:\Data\", r"C:\Data\*.bin", ""] {
-            assert!(!is_full_path(wrong), "{wrong}");
+        assert!(is_ranges_file(r"C:\Data\ranges.bin") && is_ranges_file(r"\\server\share\ranges.bin"));
+        for wrong in ["ranges.bin", r"C:ranges.bin", r"C:\Data\", r"C:\Data\*.bin", r"%TEMP%\ranges.bin", ""] {
+            assert!(!is_ranges_file(wrong), "{wrong}");
         }
     }
 

@@ -54,8 +54,16 @@ impl Service {
     /// # Errors
     /// `VSS_E_BAD_STATE` for one that was released or never existed (docs/choices.md, S-01).
     pub(super) fn living(&self, caller: Caller) -> Result<(u32, &Object), HResult> {
-        let found = self.objects.iter().find(|(_, object)| object.number.0 == caller.object);
-        found.ok_or(HResult::VSS_E_BAD_STATE)
+        self.object_numbered(caller.object).ok_or(HResult::VSS_E_BAD_STATE)
+    }
+
+    /// The object that a call is made on, from its InitializeFor… to AbortBackup or Release.
+    ///
+    /// # Errors
+    /// `VSS_E_BAD_STATE` for an object that is not in use.
+    pub(super) fn in_use(&self, caller: Caller) -> Result<(u32, &Object), HResult> {
+        let found = self.living(caller)?;
+        if OUTSIDE.contains(&found.1.state) { Err(HResult::VSS_E_BAD_STATE) } else { Ok(found) }
     }
 
     /// The object that a call is made on, which must be used for a backup.
@@ -72,9 +80,8 @@ impl Service {
     /// # Errors
     /// `VSS_E_BAD_STATE` for one that is not initialised, or used for a backup.
     pub(super) fn in_restore(&self, caller: Caller) -> Result<(u32, &Object), HResult> {
-        let found = self.living(caller)?;
-        let other = OF_A_BACKUP.contains(&found.1.state) || OUTSIDE.contains(&found.1.state);
-        if other { Err(HResult::VSS_E_BAD_STATE) } else { Ok(found) }
+        let found = self.in_use(caller)?;
+        if OF_A_BACKUP.contains(&found.1.state) { Err(HResult::VSS_E_BAD_STATE) } else { Ok(found) }
     }
 
     /// The context in which an object queries.

@@ -3,7 +3,7 @@
 //! A getter answers `VSS_E_INVALID_XML_DOCUMENT` exactly if what it reads is faulty (docs/choices.md, `lazy-documents`).
 //! Indices count from 0; one beyond the last is `VSS_E_OBJECT_NOT_FOUND`.
 
-use vssim_model::api::{BackupComponentsCall, MethodCall, Out, Value};
+use vssim_model::api::{MethodCall, Out, Value};
 use vssim_model::component::ComponentId;
 use vssim_model::documents::{
     ComponentInfo, DocumentError, ExaminedComponent, ExaminedDependency, ExaminedFiles, ExaminedMetadata,
@@ -11,7 +11,7 @@ use vssim_model::documents::{
 };
 use vssim_model::hresult::HResult;
 use vssim_model::ids::WriterClassId;
-use vssim_model::tables::{Outcome, RequesterInput};
+use vssim_model::tables::Method;
 
 use super::{Caller, Done, Filedesc, Object};
 use crate::service::Service;
@@ -35,14 +35,9 @@ fn invalid<T>(_: T) -> HResult {
 impl Service {
     /// GetWriterMetadata and GetWriterMetadataEx of a backup components object.
     pub(super) fn get_writer_metadata(&mut self, caller: Caller, call: &MethodCall) -> Result<Done, HResult> {
-        let index = self.objects.iter().find(|(_, object)| object.number.0 == caller.object).map(|(index, _)| index);
-        let index = index.ok_or(HResult::VSS_E_BAD_STATE)?;
+        let (index, object) = self.living(caller)?;
+        self.in_sequence(index, Method::GetWriterMetadata)?;
         let number = call.index("iWriter");
-        let input = RequesterInput::from(&BackupComponentsCall::GetWriterMetadata { index: 0 });
-        if let Outcome::Refused(refusal) = self.outcome_of(index, input) {
-            return Err(refusal.code);
-        }
-        let object = self.objects.get(index).ok_or(HResult::VSS_E_BAD_STATE)?;
         let writer = *object.identified.get(number).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let metadata = self.examined_metadata(index, writer).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         metadata.sound_root().map_err(invalid)?;

@@ -62,7 +62,7 @@ pub struct Caller {
 }
 
 /// What a method does: answer at once, or later.
-pub(super) enum Done {
+pub(in crate::service) enum Done {
     /// It answers with a code of success and what it fills in.
     Now(HResult, Out),
     /// It answers when an operation ends.
@@ -71,12 +71,12 @@ pub(super) enum Done {
 
 impl Done {
     /// `S_OK` and what is filled in.
-    pub(super) const fn ok(out: Out) -> Result<Done, HResult> {
+    pub(in crate::service) const fn ok(out: Out) -> Result<Done, HResult> {
         Ok(Done::Now(HResult::S_OK, out))
     }
 
     /// `S_OK` and nothing else.
-    pub(super) const fn nothing() -> Result<Done, HResult> {
+    pub(in crate::service) const fn nothing() -> Result<Done, HResult> {
         Done::ok(Out::Nothing)
     }
 }

@@ -1,6 +1,6 @@
 //! The objects that calls hand back: who holds them, and what they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vssim_model::api::{MethodCall, Value};
 use vssim_model::documents::{ExaminedComponent, ExaminedMetadata, WriterMetadataBuilder};
@@ -61,49 +61,100 @@ impl Object {
     }
 }
 
-/// The objects of all processes, by number.
+/// The objects of all processes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Held {
-    objects: BTreeMap<u32, (ActorId, Object)>,
+    /// By holder and number.
+    objects: BTreeMap<ActorId, BTreeMap<u32, Object>>,
+    /// Those that show the document of a backup components object, by that object and their holder.
+    shown: BTreeMap<u32, BTreeMap<ActorId, BTreeSet<u32>>>,
     made: u32,
 }
 
 impl Held {
-    /// All processes are gone.
-    pub(in crate::service) fn forget_all(&mut self) {
-        self.objects.clear();
+    fn add(&mut self, holder: ActorId, object: Object) -> u32 {
+        self.made += 1;
+        let number = self.made;
+        if let Some(backup) = object.backup() {
+            self.shown.entry(backup).or_default().entry(holder).or_default().insert(number);
+        }
+        self.objects.entry(holder).or_default().insert(number, object);
+        number
+    }
+
+    /// An object of an actor's.
+    fn get(&self, holder: ActorId, number: u32) -> Option<&Object> {
+        self.objects.get(&holder)?.get(&number)
     }
 
     /// An object of an actor's, to be changed.
     pub(in crate::service) fn get_mut(&mut self, holder: ActorId, number: u32) -> Option<&mut Object> {
-        self.objects.get_mut(&number).filter(|(known, _)| *known == holder).map(|(_, object)| object)
+        self.objects.get_mut(&holder)?.get_mut(&number)
+    }
+
+    /// All processes are gone.
+    pub(in crate::service) fn forget_all(&mut self) {
+        self.objects.clear();
+        self.shown.clear();
     }
 
     /// The process is gone, and all that it held.
     pub(in crate::service) fn forget(&mut self, holder: ActorId) {
-        self.objects.retain(|_, (known, _)| *known != holder);
+        let objects = self.objects.remove(&holder).unwrap_or_default();
+        for backup in objects.values().filter_map(Object::backup) {
+            self.no_longer_shown(holder, backup);
+        }
     }
 
     /// The backup components object is gone, and all that shows its document.
     pub(in crate::service) fn forget_backup(&mut self, backup: u32) {
-        self.objects.retain(|_, (_, object)| object.backup() != Some(backup));
+        for (holder, numbers) in self.shown.remove(&backup).unwrap_or_default() {
+            self.drop_all(holder, &numbers);
+        }
     }
 
     /// What the holder has of this backup's document is no longer good: PrepareForBackup, DoSnapshotSet, BackupComplete,
     /// PreRestore, PostRestore and the release of the backup components object make it invalid
     /// (nf-vsbackup-ivssbackupcomponents-getwritercomponents.md).
     pub(in crate::service) fn invalidate(&mut self, holder: ActorId, backup: u32) {
-        self.objects.retain(|_, (known, object)| *known != holder || object.backup() != Some(backup));
+        let numbers = self.no_longer_shown(holder, backup);
+        self.drop_all(holder, &numbers);
+    }
+
+    /// The holder's program has no variable left that names these objects, so it has released them. The metadata of an express
+    /// writer stay: the writer goes on naming them until it is registered.
+    pub(crate) fn release(&mut self, holder: ActorId, numbers: &[u32]) {
+        let Some(objects) = self.objects.get_mut(&holder) else { return };
+        for number in numbers {
+            if matches!(objects.get(number), None | Some(Object::ExpressMetadata(_))) {
+                continue;
+            }
+            let backup = objects.remove(number).and_then(|object| object.backup());
+            let of_backup = backup.and_then(|backup| self.shown.get_mut(&backup)?.get_mut(&holder));
+            if let Some(shown) = of_backup {
+                shown.remove(number);
+            }
+        }
+    }
+
+    fn no_longer_shown(&mut self, holder: ActorId, backup: u32) -> BTreeSet<u32> {
+        let holders = self.shown.get_mut(&backup);
+        holders.and_then(|holders| holders.remove(&holder)).unwrap_or_default()
+    }
+
+    fn drop_all(&mut self, holder: ActorId, numbers: &BTreeSet<u32>) {
+        if let Some(objects) = self.objects.get_mut(&holder) {
+            for number in numbers {
+                objects.remove(number);
+            }
+        }
     }
 }
 
 impl Service {
     /// Hands an object to the caller.
     pub(super) fn hand_out(&mut self, caller: Caller, object: Object) -> Value {
-        self.held.made += 1;
-        let number = self.held.made;
-        self.held.objects.insert(number, (caller.actor, object));
-        Value::Object { object: number }
+        Value::Object { object: self.held.add(caller.actor, object) }
     }
 
     /// The object that a call is made on.
@@ -111,8 +162,8 @@ impl Service {
     /// # Errors
     /// `E_INVALIDARG` for a pointer to no object of the caller's (docs/choices.md, S-01).
     pub(super) fn object_of(&self, caller: Caller, call: &MethodCall) -> Result<&Object, HResult> {
-        let found = call.on.as_object().and_then(|number| self.held.objects.get(&number));
-        found.filter(|(holder, _)| *holder == caller.actor).map(|(_, object)| object).ok_or(HResult::E_INVALIDARG)
+        let found = call.on.as_object().and_then(|number| self.held.get(caller.actor, number));
+        found.ok_or(HResult::E_INVALIDARG)
     }
 
     /// The object that a call is made on, to be changed.
@@ -120,7 +171,81 @@ impl Service {
     /// # Errors
     /// As [`Self::object_of`].
     pub(super) fn object_of_mut(&mut self, caller: Caller, call: &MethodCall) -> Result<&mut Object, HResult> {
-        let found = call.on.as_object().and_then(|number| self.held.objects.get_mut(&number));
-        found.filter(|(holder, _)| *holder == caller.actor).map(|(_, object)| object).ok_or(HResult::E_INVALIDARG)
+        let found = call.on.as_object().and_then(|number| self.held.get_mut(caller.actor, number));
+        found.ok_or(HResult::E_INVALIDARG)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up fails")]
+
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::choices::Seeded;
+    use crate::fixture::{Small, small};
+    use crate::plan::{Argument, MethodOp, Op, OpenChoices};
+    use crate::record::Off;
+    use crate::run::{build, drive};
+
+    const ONE: ActorId = ActorId::Requester(0);
+    const OTHER: ActorId = ActorId::Writer(0);
+
+    fn shows(backup: u32) -> Object {
+        Object::WriterComponents { backup, writer: 0 }
+    }
+
+    #[test]
+    fn what_shows_a_document_goes_with_its_holder_or_with_the_backup() {
+        let mut held = Held::default();
+        let all = [(ONE, 1), (ONE, 2), (OTHER, 1)].map(|(holder, backup)| (holder, held.add(holder, shows(backup))));
+        let apart = held.add(ONE, Object::ExpressWriter(ExpressWriter::default()));
+        let there = |held: &Held| all.map(|(holder, number)| held.get(holder, number).is_some());
+        assert_eq!(there(&held), [true; 3]);
+        assert!(held.get(OTHER, apart).is_none());
+        held.invalidate(ONE, 1);
+        assert_eq!(there(&held), [false, true, true]);
+        held.forget_backup(1);
+        assert_eq!(there(&held), [false, true, false]);
+        held.forget(ONE);
+        assert_eq!(there(&held), [false; 3]);
+        assert!(held.get(ONE, apart).is_none());
+    }
+
+    #[test]
+    fn only_its_holder_releases_an_object_and_express_metadata_stay() {
+        let mut held = Held::default();
+        let plan = small(Small { writers: 1, volumes: 1, transactions: None, open: OpenChoices::default() }).unwrap();
+        let metadata = Object::ExpressMetadata(plan.writers[0].documents[0].document.edit().into());
+        let (object, metadata) = (held.add(ONE, shows(1)), held.add(ONE, metadata));
+        held.release(OTHER, &[object]);
+        assert!(held.get(ONE, object).is_some());
+        held.release(ONE, &[object, metadata, 99]);
+        assert!(held.get(ONE, object).is_none() && held.get(ONE, metadata).is_some());
+    }
+
+    #[test]
+    fn a_program_that_asks_again_and_again_holds_what_it_was_given_last() {
+        let open = OpenChoices::default();
+        let mut plan = small(Small { writers: 1, volumes: 1, transactions: None, open }).unwrap();
+        let text = plan.writers[0].documents[0].document.to_xml();
+        let method = vssim_model::catalogue::find("CreateVssExamineWriterMetadata").unwrap();
+        let arguments = vec![("bstrXML".to_owned(), Argument::Value(Value::Text(text)))];
+        let ask = |save| {
+            Op::Method(Arc::new(MethodOp {
+                method,
+                on: None,
+                arguments: arguments.clone(),
+                injected: None,
+                step: 0,
+                save,
+            }))
+        };
+        plan.requesters[0].script = vec![Op::Times(50, 4), ask(Some(0)), ask(None), Op::Jump(0), Op::Hang].into();
+        let mut choices = Seeded::new(1);
+        let world = build(&Arc::new(plan), &mut choices).unwrap();
+        let held = drive(world, &mut choices, &mut Off).world.service.held;
+        assert_eq!((held.made, held.objects[&ONE].keys().copied().collect::<Vec<u32>>()), (100, vec![99]));
     }
 }

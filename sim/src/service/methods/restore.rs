@@ -10,8 +10,9 @@ use vssim_model::documents::{
 };
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{WriterClassId, WriterInstanceId};
-use vssim_model::tables::{Method, Outcome, RequesterInput};
+use vssim_model::tables::Method;
 
+use super::arguments::is_full_path;
 use super::{Caller, Done};
 use crate::plan::ServiceDefect;
 use crate::service::Service;
@@ -48,10 +49,11 @@ pub(super) fn is_of_restore(call: &MethodCall) -> bool {
 
 impl Service {
     pub(super) fn restore_method(&mut self, caller: Caller, call: &MethodCall) -> Result<Done, HResult> {
-        let found = self.objects.iter().find(|(_, object)| object.number.0 == caller.object);
-        let index = found.map(|(index, _)| index).ok_or(HResult::VSS_E_BAD_STATE)?;
+        let (index, _) = self.living(caller)?;
         let Some(method) = Method::named(call.method.method.name) else { return Err(HResult::E_NOTIMPL) };
-        self.is_in_sequence(index, method)?;
+        if !self.has(ServiceDefect::AcceptsBadState) {
+            self.in_sequence(index, method)?;
+        }
         if method == Method::InitializeForRestore {
             // NULL is no document; E_INVALIDARG is not documented (nf-vsbackup-ivssbackupcomponents-initializeforrestore.md).
             return Err(HResult::VSS_E_INVALID_XML_DOCUMENT);
@@ -80,16 +82,6 @@ impl Service {
             _ => self.set_one(index, &component, method, call)?,
         }
         Done::nothing()
-    }
-
-    /// Whether the method may be called now.
-    fn is_in_sequence(&self, index: u32, method: Method) -> Result<(), HResult> {
-        let state = self.objects.get(index).map(|object| object.state).ok_or(HResult::VSS_E_BAD_STATE)?;
-        let input = RequesterInput::Call(method);
-        match self.plan.tables.requester.step(state, input, |guard| self.holds(index, guard, false)) {
-            Outcome::Refused(refusal) if !self.has(ServiceDefect::AcceptsBadState) => Err(refusal.code),
-            _ => Ok(()),
-        }
     }
 
     /// The component that the call names, as the document names it.
@@ -246,10 +238,4 @@ fn mapping<'c>(call: &'c MethodCall, filespec: &str, destination: &str) -> Resul
         return Err(HResult::E_INVALIDARG);
     }
     Ok(Mapping { path, filespec, recursive: call.flag("bRecursive"), alternate_path })
-}
-
-/// Whether a path is a local one from its drive on, a share, or begins with an environment variable; without wildcards.
-fn is_full_path(path: &str) -> bool {
-    let drive = path.get(1..3).is_some_and(|colon| colon == ":\\");
-    (drive || path.starts_with("\\\\") || path.starts_with('%')) && !path.contains(['*', '?'])
 }

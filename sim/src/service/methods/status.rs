@@ -1,7 +1,8 @@
 //! IVssBackupComponentsEx3::GetWriterStatusEx.
 
-use vssim_model::api::{BackupComponentsCall, MethodCall, Out, Value};
+use vssim_model::api::{MethodCall, Out, Value};
 use vssim_model::hresult::HResult;
+use vssim_model::tables::Method;
 
 use super::{Caller, Done};
 use crate::service::Service;
@@ -10,7 +11,8 @@ impl Service {
     /// What GetWriterStatus tells, and what the writer said of its application (nf-vsbackup-ivssbackupcomponentsex3-getwriterstatusex.md).
     pub(super) fn get_writer_status_ex(&self, caller: Caller, call: &MethodCall) -> Result<Done, HResult> {
         let at = call.index("iWriter");
-        let index = self.in_sequence(caller, &BackupComponentsCall::GetWriterStatus { index: 0 })?;
+        let (index, _) = self.in_use(caller)?;
+        self.in_sequence(index, Method::GetWriterStatus)?;
         let statuses = self.objects.get(index).and_then(|object| object.statuses.as_deref()).unwrap_or_default();
         let status = statuses.get(at).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let writer = self.writers.iter().find(|writer| writer.instance.0 == status.instance);

@@ -12,14 +12,14 @@ impl Service {
     /// GetWriterComponentsCount: the writers of which a component is in the document
     /// (nf-vsbackup-ivssbackupcomponents-getwritercomponentscount.md).
     pub(super) fn get_writer_components_count(&self, caller: Caller) -> Result<Done, HResult> {
-        let backup = self.object_in_use(caller)?;
+        let (backup, _) = self.in_use(caller)?;
         let count = self.objects.get(backup).map_or(0, |object| object.document.0.writers().count());
         Done::ok(Out::values([("pcComponents", Value::count(count))]))
     }
 
     /// GetWriterComponents.
     pub(super) fn get_writer_components(&mut self, caller: Caller, call: &MethodCall) -> Result<Done, HResult> {
-        let backup = self.object_in_use(caller)?;
+        let (backup, _) = self.in_use(caller)?;
         let writer = call.index("iWriter");
         let there = self.objects.get(backup).is_some_and(|object| object.document.0.writers().nth(writer).is_some());
         if !there {
