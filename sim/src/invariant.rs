@@ -271,12 +271,8 @@ impl World {
     /// What must not be left when nothing happens any more.
     fn left_behind(&self) -> Option<Broken> {
         let alive = |actor: u16| self.process(ActorId::Requester(actor)).is_some_and(|process| process.alive);
-        let frozen = self
-            .service
-            .writers
-            .iter()
-            .zip(&self.plan.writers)
-            .find(|(writer, _)| writer.sessions.frozen_in().is_some());
+        let frozen =
+            self.service.writers.iter().zip(&self.plan.writers).find(|(writer, _)| writer.sessions.is_frozen());
         let detail = if let Some((_, plan)) = frozen {
             format!("the writer {} is frozen", plan.name)
         } else if let Some(&volume) = self.watch.held.first() {

@@ -58,6 +58,8 @@ pub struct Sessions {
     last: Option<u32>,
     /// What they see otherwise: how the session that changed last was left. A failure shows until the next operation.
     left: Session,
+    /// Whether a backup was over before the writer was thawed.
+    frozen_for_ever: bool,
     /// How many there can be.
     limit: usize,
 }
@@ -65,7 +67,13 @@ pub struct Sessions {
 impl Sessions {
     /// None yet, and at most so many.
     pub(super) const fn none(limit: u16) -> Sessions {
-        Sessions { of: BTreeMap::new(), last: None, left: Session::fresh(), limit: limit as usize }
+        Sessions {
+            of: BTreeMap::new(),
+            last: None,
+            left: Session::fresh(),
+            frozen_for_ever: false,
+            limit: limit as usize,
+        }
     }
 
     /// Whether the writer takes part in this backup or restore.
@@ -117,9 +125,9 @@ impl Sessions {
 
     /// The backup or restore is over.
     fn end(&mut self, object: u32) {
-        if let Some(session) = self.of.remove(&object)
-            && self.last == Some(object)
-        {
+        let Some(session) = self.of.remove(&object) else { return };
+        self.frozen_for_ever |= session.frozen;
+        if self.last == Some(object) {
             self.last = None;
             self.left = session.ended();
         }
@@ -128,6 +136,7 @@ impl Sessions {
     /// The writer is gone: so are its sessions. Gives those in which it was frozen.
     pub(super) fn end_all(&mut self) -> Vec<u32> {
         self.of_mut(None).silent = false;
+        self.frozen_for_ever = false;
         let ended = std::mem::take(&mut self.of).into_iter();
         ended.filter(|(_, session)| session.frozen).map(|(object, _)| object).collect()
     }
@@ -136,6 +145,12 @@ impl Sessions {
     #[must_use]
     pub fn frozen_in(&self) -> Option<u32> {
         self.of.iter().find(|(_, session)| session.frozen).map(|(object, _)| *object)
+    }
+
+    /// Whether the writer is frozen, be it by a backup that is over.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.frozen_for_ever || self.frozen_in().is_some()
     }
 
     /// The backups and restores that the writer takes part in.
