@@ -36,8 +36,8 @@ fn returned(hresult: HResult, out: Out) -> What {
     What::Return { id: CallId(1), hresult, out }
 }
 
-fn taken_back(reached: Option<HResult>, before: &str, after: &str) -> What {
-    What::TakenBack { reached, before: before.to_owned(), after: after.to_owned() }
+fn ran_out(reached: Option<HResult>, before: &str, after: &str) -> What {
+    What::RanOut { reached, before: before.to_owned(), after: after.to_owned() }
 }
 
 fn seen(records: Vec<What>) -> Coverage {
@@ -63,12 +63,12 @@ fn an_ordered_failure_counts_only_if_the_call_worked_and_changed_nothing() {
         assert!(!coverage.missing().is_empty() && coverage.pairs.values().all(|seen| seen.caused == 0));
         coverage.is_observed(&pair)
     };
-    assert!(run(Some(taken_back(Some(HResult::S_OK), "a", "a")), memory));
-    assert!(run(Some(taken_back(None, "a", "a")), memory), "one that would have answered later");
-    assert!(!run(Some(taken_back(Some(HResult::S_OK), "a", "b")), memory), "the state changed");
-    assert!(!run(Some(taken_back(Some(HResult::E_INVALIDARG), "a", "a")), memory), "it failed by itself before");
+    assert!(run(Some(ran_out(Some(HResult::S_OK), "a", "a")), memory));
+    assert!(run(Some(ran_out(None, "a", "a")), memory), "one that would have answered later");
+    assert!(!run(Some(ran_out(Some(HResult::S_OK), "a", "b")), memory), "the state changed");
+    assert!(!run(Some(ran_out(Some(HResult::E_INVALIDARG), "a", "a")), memory), "it failed by itself before");
     assert!(!run(None, memory), "nothing is on record of the state");
-    assert!(!run(Some(taken_back(None, "a", "a")), HResult::S_OK), "it did not fail");
+    assert!(!run(Some(ran_out(None, "a", "a")), HResult::S_OK), "it did not fail");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn sources_name_requirements_among_other_words() {
 #[test]
 fn failures_of_the_scenario_itself_stay_when_those_put_in_are_left_out() {
     let memory = HResult::E_OUTOFMEMORY;
-    let failed = || vec![call(START, Some(memory)), taken_back(None, "a", "a"), returned(memory, Out::Nothing)];
+    let failed = || vec![call(START, Some(memory)), ran_out(None, "a", "a"), returned(memory, Out::Nothing)];
     assert_eq!(without_failures(&trace(failed())).records, []);
     let mut of_scenario = trace(failed());
     for record in &mut of_scenario.records {
