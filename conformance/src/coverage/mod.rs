@@ -8,7 +8,7 @@
 //!
 //! A *pair* is a method and something that its page says it may return: a code, `true`, `false`, a value, or nothing at
 //! all. A pair is *caused* when a call that nobody made to fail returned so. A failure of resources is *injected* when it
-//! was ordered, the call had done all its work, and the digests of the service's state before and after are the same.
+//! was ordered, the call would have succeeded, and the digests of the whole machine before and after are the same.
 //!
 //! What a trace does not show is not counted: there is no way to tell this module that something was tested.
 

@@ -87,7 +87,7 @@ impl Coverage {
             match &record.what {
                 What::Call { id, call, .. } => self.called(record, *id, call, &mut open),
                 What::RanOut { reached, before, after } => {
-                    // A call that failed by itself did no work that could be taken back.
+                    // A call that would have failed by itself shows nothing.
                     let worked = reached.is_none_or(HResult::is_success);
                     kept.insert(record.cause, worked && before == after);
                 }

@@ -53,7 +53,7 @@ fn pair(method: &str, code: &str) -> Pair {
 const START: &str = "IVssBackupComponents::StartSnapshotSet";
 
 #[test]
-fn an_ordered_failure_counts_only_if_the_call_worked_and_changed_nothing() {
+fn an_ordered_failure_counts_only_if_the_call_would_have_worked_and_changed_nothing() {
     let memory = HResult::E_OUTOFMEMORY;
     let run = |between: Option<What>, code| {
         let records = [Some(call(START, Some(memory))), between, Some(returned(code, Out::Nothing))];
@@ -160,4 +160,23 @@ fn failures_of_the_scenario_itself_stay_when_those_put_in_are_left_out() {
         }
     }
     assert_eq!(without_failures(&of_scenario), of_scenario);
+}
+
+#[test]
+fn what_a_failure_that_is_left_out_caused_has_its_cause_for_cause() {
+    let memory = HResult::E_OUTOFMEMORY;
+    let other = |what| match what {
+        What::Call { object, call, .. } => What::Call { id: CallId(2), object, call },
+        What::Return { hresult, out, .. } => What::Return { id: CallId(2), hresult, out },
+        other => other,
+    };
+    let earlier = [call(START, None), returned(HResult::S_OK, Out::Nothing)];
+    let failed = [call(START, Some(memory)), ran_out(None, "a", "a"), returned(memory, Out::Nothing)].map(other);
+    let mut trace = trace(earlier.into_iter().chain(failed).chain([What::Process(ProcessEdge::Exited)]).collect());
+    for record in &mut trace.records {
+        record.cause = record.n - 1;
+    }
+    let causes: Vec<(u64, u64)> =
+        without_failures(&trace).records.iter().map(|record| (record.n, record.cause)).collect();
+    assert_eq!(causes, [(1, 0), (2, 1), (6, 2)]);
 }
