@@ -58,7 +58,7 @@ impl World {
     }
 
     /// After a call that failed.
-    pub(crate) fn proof_ends(&mut self, proof: Proof, slot: Slot, call: &Call, step: &mut Step<'_>) {
+    pub(crate) fn proof_ends(&mut self, proof: &Proof, slot: Slot, call: &Call, step: &mut Step<'_>) {
         #[cfg(test)]
         if let Some(leak) = self.leak {
             leak(self);

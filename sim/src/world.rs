@@ -417,7 +417,7 @@ impl World {
         let failed = self.service.has_failed(slot);
         self.carry_out(step);
         if let Some(proof) = proof.filter(|_| failed) {
-            self.proof_ends(proof, slot, call, step);
+            self.proof_ends(&proof, slot, call, step);
         }
     }
 

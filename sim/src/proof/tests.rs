@@ -45,12 +45,12 @@ fn plan(then: Op) -> Arc<Plan> {
 }
 
 fn run_with(leak: Option<fn(&mut World)>, then: Op) -> (Outcome, Trace) {
-    run_plan(leak, plan(then))
+    run_plan(leak, &plan(then))
 }
 
-fn run_plan(leak: Option<fn(&mut World)>, plan: Arc<Plan>) -> (Outcome, Trace) {
+fn run_plan(leak: Option<fn(&mut World)>, plan: &Arc<Plan>) -> (Outcome, Trace) {
     let mut choices = Seeded::new(1);
-    let mut world = build(&plan, &mut choices).unwrap();
+    let mut world = build(plan, &mut choices).unwrap();
     world.watch.demand_proof_of_failures();
     world.leak = leak;
     let header = header(&world, 1);
@@ -67,8 +67,11 @@ fn called(world: &mut World, name: &str) {
     world.service.take_effects();
 }
 
+/// What it is called, and what does it.
+type Leak = (&'static str, fn(&mut World));
+
 /// What a method that fails may leave behind, one thing each.
-const LEAKS: [(&str, fn(&mut World)); 14] = [
+const LEAKS: [Leak; 14] = [
     ("a component in the document", |world| {
         let plan = Arc::clone(&world.plan);
         let of = plan.writers.first().map(|writer| writer.class).unwrap_or_default();
@@ -150,7 +153,7 @@ fn a_writer_whose_call_fails_in_identify_has_begun_no_document() {
     if let Some(writer) = plan.writers.first_mut() {
         writer.handlers.insert(WriterEvent::Identify, [fails, Op::Return(true)].into());
     }
-    let (outcome, trace) = run_plan(None, Arc::new(plan));
+    let (outcome, trace) = run_plan(None, &Arc::new(plan));
     assert_eq!(outcome.broken, None);
     let failed = |what: &What| matches!(what, What::Return { hresult: HResult::E_INVALIDARG, .. });
     assert!(trace.records.iter().any(|record| failed(&record.what)));
