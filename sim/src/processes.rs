@@ -1,4 +1,4 @@
-//! Processes that end: in good order, or not.
+//! Processes that end, in good order or not; and what the tasks of a process serve.
 
 use vssim_model::trace::{ProcessEdge, What};
 
@@ -10,6 +10,27 @@ use crate::slots::Slots;
 use crate::world::{Event, Step, World};
 
 impl World {
+    /// The service's number for the event that a task handles.
+    pub(crate) fn delivery_of(&self, actor: ActorId, task: u32) -> Option<u32> {
+        let serves = self.process(actor)?.tasks.get(task)?.serves?;
+        self.calls.get(serves).map(|call| call.task)
+    }
+
+    /// The volumes of the set that a provider's callback is about, as far as they are the provider's.
+    pub(crate) fn volumes_about(&self, actor: ActorId, index: usize, task: u32) -> Vec<u16> {
+        let ActorId::Provider(provider) = actor else { return Vec::new() };
+        let about = self.processes.get(index).and_then(|process| process.tasks.get(task)?.about);
+        let Some(set) = about.and_then(|(set, _)| self.service.sets.get(set)) else { return Vec::new() };
+        set.shadows.iter().filter(|shadow| shadow.provider == provider).map(|shadow| shadow.volume).collect()
+    }
+
+    /// Whether the volume that a provider's callback is about has as many shadow copies as it may have.
+    pub(crate) fn full_about(&self, actor: ActorId, index: usize, task: u32) -> bool {
+        let ActorId::Provider(_) = actor else { return false };
+        let about = self.processes.get(index).and_then(|process| process.tasks.get(task)?.about);
+        about.is_some_and(|(set, volume)| volume.is_some_and(|volume| self.is_full_of_copies(set, volume)))
+    }
+
     /// A task is over: with it a requester's process ends in good order.
     pub(crate) fn task_ends(&mut self, actor: ActorId, index: usize, task: u32, step: &mut Step<'_>) {
         if let Some(process) = self.processes.get_mut(index) {

@@ -484,27 +484,6 @@ impl World {
         self.queue.push(self.now, Class::Message, self.cause.0, Event::GoOn(actor, task));
     }
 
-    /// The service's number for the event that a task handles.
-    fn delivery_of(&self, actor: ActorId, task: u32) -> Option<u32> {
-        let serves = self.process(actor)?.tasks.get(task)?.serves?;
-        self.calls.get(serves).map(|call| call.task)
-    }
-
-    /// The volumes of the set that a provider's callback is about, as far as they are the provider's.
-    fn volumes_about(&self, actor: ActorId, index: usize, task: u32) -> Vec<u16> {
-        let ActorId::Provider(provider) = actor else { return Vec::new() };
-        let about = self.processes.get(index).and_then(|process| process.tasks.get(task)?.about);
-        let Some(set) = about.and_then(|(set, _)| self.service.sets.get(set)) else { return Vec::new() };
-        set.shadows.iter().filter(|shadow| shadow.provider == provider).map(|shadow| shadow.volume).collect()
-    }
-
-    /// Whether the volume that a provider's callback is about has as many shadow copies as it may have.
-    fn full_about(&self, actor: ActorId, index: usize, task: u32) -> bool {
-        let ActorId::Provider(_) = actor else { return false };
-        let about = self.processes.get(index).and_then(|process| process.tasks.get(task)?.about);
-        about.is_some_and(|(set, volume)| volume.is_some_and(|volume| self.is_full_of_copies(set, volume)))
-    }
-
     fn actor_calls(&mut self, actor: ActorId, task: u32, to: ActorId, request: Request, step: &mut Step<'_>) {
         let number = self.new_call_number();
         let recorded = match &request {
