@@ -163,7 +163,7 @@ fn method_of(call: &Call) -> Option<MethodRef> {
 }
 
 /// Codes that no page names and docs/choices.md decides for: `prefix-paths` (a path on no volume), S-01 (Register without
-/// metadata), `null-pointers` (NULL for an array).
+/// metadata), `null-pointers` (NULL for an array, or for what is filled in).
 fn chosen(method: MethodRef, call: &Call, code: HResult) -> bool {
     let Call::Method(call) = call else { return false };
     match (method.name(), code) {
@@ -173,6 +173,7 @@ fn chosen(method: MethodRef, call: &Call, code: HResult) -> bool {
             call.passes_null("rgWriterClassId")
         }
         ((_, "DisableWriterInstances"), HResult::E_INVALIDARG) => call.passes_null("rgWriterInstanceId"),
+        ((_, "IsVolumeSupported"), HResult::E_INVALIDARG) => call.passes_null("pbSupportedByThisProvider"),
         _ => false,
     }
 }
