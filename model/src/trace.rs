@@ -318,13 +318,13 @@ pub enum What {
     },
     /// A requester restored a file, or could not restore a component, or a service was stopped or started for it.
     Restore(Restored),
-    /// A call was made to run out of a resource, as ordered, after all its work: the service took that back. The actor is
-    /// the service; the cause is the call.
-    TakenBack {
-        /// What the call would have returned; absent if it would have answered later.
+    /// A call was made to run out of a resource, as ordered: it was refused before it did anything. The actor is the service;
+    /// the cause is the call.
+    RanOut {
+        /// What the call would have returned otherwise; absent if it would have answered later.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reached: Option<HResult>,
-        /// A digest of the service's whole state before the call, in hexadecimal.
+        /// A digest of the whole machine before the call, in hexadecimal.
         before: String,
         /// The same after it.
         after: String,

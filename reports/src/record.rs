@@ -118,10 +118,10 @@ impl Words<'_, '_> {
                 number(*excluded_vss),
                 number(*excluded_free)
             ),
-            What::TakenBack { reached, before, after } => {
+            What::RanOut { reached, before, after } => {
                 let reached = reached.map_or_else(|| "an answer later".to_owned(), |code| code.to_string());
                 let kept = if before == after { "the state is as before" } else { "THE STATE CHANGED" };
-                format!("what the call did was taken back instead of {reached}: {kept}")
+                format!("the call ran out of a resource instead of {reached}: {kept}")
             }
             What::Invariant { name: invariant, detail } => {
                 format!("INVARIANT BROKEN (a defect of vssim): {}: {}", name(invariant), harmless(detail, MESSAGE))

@@ -196,7 +196,7 @@ const fn kind(what: &What) -> &'static str {
         What::Consistency { .. } => "consistency",
         What::Compared { .. } => "compared",
         What::Restore(_) => "restore",
-        What::TakenBack { .. } => "taken_back",
+        What::RanOut { .. } => "ran_out",
         What::Invariant { .. } => "invariant",
         _ => "other",
     }

@@ -1,8 +1,8 @@
 //! What must come out of a run, and whether it did.
 //!
-//! Everything is read off the trace, so that a run that was kept can be looked at again. [`check`] answers one
-//! [`Expectation`] for each thing that the scenario says, in its order, and one for the rules: exactly those that
-//! `violates` names must be violated.
+//! Everything but the files of backups is read off the trace. [`check`] answers one [`Expectation`] for each thing that the
+//! scenario says, in its order, one for the rules (exactly those that `violates` names must be violated), and one for each
+//! file of the store.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use vssim_model::api::{Call, MethodCall, Out, Value};
 use vssim_model::hresult::HResult;
 use vssim_model::states::WriterState;
 use vssim_model::trace::{CallId, ProcessEdge, Role, Trace, What};
+use vssim_sim::backup_store::BackupStore;
 use vssim_sim::plan::Script;
 
 use crate::calls::{Calls, replay};
@@ -59,9 +60,10 @@ pub struct Expectation {
     pub detail: String,
 }
 
-/// Compares a run with what was expected of it. `violated` are the rules that it violated, by id.
+/// Compares a run with what was expected of it. `violated` are the rules that it violated, by id; `store` holds what was
+/// backed up, since the trace holds no files.
 #[must_use]
-pub fn check(expectations: &Expectations, trace: &Trace, violated: &[&str]) -> Vec<Expectation> {
+pub fn check(expectations: &Expectations, trace: &Trace, violated: &[&str], store: &BackupStore) -> Vec<Expectation> {
     let calls = Calls::of(trace);
     let written = &expectations.written;
     let mut all = Vec::new();
@@ -78,6 +80,7 @@ pub fn check(expectations: &Expectations, trace: &Trace, violated: &[&str]) -> V
     }
     check_methods(&expectations.methods, trace, &mut all);
     all.push(check_rules(written, violated));
+    all.extend(crate::stored::check(expectations, store));
     all
 }
 

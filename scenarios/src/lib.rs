@@ -23,7 +23,7 @@ pub mod saved;
 pub mod scalars;
 pub mod schema;
 pub mod stage;
-pub mod stored;
+mod stored;
 pub mod syntax;
 pub mod words;
 pub mod yaml;

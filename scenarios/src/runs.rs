@@ -1,7 +1,12 @@
-//! Runs of ready scenarios for whoever counts what the library shows.
+//! Runs of ready scenarios, with all that they expect looked at: for whoever counts what the library shows, and for tests.
 //!
-//! Each scenario runs as it is, and once more with every call of a documented method made to fail first. Rows of the state
-//! tables that decide something are noted, with the sources that they name.
+//! ```text
+//! once    a staged scenario ──► run ──► judge ──► expectations, files of the store included
+//! runs    a ready one, as it is, and once more with every call of a documented method made to fail first
+//! ```
+//!
+//! Who judges and counts is given: nothing is judged here. Rows of the state tables that decide something are noted, with
+//! the sources that they name.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,56 +16,91 @@ use vssim_model::trace::Trace;
 use vssim_sim::injection::with_failures;
 use vssim_sim::plan::Plan;
 use vssim_sim::run::run;
+use vssim_sim::world::World;
 
-use crate::expectations::Expectations;
+use crate::expectations::check;
 use crate::library::Entry;
-use crate::{Files, Scenario, stage};
+use crate::{Files, Scenario, Staged, stage};
+
+/// Judges a trace: gives back what of it the scenario speaks of, and the rules violated there, by id. `true` says that
+/// defects are planted in the service or the kernel, so that codes are no evidence of anything.
+pub type Judge<'a> = dyn FnMut(&Trace, bool) -> (Trace, Vec<&'static str>) + 'a;
+
+/// A run, as it ended.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its trace.
+    pub trace: Trace,
+    /// The machine at the end.
+    pub world: World,
+    /// What is wrong: a broken invariant, a run without an end, an expectation that is not met.
+    pub problems: Vec<String>,
+}
 
 /// What the runs of a scenario with one seed left.
 #[derive(Clone, Debug)]
 pub struct Runs {
     /// The scenario as it is.
-    pub plain: Trace,
+    pub plain: Run,
     /// The scenario with the failures; none if it calls nothing that can be made to fail.
-    pub failing: Option<Trace>,
-    /// What the scenario expects.
-    pub expectations: Expectations,
+    pub failing: Option<Run>,
     /// The sources of the rows that decided something in the plain run.
     pub sources: BTreeSet<&'static str>,
-    /// Whether the scenario plants defects in the service or the kernel, so that codes are no evidence of anything.
-    pub defective: bool,
-    /// What is wrong with the runs themselves: a broken invariant, a run without an end.
-    pub problems: Vec<String>,
 }
 
-/// Runs a ready scenario with a seed.
+impl Runs {
+    /// What is wrong with either run.
+    pub fn problems(&self) -> impl Iterator<Item = &String> {
+        self.plain.problems.iter().chain(self.failing.iter().flat_map(|run| &run.problems))
+    }
+}
+
+/// Runs a ready scenario with a seed, as it is and with failures.
 ///
 /// # Errors
 /// Why the scenario cannot be read or its machine not be built, in words.
-pub fn runs(entry: &Entry, files: &dyn Files, seed: u64) -> Result<Runs, String> {
-    let scenario = Scenario::parse(entry.name, entry.text).map_err(|errors| errors.to_string())?;
-    let staged = stage(&scenario, files).map_err(|errors| errors.to_string())?;
+pub fn runs(entry: &Entry, files: &dyn Files, seed: u64, judge: &mut Judge<'_>) -> Result<Runs, String> {
+    let mut staged = staged(entry, files)?;
     let (tables, noted) = Noted::of(&staged.plan.tables);
-    let plan = Plan { tables: Arc::new(tables), ..staged.plan };
-    let mut problems = Vec::new();
-    let plain = traced(&Arc::new(plan.clone()), seed, &mut problems)?;
-    let sources = noted.sources(&plan.tables);
-    let failing = match with_failures(&plan) {
-        Some(failing) => Some(traced(&Arc::new(failing), seed, &mut problems)?),
+    staged.plan.tables = Arc::new(tables);
+    let plain = once(&staged, seed, judge)?;
+    let sources = noted.sources(&staged.plan.tables);
+    let failing = match with_failures(&staged.plan) {
+        Some(plan) => Some(once(&Staged { plan, ..staged }, seed, judge)?),
         None => None,
     };
-    let kernel = &plan.kernel;
-    let defective = !plan.defects.is_empty() || !kernel.broken_hold.is_empty() || !kernel.lost_blocks.is_empty();
-    Ok(Runs { plain, failing, expectations: staged.expectations, sources, defective, problems })
+    Ok(Runs { plain, failing, sources })
 }
 
-fn traced(plan: &Arc<Plan>, seed: u64, problems: &mut Vec<String>) -> Result<Trace, String> {
-    let (outcome, trace) = run(plan, seed).map_err(|error| error.to_string())?;
-    problems.extend(outcome.broken.map(|broken| format!("broken: {broken}")));
+/// A ready scenario, staged.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn staged(entry: &Entry, files: &dyn Files) -> Result<Staged, String> {
+    let scenario = Scenario::parse(entry.name, entry.text).map_err(|errors| errors.to_string())?;
+    stage(&scenario, files).map_err(|errors| errors.to_string())
+}
+
+/// Runs a staged scenario with a seed, and looks at all that it expects.
+///
+/// # Errors
+/// Why its machine cannot be built, in words.
+pub fn once(staged: &Staged, seed: u64, judge: &mut Judge<'_>) -> Result<Run, String> {
+    let (outcome, trace) = run(&Arc::new(staged.plan.clone()), seed).map_err(|error| error.to_string())?;
+    let mut problems: Vec<String> = outcome.broken.iter().map(|broken| format!("broken: {broken}")).collect();
     if outcome.endless {
         problems.push(format!("the run does not end; stopped at {}", outcome.world.now));
     }
-    Ok(trace)
+    let (seen, violated) = judge(&trace, is_defective(&staged.plan));
+    let unmet = check(&staged.expectations, &seen, &violated, &outcome.world.store).into_iter().filter(|one| !one.met);
+    problems.extend(unmet.map(|one| format!("{}: {}", one.name, one.detail)));
+    Ok(Run { trace, world: outcome.world, problems })
+}
+
+/// Whether defects are planted in the service or the kernel.
+fn is_defective(plan: &Plan) -> bool {
+    let kernel = &plan.kernel;
+    !plan.defects.is_empty() || !kernel.broken_hold.is_empty() || !kernel.lost_blocks.is_empty()
 }
 
 /// The notes of the four tables.

@@ -14,8 +14,7 @@ use crate::yaml::At;
 const AT_ONCE: usize = 16 * 1024;
 
 /// Compares what was stored with what was expected of it.
-#[must_use]
-pub fn check_store(expectations: &Expectations, store: &BackupStore) -> Vec<Expectation> {
+pub(crate) fn check(expectations: &Expectations, store: &BackupStore) -> Vec<Expectation> {
     let written = &expectations.written;
     let stored = written.stored.iter().map(|file| stored(file, store));
     stored.chain(written.not_stored.iter().map(|file| not_stored(file, store))).collect()

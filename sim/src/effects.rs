@@ -52,11 +52,6 @@ impl World {
             Effect::SetTimer(timer, after) => self.set_timer(timer, after, step),
             Effect::StopTimer(timer) => self.stop_timer(timer, step),
             Effect::Record(actor, what) => {
-                if let What::TakenBack { before, after, .. } = &what
-                    && before != after
-                {
-                    self.watch.changed_by_failure("a call that ran out of a resource".to_owned());
-                }
                 self.record(step, actor, || what);
             }
             Effect::Document(actor, document) => self.put_document(actor, &document, step),

@@ -142,7 +142,7 @@ impl Watch {
         self.suspended.clear();
     }
 
-    /// From now on the state is compared around every call that fails. It costs a digest of all that the service holds.
+    /// From now on the machine is compared around every call that fails. It costs two digests of all that it holds.
     pub fn demand_proof_of_failures(&mut self) {
         self.demands_proof = true;
     }
@@ -166,7 +166,7 @@ impl Watch {
         }
     }
 
-    /// A call failed, and the service's state is another one.
+    /// A call failed, and the machine is another one.
     pub(crate) fn changed_by_failure(&mut self, call: String) {
         self.changed.get_or_insert(call);
     }
@@ -264,7 +264,7 @@ impl World {
 
     fn changed_by_failure(&self) -> Option<Broken> {
         let call = self.watch.changed.as_ref()?;
-        let detail = format!("{call} failed and changed the state of the service");
+        let detail = format!("{call} failed and changed something");
         Some(Broken { invariant: Invariant::FailureChangesNothing, detail })
     }
 

@@ -31,6 +31,7 @@ mod metadata;
 pub mod ntfs;
 pub mod plan;
 mod processes;
+mod proof;
 pub mod queue;
 mod reboot;
 pub mod record;

@@ -1,4 +1,4 @@
-//! Processes that end: in good order, or not.
+//! Processes that end, in good order or not; and what the tasks of a process serve.
 
 use std::collections::BTreeSet;
 

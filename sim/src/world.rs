@@ -104,6 +104,9 @@ pub struct World {
     cause: Unhashed<u64>,
     /// Changes the ids that are drawn when shadow copies are on the volumes already: the same seed may have made those.
     salt: Unhashed<u64>,
+    /// What a call that fails leaves behind: a planted defect.
+    #[cfg(test)]
+    pub(crate) leak: Option<fn(&mut World)>,
 }
 
 /// The actors' names, made once.
@@ -223,6 +226,8 @@ impl World {
             calls_made: Unhashed(0),
             cause: Unhashed(0),
             salt,
+            #[cfg(test)]
+            leak: None,
         }
     }
 

@@ -243,7 +243,7 @@ fn findings(to: &mut Makers) {
         to.add(REQUESTER, what);
     }
     let (before, after) = ("5d".repeat(16), "5d".repeat(16));
-    to.add(SERVICE, What::TakenBack { reached: Some(HResult::S_OK), before, after });
+    to.add(SERVICE, What::RanOut { reached: Some(HResult::S_OK), before, after });
     let (name, detail) =
         ("one-commit-instant".into(), "volumes of one set were committed at 1.000 s and at 1.250 s".into());
     to.add(SERVICE, What::Invariant { name, detail });

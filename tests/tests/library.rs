@@ -4,25 +4,20 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up fails")]
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use vssim_conformance::{CATALOGUE, Report, Verdict, judge};
 use vssim_model::states::WriterEvent;
 use vssim_model::trace::{ProcessEdge, Record, Trace, What};
-use vssim_scenarios::expectations::check;
 use vssim_scenarios::library::{Entry, LIBRARY, Shelf, find};
-use vssim_scenarios::stored::check_store;
-use vssim_scenarios::{Files, NoFiles, Scenario, Staged, stage};
-use vssim_sim::run::run;
-use vssim_sim::world::World;
+use vssim_scenarios::runs::{self, Run};
+use vssim_scenarios::{Files, NoFiles, Staged};
 use vssim_tests::corpus::corpus;
 
 /// The seeds with which every scenario must come out.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
 
 fn staged(entry: &Entry, files: &dyn Files) -> Staged {
-    let scenario = Scenario::parse(entry.name, entry.text).unwrap_or_else(|errors| panic!("{errors}"));
-    stage(&scenario, files).unwrap_or_else(|errors| panic!("{errors}"))
+    runs::staged(entry, files).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// Every ready scenario that can be run here. What reads no corpus comes out the same with it and without.
@@ -39,18 +34,19 @@ fn library() -> Vec<(Entry, Staged)> {
     all
 }
 
-fn judged(staged: &Staged, seed: u64) -> (Trace, Report) {
-    let (_, trace, report) = ended(staged, seed);
-    (trace, report)
-}
-
-fn ended(staged: &Staged, seed: u64) -> (World, Trace, Report) {
-    let (outcome, trace) = run(&Arc::new(staged.plan.clone()), seed).unwrap();
-    assert_eq!(outcome.broken, None, "seed {seed}");
-    assert!(!outcome.endless, "seed {seed}");
-    let report = judge(&trace);
+/// A run that has an end and breaks no invariant, and what the judge says of it.
+fn judged(staged: &Staged, seed: u64) -> (Run, Report) {
+    let mut reports = Vec::new();
+    let mut judging = |trace: &Trace, _| {
+        let report = judge(trace);
+        let violated = violated(&report);
+        reports.push(report);
+        (trace.clone(), violated)
+    };
+    let run = runs::once(staged, seed, &mut judging).unwrap();
+    let report = reports.pop().unwrap();
     assert_eq!(report.invariants, [], "seed {seed}");
-    (outcome.world, trace, report)
+    (run, report)
 }
 
 fn violated(report: &Report) -> Vec<&'static str> {
@@ -62,11 +58,8 @@ fn every_ready_scenario_comes_out_as_it_says_rules_included() {
     let mut wrong = Vec::new();
     for (entry, staged) in library() {
         for seed in SEEDS {
-            let (world, trace, report) = ended(&staged, seed);
-            let found = check(&staged.expectations, &trace, &violated(&report));
-            let stored = check_store(&staged.expectations, &world.store);
-            let unmet = found.into_iter().chain(stored).filter(|expectation| !expectation.met);
-            wrong.extend(unmet.map(|one| format!("{}, seed {seed}: {}: {}", entry.name, one.name, one.detail)));
+            let (run, _) = judged(&staged, seed);
+            wrong.extend(run.problems.iter().map(|problem| format!("{}, seed {seed}: {problem}", entry.name)));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -115,7 +108,7 @@ fn every_rule_is_kept_by_a_ready_scenario_and_broken_by_none_that_does_not_name_
 fn the_requester_that_dies_while_the_writers_are_frozen_dies_between_freeze_and_thaw() {
     let staged = staged(&find("requester-crash-after-freeze").unwrap(), &NoFiles);
     for seed in SEEDS {
-        let (trace, _) = judged(&staged, seed);
+        let (Run { trace, .. }, _) = judged(&staged, seed);
         let crash = number_of(&trace, |what| *what == What::Process(ProcessEdge::Crashed));
         for writer in ["Index Writer", "Orders Writer"] {
             let of_writer = |record: &&Record| &*record.actor == writer;

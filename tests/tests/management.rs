@@ -234,7 +234,8 @@ expect: {{}}
     let later = staged_with("later", &text, &kept_bytes);
     let (outcome, trace) = run_with(&Arc::new(later.plan.clone()), 1, &kept_bytes).unwrap();
     assert_eq!(outcome.broken, None);
-    let unmet: Vec<_> = check(&later.expectations, &trace, &[]).into_iter().filter(|one| !one.met).collect();
+    let found = check(&later.expectations, &trace, &[], &outcome.world.store);
+    let unmet: Vec<_> = found.into_iter().filter(|one| !one.met).collect();
     assert_eq!(unmet, []);
     assert_eq!(known(&outcome), there(&outcome));
     assert_eq!(known(&outcome).len(), 1);

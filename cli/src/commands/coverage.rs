@@ -1,10 +1,7 @@
 //! `vssim coverage`.
 
-use vssim_conformance::coverage::{Coverage as Counting, Excuses, without_failures};
-use vssim_conformance::{Report, judge};
-use vssim_model::trace::Trace;
+use vssim_conformance::coverage::{Coverage as Counting, Excuses};
 use vssim_reports::{Counted, coverage as report, coverage_json};
-use vssim_scenarios::expectations::{Expectations, check};
 use vssim_scenarios::library::{Entry, LIBRARY, NOT_OBSERVED};
 use vssim_scenarios::{NoFiles, runs};
 
@@ -21,19 +18,12 @@ pub(crate) fn coverage(arguments: &Coverage) -> Result<Ended, BadInput> {
     for (number, entry) in (1_usize..).zip(&entries) {
         terminal::progress(&format!("{number} of {}: {}", entries.len(), entry.name));
         for seed in 1..=arguments.seeds {
-            let wrong = |what: String| format!("{}, seed {seed}: {what}", entry.name);
-            let runs = runs::runs(entry, &NoFiles, seed).map_err(|why| BadInput(format!("error: {}", wrong(why))))?;
-            problems.extend(runs.problems.into_iter().map(wrong));
+            let wrong = |what: &String| format!("{}, seed {seed}: {what}", entry.name);
+            let mut judge = |trace: &_, defective| counting.judge(trace, defective);
+            let runs = runs::runs(entry, &NoFiles, seed, &mut judge)
+                .map_err(|why| BadInput(format!("error: {}", wrong(&why))))?;
+            problems.extend(runs.problems().map(wrong));
             runs.sources.iter().for_each(|source| counting.add_source(source));
-            for trace in [Some(&runs.plain), runs.failing.as_ref()].into_iter().flatten() {
-                // The failures that were ordered, left out, must not have changed what the scenario says.
-                let report = judge(&without_failures(trace));
-                problems.extend(unmet(trace, &runs.expectations, &report).into_iter().map(wrong));
-                counting.add_report(&report);
-                if !runs.defective {
-                    counting.add(trace);
-                }
-            }
         }
     }
     terminal::progress("");
@@ -49,11 +39,4 @@ pub(crate) fn coverage(arguments: &Coverage) -> Result<Ended, BadInput> {
     };
     terminal::print(&if arguments.json { coverage_json(&counted) } else { report(&counted, arguments.missing) });
     Ok(if counted.is_complete() { Ended::Well } else { Ended::Failed })
-}
-
-/// What does not come out as the scenario says.
-fn unmet(trace: &Trace, expectations: &Expectations, report: &Report) -> Vec<String> {
-    let violated: Vec<&str> = report.violated().map(|(rule, _)| rule.id).collect();
-    let all = check(expectations, &without_failures(trace), &violated);
-    all.into_iter().filter(|one| !one.met).map(|one| format!("{}: {}", one.name, one.detail)).collect()
 }

@@ -7,7 +7,6 @@ use vssim_conformance::judge;
 use vssim_reports::Expectation;
 use vssim_scenarios::expectations;
 use vssim_scenarios::stage::{Staged, stage};
-use vssim_scenarios::stored::check_store;
 use vssim_scenarios::{Scenario, library};
 
 use vssim_sim::world::World;
@@ -39,11 +38,9 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
     }
     let report = judge(&trace);
     let violated: Vec<&str> = report.violated().map(|(rule, _)| rule.id).collect();
-    let mut expectations: Vec<Expectation> = expectations::check(&staged.expectations, &trace, &violated)
-        .into_iter()
-        .chain(check_store(&staged.expectations, &outcome.world.store))
-        .map(|one| Expectation { name: one.name, met: one.met, detail: one.detail })
-        .collect();
+    let found = expectations::check(&staged.expectations, &trace, &violated, &outcome.world.store);
+    let mut expectations: Vec<Expectation> =
+        found.into_iter().map(|one| Expectation { name: one.name, met: one.met, detail: one.detail }).collect();
     if outcome.endless {
         expectations.push(Expectation {
             name: "the run ends".to_owned(),

@@ -8,7 +8,7 @@
 //!
 //! A *pair* is a method and something that its page says it may return: a code, `true`, `false`, a value, or nothing at
 //! all. A pair is *caused* when a call that nobody made to fail returned so. A failure of resources is *injected* when it
-//! was ordered, the call had done all its work, and the digests of the service's state before and after are the same.
+//! was ordered, the call would have succeeded, and the digests of the whole machine before and after are the same.
 //!
 //! What a trace does not show is not counted: there is no way to tell this module that something was tested.
 
@@ -95,6 +95,19 @@ impl Coverage {
         self.traces += 1;
         self.count_pairs(trace);
         self.count_events(trace);
+    }
+
+    /// Judges a trace and counts what it shows. Gives back the trace without the failures put in first, which must not have
+    /// changed what its scenario says, and the rules violated there, by id.
+    pub fn judge(&mut self, trace: &Trace, defective: bool) -> (Trace, Vec<&'static str>) {
+        let seen = without_failures(trace);
+        let report = crate::judge(&seen);
+        self.add_report(&report);
+        if !defective {
+            self.add(trace);
+        }
+        let violated = report.violated().map(|(rule, _)| rule.id).collect();
+        (seen, violated)
     }
 
     /// Counts what the judge said of a trace: the requirements of the rules that had their occasion.
@@ -184,22 +197,31 @@ impl Coverage {
 }
 
 /// The trace as it would have been without the calls that no step of the scenario makes, but that were made to fail first:
-/// they, what they returned, and what is on record of them are left out. Numbers are as they were.
+/// they, what they returned, and what is on record of them are left out. What one of these caused has its cause for cause;
+/// numbers are as they were.
 #[must_use]
 pub fn without_failures(trace: &Trace) -> Trace {
-    let (mut ordered, mut records) = (BTreeSet::new(), BTreeSet::new());
+    let mut ordered = BTreeSet::new();
+    // What is left out, with its cause.
+    let mut causes: BTreeMap<u64, u64> = BTreeMap::new();
     let mut trace = trace.clone();
-    trace.records.retain(|record| match &record.what {
-        What::Call { id, call: vssim_model::api::Call::Method(call), .. }
-            if call.injected.is_some() && call.step == 0 =>
-        {
-            ordered.insert(*id);
-            records.insert(record.n);
-            false
+    trace.records.retain_mut(|record| {
+        let left_out = causes.get(&record.cause).copied();
+        record.cause = left_out.unwrap_or(record.cause);
+        let stays = match &record.what {
+            What::Call { id, call: vssim_model::api::Call::Method(call), .. }
+                if call.injected.is_some() && call.step == 0 =>
+            {
+                !ordered.insert(*id)
+            }
+            What::Return { id, .. } => !ordered.contains(id),
+            What::RanOut { .. } => left_out.is_none(),
+            _ => true,
+        };
+        if !stays {
+            causes.insert(record.n, record.cause);
         }
-        What::Return { id, .. } => !ordered.remove(id),
-        What::TakenBack { .. } => !records.contains(&record.cause),
-        _ => true,
+        stays
     });
     trace
 }

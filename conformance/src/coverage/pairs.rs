@@ -86,8 +86,8 @@ impl Coverage {
         for record in &trace.records {
             match &record.what {
                 What::Call { id, call, .. } => self.called(record, *id, call, &mut open),
-                What::TakenBack { reached, before, after } => {
-                    // A call that failed by itself did no work that could be taken back.
+                What::RanOut { reached, before, after } => {
+                    // A call that would have failed by itself shows nothing.
                     let worked = reached.is_none_or(HResult::is_success);
                     kept.insert(record.cause, worked && before == after);
                 }

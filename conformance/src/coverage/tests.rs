@@ -36,8 +36,8 @@ fn returned(hresult: HResult, out: Out) -> What {
     What::Return { id: CallId(1), hresult, out }
 }
 
-fn taken_back(reached: Option<HResult>, before: &str, after: &str) -> What {
-    What::TakenBack { reached, before: before.to_owned(), after: after.to_owned() }
+fn ran_out(reached: Option<HResult>, before: &str, after: &str) -> What {
+    What::RanOut { reached, before: before.to_owned(), after: after.to_owned() }
 }
 
 fn seen(records: Vec<What>) -> Coverage {
@@ -53,7 +53,7 @@ fn pair(method: &str, code: &str) -> Pair {
 const START: &str = "IVssBackupComponents::StartSnapshotSet";
 
 #[test]
-fn an_ordered_failure_counts_only_if_the_call_worked_and_changed_nothing() {
+fn an_ordered_failure_counts_only_if_the_call_would_have_worked_and_changed_nothing() {
     let memory = HResult::E_OUTOFMEMORY;
     let run = |between: Option<What>, code| {
         let records = [Some(call(START, Some(memory))), between, Some(returned(code, Out::Nothing))];
@@ -63,12 +63,12 @@ fn an_ordered_failure_counts_only_if_the_call_worked_and_changed_nothing() {
         assert!(!coverage.missing().is_empty() && coverage.pairs.values().all(|seen| seen.caused == 0));
         coverage.is_observed(&pair)
     };
-    assert!(run(Some(taken_back(Some(HResult::S_OK), "a", "a")), memory));
-    assert!(run(Some(taken_back(None, "a", "a")), memory), "one that would have answered later");
-    assert!(!run(Some(taken_back(Some(HResult::S_OK), "a", "b")), memory), "the state changed");
-    assert!(!run(Some(taken_back(Some(HResult::E_INVALIDARG), "a", "a")), memory), "it failed by itself before");
+    assert!(run(Some(ran_out(Some(HResult::S_OK), "a", "a")), memory));
+    assert!(run(Some(ran_out(None, "a", "a")), memory), "one that would have answered later");
+    assert!(!run(Some(ran_out(Some(HResult::S_OK), "a", "b")), memory), "the state changed");
+    assert!(!run(Some(ran_out(Some(HResult::E_INVALIDARG), "a", "a")), memory), "it failed by itself before");
     assert!(!run(None, memory), "nothing is on record of the state");
-    assert!(!run(Some(taken_back(None, "a", "a")), HResult::S_OK), "it did not fail");
+    assert!(!run(Some(ran_out(None, "a", "a")), HResult::S_OK), "it did not fail");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn sources_name_requirements_among_other_words() {
 #[test]
 fn failures_of_the_scenario_itself_stay_when_those_put_in_are_left_out() {
     let memory = HResult::E_OUTOFMEMORY;
-    let failed = || vec![call(START, Some(memory)), taken_back(None, "a", "a"), returned(memory, Out::Nothing)];
+    let failed = || vec![call(START, Some(memory)), ran_out(None, "a", "a"), returned(memory, Out::Nothing)];
     assert_eq!(without_failures(&trace(failed())).records, []);
     let mut of_scenario = trace(failed());
     for record in &mut of_scenario.records {
@@ -160,4 +160,23 @@ fn failures_of_the_scenario_itself_stay_when_those_put_in_are_left_out() {
         }
     }
     assert_eq!(without_failures(&of_scenario), of_scenario);
+}
+
+#[test]
+fn what_a_failure_that_is_left_out_caused_has_its_cause_for_cause() {
+    let memory = HResult::E_OUTOFMEMORY;
+    let other = |what| match what {
+        What::Call { object, call, .. } => What::Call { id: CallId(2), object, call },
+        What::Return { hresult, out, .. } => What::Return { id: CallId(2), hresult, out },
+        other => other,
+    };
+    let earlier = [call(START, None), returned(HResult::S_OK, Out::Nothing)];
+    let failed = [call(START, Some(memory)), ran_out(None, "a", "a"), returned(memory, Out::Nothing)].map(other);
+    let mut trace = trace(earlier.into_iter().chain(failed).chain([What::Process(ProcessEdge::Exited)]).collect());
+    for record in &mut trace.records {
+        record.cause = record.n - 1;
+    }
+    let causes: Vec<(u64, u64)> =
+        without_failures(&trace).records.iter().map(|record| (record.n, record.cause)).collect();
+    assert_eq!(causes, [(1, 0), (2, 1), (6, 2)]);
 }

@@ -63,7 +63,7 @@ pub(crate) const RULES: &[Rule] = &[
         requirements: &["WRT-EVT-006", "BKP-ORD-034", "SHUT-001"],
         actor: Service,
         level: Fact,
-        sentence: "A writer gets PrepareForBackup, PrepareForSnapshot, Freeze, Thaw, PostSnapshot, BackupComplete and BackupShutdown in this order, each once.",
+        sentence: "A writer gets PrepareForBackup, PrepareForSnapshot, Freeze, Thaw, PostSnapshot, BackupComplete and BackupShutdown in this order, each once; a creation that succeeds leaves none of its events out.",
         source: "writers.md",
         check: in_order,
     },
@@ -273,6 +273,29 @@ fn in_order(facts: &Facts<'_>, findings: &mut Findings) {
             findings.check(before < place, [earlier.begin.n, event.begin.n], || {
                 format!("{} got {} after {}", event.writer, event.event, earlier.event)
             });
+        }
+    }
+    none_left_out(facts, findings);
+}
+
+/// Of a creation that succeeds, a writer that has not failed gets every event (BKP-ORD-034). That Thaw follows Freeze is a
+/// rule of its own, which binds a creation that fails as well.
+fn none_left_out(facts: &Facts<'_>, findings: &mut Findings) {
+    let pairs =
+        [(WriterEvent::PrepareForSnapshot, WriterEvent::Freeze), (WriterEvent::Thaw, WriterEvent::PostSnapshot)];
+    for set in facts.sets.values() {
+        let Some(done) = set.creation.and_then(|call| call.finished()) else { continue };
+        for writer in set.participants() {
+            let failed = set.events_to(writer).any(|event| !event.succeeded());
+            for (event, next) in pairs {
+                let Some(handled) = set.event_to(writer, event).filter(|_| !failed) else { continue };
+                if facts.was_gone(writer, handled.begin, done) {
+                    continue;
+                }
+                findings.check(set.event_to(writer, next).is_some(), [handled.begin.n, done.n], || {
+                    format!("{writer} got no {next} after {event}")
+                });
+            }
         }
     }
 }

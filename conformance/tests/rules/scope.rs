@@ -46,6 +46,19 @@ fn a_requester_that_crashes_after_a_failure_is_excused_from_abort_and_release() 
 }
 
 #[test]
+fn a_creation_that_succeeds_leaves_no_event_of_a_writer_out() {
+    for event in ["Freeze database", "PostSnapshot database"] {
+        let script = good().drop(&format!("event {event}")).drop(&format!("handled {event}"));
+        let report = judge(&script.trace());
+        let found = report.violated().find(|(rule, _)| rule.id == "writer-events-in-order");
+        let told = found.map(|(_, findings)| format!("{findings:?}")).unwrap_or_default();
+        assert!(told.contains("database got no"), "{event}: {told}");
+    }
+    let report = judge(&vetoed().trace());
+    assert!(!broken(&report).contains(&"writer-events-in-order"), "a creation that fails may");
+}
+
+#[test]
 fn an_operation_may_end_before_its_call_returns() {
     let early = ["GatherWriterMetadata", "PrepareForBackup", "DoSnapshotSet", "BackupComplete"]
         .iter()

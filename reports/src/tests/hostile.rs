@@ -153,7 +153,7 @@ fn machinery() -> impl Strategy<Value = What> {
             different: n
         }),
         (name(), name()).prop_map(|(name, detail)| What::Invariant { name, detail }),
-        (name(), name()).prop_map(|(before, after)| What::TakenBack { reached: None, before, after }),
+        (name(), name()).prop_map(|(before, after)| What::RanOut { reached: None, before, after }),
     ]
 }
 

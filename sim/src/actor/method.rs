@@ -22,7 +22,8 @@ impl Turn<'_> {
         call.step = op.step;
         let object = match call.on {
             Value::BackupComponents { backup_components } => backup_components,
-            _ if op.method.interface.name.starts_with("IVssBackupComponents") => self.memory.object.0,
+            Value::Null if op.method.interface.name.starts_with("IVssBackupComponents") => self.memory.object.0,
+            // Another object, or none at all: the service answers that there is no such backup components object.
             _ => 0,
         };
         Output::Call(ActorId::Service, Request::Api { object, call: Call::Method(call) })

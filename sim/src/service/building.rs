@@ -69,18 +69,22 @@ impl Service {
         documents.get(version).or_else(|| documents.last())
     }
 
-    /// The document in the making that belongs to this delivery; none outside of a writer's Identify handler.
-    pub(super) fn building(&mut self, delivery: Option<u32>) -> Option<&mut WriterMetadataBuilder> {
+    /// The document in the making that belongs to this delivery, or as it begins; none outside of a writer's Identify handler.
+    pub(super) fn being_built(&self, delivery: Option<u32>) -> Option<WriterMetadataBuilder> {
         let delivery = delivery?;
         let sent = self.deliveries.get(delivery).filter(|sent| !sent.given_up)?;
         let Target::Writer(writer, WriterEvent::Identify) = sent.to else { return None };
-        if !self.building.contains_key(&delivery) {
-            let version = usize::from(self.writers.get(usize::from(writer))?.identified);
-            let begun = &self.planned_metadata(writer, version)?.document;
-            let instance = self.writers.get(usize::from(writer))?.instance.0;
-            self.building.insert(delivery, begun.with_instance(instance).edit().into());
+        if let Some(builder) = self.building.get(&delivery) {
+            return Some(builder.0.clone());
         }
-        self.building.get_mut(&delivery).map(|builder| &mut builder.0)
+        let writer = self.writers.get(usize::from(writer)).map(|found| (writer, found))?;
+        let begun = &self.planned_metadata(writer.0, usize::from(writer.1.identified))?.document;
+        Some(begun.with_instance(writer.1.instance.0).edit())
+    }
+
+    /// From here on this is the document in the making.
+    pub(super) fn keep_building(&mut self, delivery: u32, builder: WriterMetadataBuilder) {
+        self.building.insert(delivery, builder.into());
     }
 
     /// The handler of an Identify ended: what it built is the writer's document, if it ended well.
@@ -134,8 +138,9 @@ impl Service {
                 }
             }
             PlantedInto::Built => {
-                if let Some(builder) = self.building(delivery) {
+                if let Some((delivery, mut builder)) = delivery.zip(self.being_built(delivery)) {
                     builder.damage(fault);
+                    self.keep_building(delivery, builder);
                 }
             }
             PlantedInto::Held(object) => match self.held.get_mut(actor, object) {

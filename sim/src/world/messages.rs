@@ -66,7 +66,10 @@ impl World {
 
     fn deliver_to_service(&mut self, slot: Slot, from: ActorId, object: u32, call: &Call, step: &mut Step<'_>) {
         self.fill_ids(step);
-        let before = self.watch.demands_proof().then(|| self.service.digest());
+        let task = self.calls.get(slot).map(|call| call.task);
+        let delivery =
+            task.filter(|_| matches!(from, ActorId::Writer(_))).and_then(|task| self.delivery_of(from, task));
+        let proof = self.proof_begins(Caller { actor: from, slot, object, delivery }, call);
         match from {
             ActorId::Requester(requester) => {
                 self.service.requester_calls(slot, requester, object, call, self.now);
@@ -77,8 +80,6 @@ impl World {
                 }
             }
             ActorId::Writer(_) => {
-                let task = self.calls.get(slot).map(|call| call.task);
-                let delivery = task.and_then(|task| self.delivery_of(from, task));
                 if let Call::Method(call) = call {
                     let caller = Caller { actor: from, slot, object, delivery };
                     self.service.method_called(caller, call, self.now);
@@ -88,11 +89,11 @@ impl World {
             }
             _ => {}
         }
-        if before.is_some_and(|before| self.service.has_failed(slot) && self.service.digest() != before) {
-            let (interface, method) = call.name();
-            self.watch.changed_by_failure(format!("{interface}::{method}"));
-        }
+        let failed = self.service.has_failed(slot);
         self.carry_out(step);
+        if let Some(proof) = proof.filter(|_| failed) {
+            self.proof_ends(&proof, slot, call, step);
+        }
     }
 
     /// The service may need ids in what follows; it draws nothing itself.

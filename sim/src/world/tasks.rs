@@ -99,7 +99,7 @@ impl World {
     }
 
     /// The service's number for the event that a task handles.
-    pub(super) fn delivery_of(&self, actor: ActorId, task: u32) -> Option<u32> {
+    pub(crate) fn delivery_of(&self, actor: ActorId, task: u32) -> Option<u32> {
         let serves = self.process(actor)?.tasks.get(task)?.serves?;
         self.calls.get(serves).map(|call| call.task)
     }

@@ -11,28 +11,30 @@
     reason = "a test that cannot set up fails, and is told how much to do"
 )]
 
+mod book;
 mod order;
 mod talk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use vssim_conformance::{Bound, Report, judge};
-use vssim_model::api::{Call, MethodCall, Value};
+use vssim_model::api::Call;
 use vssim_model::catalogue::{self, MethodRef};
 use vssim_model::hresult::HResult;
-use vssim_model::trace::{Actor, CallId, Role, Trace, What};
+use vssim_model::trace::{CallId, Trace, What};
 use vssim_reports::{Style, Verbosity, timeline};
-use vssim_scenarios::library::{Shelf, find};
-use vssim_scenarios::{NoFiles, Scenario, stage};
+use vssim_scenarios::library::Shelf;
+use vssim_scenarios::{NoFiles, runs};
 use vssim_sim::choices::Seeded;
 use vssim_sim::plan::{Plan, ServiceDefect};
 use vssim_sim::record::Full;
-use vssim_sim::run::{Outcome, build, drive, header, run};
+use vssim_sim::run::{Outcome, build, drive, header};
 
+use book::Book;
 use talk::{Talk, any_talk};
 
 /// How many conversations there are if nobody says so.
@@ -97,31 +99,62 @@ fn blamed(report: &Report) -> Vec<String> {
 
 /// The first answer that the page of the method does not name.
 fn undocumented(trace: &Trace) -> Option<String> {
-    let mut open: BTreeMap<CallId, (MethodRef, Option<&MethodCall>)> = BTreeMap::new();
-    let is_writer = |actor: &&Actor| matches!(actor.role, Role::Writer { .. });
-    let writers: BTreeSet<&str> = trace.header.actors.iter().filter(is_writer).map(|actor| &*actor.name).collect();
+    let mut open: BTreeMap<CallId, (MethodRef, u32, &Call, bool)> = BTreeMap::new();
+    let mut book = Book::of(trace);
     for record in &trace.records {
-        match &record.what {
-            What::Call { id, call, .. } => {
-                let by_name = if let Call::Method(call) = call { Some(call) } else { None };
-                let method = by_name
-                    .map(|call| call.method)
-                    .or_else(|| catalogue::methods().find(|known| known.name() == call.name()));
-                open.extend(method.map(|method| (*id, (method, by_name))));
+        let method = match &record.what {
+            What::Call { call, .. } => method_of(call),
+            _ => None,
+        };
+        if let What::Return { id, hresult, .. } = &record.what
+            && let Some((method, object, call, lived)) = open.remove(id)
+        {
+            // Between call and return the object may have gone.
+            let lives = lived && book.lives(&record.actor, object, call, record.t);
+            if !documented(method, *hresult)
+                && !chosen(method, call, *hresult)
+                && (lives || !ON_NOTHING.contains(hresult))
+            {
+                let on = if lives { ", on what lives" } else { "" };
+                return Some(format!(
+                    "record {}: {method} returns {hresult}{on}, which its page does not name",
+                    record.n
+                ));
             }
-            What::Return { id, hresult, .. } => {
-                let Some((method, by_name)) = open.remove(id) else { continue };
-                let writer = writers.contains(&*record.actor);
-                if documented(method, *hresult) || on_nothing(by_name, *hresult, writer) {
-                    continue;
-                }
-                return Some(format!("record {}: {method} returns {hresult}, which its page does not name", record.n));
-            }
-            _ => {}
+        }
+        book.read(record, method);
+        if let (What::Call { id, object, call }, Some(method)) = (&record.what, method) {
+            open.insert(*id, (method, *object, call, book.lives(&record.actor, *object, call, record.t)));
         }
     }
     None
 }
+
+fn method_of(call: &Call) -> Option<MethodRef> {
+    match call {
+        Call::Method(call) => Some(call.method),
+        _ => catalogue::methods().find(|known| known.name() == call.name()),
+    }
+}
+
+/// Codes that no page names and docs/choices.md decides for: `prefix-paths` (a path on no volume), S-01 (Register without
+/// metadata), `null-pointers` (NULL for an array, or for what is filled in).
+fn chosen(method: MethodRef, call: &Call, code: HResult) -> bool {
+    let Call::Method(call) = call else { return false };
+    match (method.name(), code) {
+        ((_, "GetRootAndLogicalPrefixPaths"), HResult::E_INVALIDARG) => true,
+        (("IVssExpressWriter", "Register"), HResult::VSS_E_BAD_STATE) => true,
+        ((_, "EnableWriterClasses" | "DisableWriterClasses"), HResult::E_INVALIDARG) => {
+            call.passes_null("rgWriterClassId")
+        }
+        ((_, "DisableWriterInstances"), HResult::E_INVALIDARG) => call.passes_null("rgWriterInstanceId"),
+        ((_, "IsVolumeSupported"), HResult::E_INVALIDARG) => call.passes_null("pbSupportedByThisProvider"),
+        _ => false,
+    }
+}
+
+/// What a call on what is no object, or none of the caller's, may give (docs/choices.md, S-01).
+const ON_NOTHING: [HResult; 2] = [HResult::E_INVALIDARG, HResult::VSS_E_BAD_STATE];
 
 fn documented(method: MethodRef, code: HResult) -> bool {
     let mut codes = method.method.codes().peekable();
@@ -133,21 +166,6 @@ fn documented(method: MethodRef, code: HResult) -> bool {
             "HRESULT" => code.is_failure() && code != HResult::E_NOTIMPL,
             known => known == name,
         })
-}
-
-/// A call on what is no object, or none of the caller's: docs/choices.md (S-01) says what that gives. Objects go with
-/// their backup components object, so any object of an earlier call may be gone.
-fn on_nothing(call: Option<&MethodCall>, code: HResult, writer: bool) -> bool {
-    let Some(call) = call else { return code == HResult::VSS_E_BAD_STATE };
-    let codes = [HResult::E_INVALIDARG, HResult::VSS_E_BAD_STATE];
-    let interface = call.method.interface.name;
-    // Who is no writer has no CVssWriter.
-    if interface.starts_with("CVssWriter") && !writer {
-        return codes.contains(&code);
-    }
-    let object = interface.starts_with("IVss") && !interface.starts_with("IVssBackupComponents");
-    codes.contains(&code)
-        && (object || !matches!(call.on, Value::Null) || interface.starts_with("IVssBackupComponents"))
 }
 
 #[test]
@@ -196,12 +214,16 @@ fn records(talk: &Talk) -> String {
 /// Whether the judge, or an invariant, finds this defect in the scenario made for it.
 fn found_by_its_scenario(defect: ServiceDefect) -> bool {
     let broken = vssim_scenarios::library::LIBRARY.iter().filter(|entry| entry.shelf == Shelf::Broken);
-    let planted = |text: &str| text.contains(defect.name());
-    let mut plans = broken.filter(|entry| planted(entry.text)).filter_map(|entry| find(entry.name));
-    plans.any(|entry| {
-        let scenario = Scenario::parse(entry.name, entry.text).unwrap_or_else(|errors| panic!("{errors}"));
-        let plan = stage(&scenario, &NoFiles).unwrap_or_else(|errors| panic!("{errors}")).plan;
-        plan.defects.contains(&defect) && !blamed(&judge(&run(&Arc::new(plan), 1).unwrap().1)).is_empty()
+    let mut planted = broken.filter(|entry| entry.text.contains(defect.name()));
+    planted.any(|entry| {
+        let staged = runs::staged(entry, &NoFiles).unwrap_or_else(|errors| panic!("{errors}"));
+        let mut found = false;
+        let mut judging = |trace: &Trace, _| {
+            found = !blamed(&judge(trace)).is_empty();
+            (trace.clone(), Vec::new())
+        };
+        runs::once(&staged, 1, &mut judging).unwrap();
+        found && staged.plan.defects.contains(&defect)
     })
 }
 

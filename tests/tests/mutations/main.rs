@@ -14,6 +14,7 @@
 
 mod list;
 mod restores;
+mod steps;
 mod suite;
 
 use std::collections::{BTreeMap, BTreeSet};

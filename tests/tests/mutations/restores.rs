@@ -2,32 +2,18 @@
 
 use std::sync::Arc;
 
-use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall as B, BackupType, Value};
+use vssim_model::api::{BackupComponentsCall as B, BackupType, Value};
 use vssim_model::catalogue::find;
 use vssim_model::ids::ProviderId;
 use vssim_model::states::WriterEvent;
 use vssim_model::time::Ticks;
 use vssim_sim::fixture::{Small, full_backup, small};
-use vssim_sim::plan::{
-    Argument, ComponentOf, MethodOp, Op, OpenChoices, Plan, RequesterPlan, RestoreOp, Span, Template,
-};
+use vssim_sim::plan::{Argument, MethodOp, Op, OpenChoices, Plan, RequesterPlan, RestoreOp, Template};
 
-/// Where the requester keeps its asynchronous operation.
-const KEPT: u8 = 0;
+use crate::steps::{call, cancel, component, exactly, started, template, wait};
+
 /// When the backup is over.
 const LATER: Ticks = Ticks::from_secs(3600);
-
-fn call(call: B) -> Op {
-    Op::Backup { call: Template::Call(call), keep: None }
-}
-
-fn started(call: B) -> Op {
-    Op::Backup { call: Template::Call(call), keep: Some(KEPT) }
-}
-
-fn wait() -> Op {
-    Op::Async { kept: KEPT, call: AsyncCall::Wait { operation: AsyncId(0), milliseconds: None } }
-}
 
 /// A call about the component of the first writer.
 fn about(plan: &Plan, method: &str, rest: &[(&str, Value)]) -> Op {
@@ -87,8 +73,6 @@ pub(crate) fn calls_of_a_restore(plan: &Plan) -> Vec<Op> {
 
 /// Every call of a requester once, with arguments that are right for a restore.
 fn calls(plan: &Plan) -> Vec<Op> {
-    let template = |call| Op::Backup { call, keep: None };
-    let data = || ComponentOf { writer: 0, logical_path: String::new(), name: "Data".to_owned() };
     let mut calls = calls_of_a_restore(plan);
     calls.extend([
         call(B::InitializeForBackup { xml: None }),
@@ -107,13 +91,13 @@ fn calls(plan: &Plan) -> Vec<Op> {
         call(B::GetWriterMetadataCount),
         call(B::GetWriterMetadata { index: 0 }),
         call(B::FreeWriterMetadata),
-        template(Template::AddComponent(data())),
+        template(Template::AddComponent(component(0))),
         call(B::IsVolumeSupported { provider: ProviderId::NULL, volume: r"C:\".to_owned() }),
         call(B::AddToSnapshotSet { volume: r"C:\".to_owned(), provider: ProviderId::NULL }),
-        template(Template::SetBackupOptions(data(), "options".to_owned())),
-        template(Template::SetPreviousBackupStamp(data(), "stamp".to_owned())),
+        template(Template::SetBackupOptions(component(0), "options".to_owned())),
+        template(Template::SetPreviousBackupStamp(component(0), "stamp".to_owned())),
         template(Template::GetSnapshotProperties(0)),
-        template(Template::SetBackupSucceeded(data(), true)),
+        template(Template::SetBackupSucceeded(component(0), true)),
         started(B::GatherWriterStatus),
         call(B::GetWriterStatusCount),
         call(B::GetWriterStatus { index: 0 }),
@@ -125,7 +109,7 @@ fn calls(plan: &Plan) -> Vec<Op> {
         call(B::AbortBackup),
         call(B::SaveAsXML),
         call(B::Release),
-        Op::Async { kept: KEPT, call: AsyncCall::Cancel { operation: AsyncId(0) } },
+        cancel(),
     ]);
     calls
 }
@@ -157,8 +141,7 @@ fn machine() -> Plan {
     // Handlers take a while, so that operations are seen under way.
     for event in [WriterEvent::Identify, WriterEvent::PreRestore, WriterEvent::PostRestore] {
         if let Some(writer) = plan.writers.first_mut() {
-            let takes = Op::Takes(Span::exactly(Ticks::from_secs(1)));
-            writer.handlers.insert(event, Arc::from([takes, Op::Return(true)]));
+            writer.handlers.insert(event, Arc::from([exactly(1), Op::Return(true)]));
         }
     }
     plan

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vssim_model::api::{AsyncCall, AsyncId, BackupComponentsCall as B, BackupType};
+use vssim_model::api::{BackupComponentsCall as B, BackupType};
 use vssim_model::documents::BackupComponents;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId};
@@ -13,7 +13,9 @@ use vssim_model::tables::{ProviderCallback, Symbol};
 use vssim_model::time::Ticks;
 use vssim_sim::actor::system_provider;
 use vssim_sim::fixture::{Small, full_backup, small};
-use vssim_sim::plan::{ComponentOf, Op, OpenChoices, Plan, ProviderPlan, RequesterPlan, Script, Span, Template};
+use vssim_sim::plan::{Op, OpenChoices, Plan, ProviderPlan, RequesterPlan, Script, Span, Template};
+
+use crate::steps::{call, cancel, component, exactly, started, template, wait};
 
 /// Seeds of the runs in which vetoes, crashes and the order of simultaneous events are left to chance.
 const SEEDS: u64 = 60;
@@ -23,8 +25,6 @@ const WILD_SEEDS: u64 = 150;
 const WITHOUT_WRITERS: u32 = 0x10;
 /// `VSS_CTX_ALL`.
 const CONTEXT_ALL: u32 = u32::MAX;
-/// Where requesters keep their asynchronous operations.
-const KEPT: u8 = 0;
 
 /// Every run, in a fixed order.
 pub(crate) fn runs() -> Vec<(Plan, u64)> {
@@ -45,10 +45,6 @@ fn machine(writers: u16, volumes: u16, open: OpenChoices) -> Plan {
 
 fn plain() -> Plan {
     machine(2, 1, OpenChoices::default())
-}
-
-fn exactly(seconds: u64) -> Op {
-    Op::Takes(Span::exactly(Ticks::from_secs(seconds)))
 }
 
 fn requester(name: &str, starts: Ticks, script: Script) -> RequesterPlan {
@@ -74,22 +70,6 @@ fn left_to_chance(runs: &mut Vec<(Plan, u64)>) {
     }
 }
 
-fn call(call: B) -> Op {
-    Op::Backup { call: Template::Call(call), keep: None }
-}
-
-fn started(call: B) -> Op {
-    Op::Backup { call: Template::Call(call), keep: Some(KEPT) }
-}
-
-fn wait() -> Op {
-    Op::Async { kept: KEPT, call: AsyncCall::Wait { operation: AsyncId(0), milliseconds: None } }
-}
-
-fn component(writer: u16) -> ComponentOf {
-    ComponentOf { writer, logical_path: String::new(), name: "Data".to_owned() }
-}
-
 fn state() -> Op {
     call(B::SetBackupState {
         select_components: true,
@@ -105,7 +85,6 @@ fn add_volume() -> Op {
 
 /// Every call of a requester once, with arguments that are right.
 fn calls() -> Vec<Op> {
-    let template = |call| Op::Backup { call, keep: None };
     vec![
         call(B::InitializeForBackup { xml: None }),
         call(B::SetContext { context: 0 }),
@@ -136,14 +115,14 @@ fn calls() -> Vec<Op> {
         call(B::SaveAsXML),
         call(B::Release),
         Op::Crash,
-        Op::Async { kept: KEPT, call: AsyncCall::Cancel { operation: AsyncId(0) } },
+        cancel(),
     ]
 }
 
 /// Chains of calls as documented, and some that end badly.
 fn chains() -> Vec<Vec<Op>> {
-    let add = || Op::Backup { call: Template::AddComponent(component(0)), keep: None };
-    let succeeded = || Op::Backup { call: Template::SetBackupSucceeded(component(0), true), keep: None };
+    let add = || template(Template::AddComponent(component(0)));
+    let succeeded = || template(Template::SetBackupSucceeded(component(0), true));
     let create = || vec![call(B::CreateVssBackupComponents), call(B::InitializeForBackup { xml: None })];
     let gather = || [started(B::GatherWriterMetadata), wait()];
     let status = || [started(B::GatherWriterStatus), wait(), call(B::GetWriterStatusCount)];

@@ -77,13 +77,15 @@ impl Service {
             refusal: if of_express { HResult::E_INVALIDARG } else { HResult::VSS_E_NOT_SUPPORTED },
             shares: self.plan.release.has_remote_file_shares(),
         };
+        // What the first call of a handler begins is kept if the call succeeds.
+        let mut begun = None;
         let builder = match way.express {
             true => match self.object_of_mut(caller, call)? {
                 Object::ExpressMetadata(builder) => &mut builder.0,
                 _ => return Err(HResult::E_INVALIDARG),
             },
             false if of_express => return Err(HResult::E_INVALIDARG),
-            false => self.building(caller.delivery).ok_or(HResult::E_INVALIDARG)?,
+            false => begun.insert(self.being_built(caller.delivery).ok_or(HResult::E_INVALIDARG)?),
         };
         builder.sound_root().map_err(invalid)?;
         if call.method.method.name == "SaveAsXML" {
@@ -93,6 +95,9 @@ impl Service {
             return Done::ok(Out::values([("pbstrXML", Value::Text(sha256))]));
         }
         perform(builder, call, way)?;
+        if let Some((delivery, begun)) = caller.delivery.zip(begun) {
+            self.keep_building(delivery, begun);
+        }
         Done::nothing()
     }
 }

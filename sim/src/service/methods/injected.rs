@@ -1,46 +1,31 @@
-//! Failures of resources that a caller orders: memory that runs out in the middle of a method.
+//! Failures of resources that a caller orders: memory that is not there.
 //!
 //! ```text
-//!   digest ──► the method does all its work ──► it runs out ──► all is taken back ──► digest
+//!   the call ──► a copy of the service tries it ──► what it would have returned
+//!       └──► the service refuses it ──► the code that was ordered
 //! ```
 //!
-//! The failure comes as late as it can, so that there is something to take back. Both digests go on record: who counts
-//! such failures can see that nothing was changed.
+//! The service decides at the head of the call, so it does nothing and has nothing to take back. Only a call that would have
+//! succeeded shows anything; so a copy tries it, and is thrown away. That the machine is the same afterwards is compared by
+//! the world (`crate::proof`).
 
-use vssim_model::api::{MethodCall, Out};
+use vssim_model::api::MethodCall;
 use vssim_model::hresult::HResult;
 use vssim_model::time::Ticks;
-use vssim_model::trace::What;
 
 use super::Caller;
 use crate::service::{Effect, Service};
 
 impl Service {
-    /// The call does its work, runs out of a resource, and takes its work back.
-    pub(super) fn runs_out(&mut self, caller: Caller, call: &MethodCall, code: HResult, now: Ticks) {
-        let earlier = std::mem::take(&mut self.effects);
-        let before = self.digest();
-        let reached = self.do_and_undo(|service| {
-            let call = MethodCall { injected: None, ..call.clone() };
-            service.method_called(caller, &call, now);
-            service.effects.iter().find_map(|effect| match effect {
-                Effect::Return(slot, code, _) if *slot == caller.slot => Some(*code),
-                _ => None,
-            })
-        });
-        let after = self.digest();
-        self.effects = earlier;
-        let hex = |digest: u128| format!("{digest:032x}");
-        self.record(What::TakenBack { reached, before: hex(before), after: hex(after) });
-        self.give(caller.slot, code, Out::Nothing);
-    }
-
-    /// Does something, with all that it changes and wants done, and takes it back.
-    fn do_and_undo<T>(&mut self, work: impl FnOnce(&mut Service) -> T) -> T {
-        let saved = self.clone();
-        let done = work(self);
-        *self = saved;
-        done
+    /// What the call would return if nobody made it fail; none if it would answer later.
+    pub(crate) fn would_return(&self, caller: Caller, call: &MethodCall, now: Ticks) -> Option<HResult> {
+        let mut copy = self.clone();
+        copy.effects.clear();
+        copy.method_called(caller, &MethodCall { injected: None, ..call.clone() }, now);
+        copy.effects.iter().find_map(|effect| match effect {
+            Effect::Return(slot, code, _) if *slot == caller.slot => Some(*code),
+            _ => None,
+        })
     }
 }
 
@@ -80,26 +65,30 @@ mod tests {
     }
 
     #[test]
-    fn what_a_call_did_before_it_ran_out_is_taken_back_and_both_digests_are_on_record() {
+    fn a_call_that_is_ordered_to_fail_does_nothing_and_wants_nothing_done() {
         let mut service = service();
         let before = service.digest();
-        let call = call("IVssBackupComponents::StartSnapshotSet");
-        service.runs_out(caller(), &call, HResult::E_OUTOFMEMORY, Ticks::ZERO);
+        let call =
+            MethodCall { injected: Some(HResult::E_OUTOFMEMORY), ..call("IVssBackupComponents::StartSnapshotSet") };
+        assert_eq!(service.would_return(caller(), &call, Ticks::ZERO), Some(HResult::S_OK));
+        service.method_called(caller(), &call, Ticks::ZERO);
         assert_eq!(service.digest(), before);
         let effects = service.take_effects();
-        let [
-            Effect::Record(_, What::TakenBack { reached, before, after }),
-            Effect::Return(3, HResult::E_OUTOFMEMORY, _),
-        ] = effects.as_slice()
-        else {
-            panic!("{effects:?}")
-        };
-        assert_eq!((*reached, before), (Some(HResult::S_OK), after));
+        assert!(matches!(effects.as_slice(), [Effect::Return(3, HResult::E_OUTOFMEMORY, _)]), "{effects:?}");
+    }
+
+    #[test]
+    fn what_a_call_would_answer_is_told_before_it_is_made() {
+        let service = service();
+        let would = |method: &str| service.would_return(caller(), &call(method), Ticks::ZERO);
+        assert_eq!(would("IVssBackupComponents::DoSnapshotSet"), Some(HResult::VSS_E_BAD_STATE));
+        // It answers when its volumes have been asked for.
+        assert_eq!(would("IVssBackupComponents::AddToSnapshotSet"), Some(HResult::E_INVALIDARG));
     }
 
     /// Without this the comparison would prove nothing.
     #[test]
-    fn what_is_not_taken_back_changes_the_digest() {
+    fn what_a_call_does_changes_the_digest() {
         for (method, object) in [
             ("IVssBackupComponents::StartSnapshotSet", 1),
             ("IVssBackupComponents::GatherWriterMetadata", 1),

@@ -86,7 +86,7 @@ impl Service {
     pub fn method_called(&mut self, caller: Caller, call: &MethodCall, now: Ticks) {
         if let Some(code) = call.injected {
             let code = if code == HResult::VSS_E_UNEXPECTED { self.unexpected() } else { code };
-            return self.runs_out(caller, call, code, now);
+            return self.give(caller.slot, code, Out::Nothing);
         }
         if call.unprivileged && call.method.method.documents("E_ACCESSDENIED") {
             return self.give(caller.slot, HResult::E_ACCESSDENIED, Out::Nothing);
