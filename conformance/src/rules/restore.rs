@@ -358,6 +358,10 @@ fn pre_restore_all(facts: &Facts<'_>, findings: &mut Findings) {
         let Some(pre) = object.accepted("PreRestore").filter(|call| call.finished().is_some()) else { continue };
         for (class, _, name) in selected(object, pre.begin) {
             let mut of_class = facts.writers.iter().filter(|(_, writer)| writer.class == class).map(|(name, _)| *name);
+            if of_class.clone().next().is_none() && facts.was_express(class, object.begin(), pre.begin) {
+                findings.excused(format!("{name} is an express writer's, who gets no events"));
+                continue;
+            }
             let gone = of_class.clone().all(|writer| facts.was_gone(writer, pre.begin, pre.last()));
             if gone {
                 findings.excused(format!("the writer of {name} was gone"));
@@ -401,7 +405,8 @@ fn missing_refused(facts: &Facts<'_>, findings: &mut Findings) {
                     .is_some_and(|event| event.failure.is_none() && event.end.is_some())
             };
             let mut of_class = facts.writers.iter().filter(|(_, writer)| writer.class == class).map(|(name, _)| *name);
-            if of_class.any(answers) {
+            // For an express writer VSS itself answers.
+            if of_class.any(answers) || facts.was_express(class, gather.begin, gather.last()) {
                 continue;
             }
             let kept = call.hresult.is_none_or(HResult::is_failure);

@@ -41,7 +41,7 @@ impl Service {
             reverts,
             building,
             built,
-            express,
+            store,
             writers_unreachable,
             saved,
             documents: _,
@@ -52,7 +52,7 @@ impl Service {
         } = self;
         let mut digest = Digest(Xxh3::new());
         let made = (objects_made, devices_made);
-        let apart = (saved, building, built, express, unregistered, asked, reverts, writers_unreachable, made);
+        let apart = (saved, building, built, store, unregistered, asked, reverts, writers_unreachable, made);
         // Writing to a digest cannot fail.
         let _ = write!(
             digest,

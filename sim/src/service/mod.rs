@@ -19,6 +19,7 @@ mod creation;
 mod digest;
 mod document;
 mod ending;
+mod express;
 pub mod methods;
 mod operation;
 mod restart;
@@ -34,7 +35,7 @@ use vssim_model::api::{AsyncId, Call, Out, WriterStatus};
 use vssim_model::context::Context;
 use vssim_model::documents::{BackupComponents, BackupState, ExaminedMetadata, WriterMetadataBuilder};
 use vssim_model::hresult::HResult;
-use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, WriterClassId, WriterInstanceId};
+use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, WriterInstanceId};
 use vssim_model::states::{SnapshotState, WriterEvent, WriterState};
 use vssim_model::tables::{ProviderCallback, ProviderState, RequesterGuard, RequesterState};
 use vssim_model::time::Ticks;
@@ -156,7 +157,7 @@ pub struct Object {
     pub choice: methods::WriterChoice,
     /// What of a stored document could not be read.
     pub unreadable: Option<vssim_model::documents::Unreadable>,
-    /// The writers whose Identify succeeded.
+    /// The writers whose Identify succeeded, and the express writers of the store.
     pub identified: Vec<u16>,
     /// The components added, in order.
     pub components: Vec<ComponentOf>,
@@ -345,8 +346,8 @@ pub struct Service {
     building: BTreeMap<u32, Unhashed<WriterMetadataBuilder>>,
     /// What writers built at their last Identify.
     built: BTreeMap<u16, Unhashed<Built>>,
-    /// The metadata of express writers that are registered.
-    express: BTreeMap<WriterClassId, Unhashed<ExaminedMetadata>>,
+    /// The express writer metadata store.
+    store: express::Store,
     /// Documents that SaveAsXML handed back, by their SHA-256. Any process may keep them in a file.
     saved: Unhashed<BTreeMap<String, Arc<str>>>,
     documents: Vec<Vec<Arc<Document>>>,
@@ -379,7 +380,7 @@ impl Service {
             reverts: BTreeMap::new(),
             building: BTreeMap::new(),
             built: BTreeMap::new(),
-            express: BTreeMap::new(),
+            store: express::Store::default(),
             saved: Unhashed::default(),
             documents: Vec::new(),
             objects_made: Unhashed(0),
@@ -502,7 +503,7 @@ impl std::hash::Hash for Service {
         self.held.hash(state);
         self.building.hash(state);
         self.built.hash(state);
-        self.express.hash(state);
+        self.store.hash(state);
         self.writers_unreachable.hash(state);
         self.unregistered.hash(state);
         self.asked.hash(state);
