@@ -294,6 +294,7 @@ library! {
         "document-saved",
         "document-saved-only-after-snapshot",
         "documents-changed-in-prepare-or-post-only",
+        "express-writers-listed",
         "failed-identify-excludes",
         "failed-writer-shows-its-failure",
         "failure-code-documented",

@@ -32,7 +32,7 @@ pub(super) fn collect(calls: &[CallFact<'_>], metadata: &BTreeMap<&str, (Mark, M
         let named = || call.arguments.get("writerId").and_then(Value::as_guid).map(WriterClassId);
         let Some(object) = call.on.as_object() else { continue };
         match method {
-            "CreateMetadata" => drop(named().map(|class| given.insert(object, class))),
+            "CreateMetadata" => given.extend(named().map(|class| (object, class))),
             "LoadMetadata" => {
                 // The text itself, or the SHA-256 of one that an earlier call handed back.
                 let text = call.text("metadata").unwrap_or_default();
@@ -40,7 +40,7 @@ pub(super) fn collect(calls: &[CallFact<'_>], metadata: &BTreeMap<&str, (Mark, M
                     Some((_, known)) => known.class,
                     None => Metadata::read(text).class,
                 };
-                drop(class.map(|class| given.insert(object, class)));
+                given.extend(class.map(|class| (object, class)));
             }
             "Register" => {
                 let from = fact.end.unwrap_or(fact.begin);
@@ -59,6 +59,12 @@ pub(super) fn collect(calls: &[CallFact<'_>], metadata: &BTreeMap<&str, (Mark, M
 }
 
 impl Facts<'_> {
+    /// Whether an express writer of a class stood in the store all the time between two marks.
+    #[must_use]
+    pub fn is_express(&self, class: WriterClassId, from: Mark, to: Mark) -> bool {
+        self.express.iter().any(|one| one.class == class && one.from <= from && one.to.is_none_or(|end| to <= end))
+    }
+
     /// Whether an express writer of a class stood in the store at some moment between two marks.
     #[must_use]
     pub fn was_express(&self, class: WriterClassId, from: Mark, to: Mark) -> bool {

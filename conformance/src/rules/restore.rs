@@ -406,7 +406,8 @@ fn missing_refused(facts: &Facts<'_>, findings: &mut Findings) {
             };
             let mut of_class = facts.writers.iter().filter(|(_, writer)| writer.class == class).map(|(name, _)| *name);
             // For an express writer VSS itself answers.
-            if of_class.any(answers) || facts.was_express(class, gather.begin, gather.last()) {
+            let stored = facts.was_express(class, gather.begin, gather.last());
+            if of_class.any(answers) || stored && object.lets_in(class, gather.begin) {
                 continue;
             }
             let kept = call.hresult.is_none_or(HResult::is_failure);

@@ -386,7 +386,8 @@ impl Service {
             let (logical_path, name) = (name.logical_path.clone(), name.name.clone());
             Some(ComponentOf { writer: *writer, logical_path, name })
         };
-        let of = self.component_of(self.objects.get(index), name).or_else(lost).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+        let of =
+            self.component_of(self.objects.get(index), name).or_else(lost).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let added = self.objects.get(index).is_some_and(|object| object.components.contains(&of));
         if added { Ok(of) } else { Err(HResult::VSS_E_OBJECT_NOT_FOUND) }
     }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! In a backup an express writer has a number as every writer has: behind those of the plan, the smallest free one. It gets no
-//! events (docs/choices.md, `express-writers`).
+//! events (docs/choices.md, `express-writers-in-backups`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -130,9 +130,8 @@ impl Service {
         let Some(object) = self.objects.get(index) else { return };
         let mut writers = object.identified.clone();
         let everybody = self.has(ServiceDefect::PreRestoreToAll);
-        writers.retain(|&writer| {
-            !self.is_express(writer) && (everybody || !self.selected_of(index, writer).is_empty())
-        });
+        writers
+            .retain(|&writer| !self.is_express(writer) && (everybody || !self.selected_of(index, writer).is_empty()));
         if self.has(ServiceDefect::PreRestoreSkipsAWriter) {
             writers.pop();
         }

@@ -61,7 +61,9 @@ impl Service {
         for writer in writers {
             self.raise(Some(operation), writer, WriterEvent::Identify, None);
         }
-        self.gather_express(object);
+        if !self.has(ServiceDefect::ExpressWritersForgotten) {
+            self.gather_express(object);
+        }
     }
 
     /// The writers with a process; express writers get no events.
