@@ -147,7 +147,11 @@ library! {
     }
     Lesson in "express/" {
         "damaged-express-metadata",
+        "express-writer-backed-up",
         "express-writer-registered",
+        "express-writer-restored",
+        "express-writer-unregistered",
+        "express-writers-chosen",
         "functions-of-the-base-class",
         "no-memory-for-express-writers",
         "what-express-writers-cannot-do",
@@ -292,6 +296,7 @@ library! {
         "document-saved",
         "document-saved-only-after-snapshot",
         "documents-changed-in-prepare-or-post-only",
+        "express-writers-listed",
         "failed-identify-excludes",
         "failed-writer-shows-its-failure",
         "failure-code-documented",

@@ -71,7 +71,7 @@ impl World {
             let Some(name) = self.plan.volumes.get(usize::from(volume)).map(|plan| plan.name.clone()) else { continue };
             self.record(step, from, || Record::Io { volume: name, io: Io::BulkRead { snapshot, files, bytes } });
         }
-        self.tell_problems(from, &selection.problems, step);
+        self.tell_problems(from, object, &selection.problems, step);
         Ok(())
     }
 
@@ -230,7 +230,7 @@ impl World {
     }
 
     /// What could not be copied is known to the requester, and told in the event log (INC-016).
-    fn tell_problems(&mut self, from: ActorId, problems: &[Problem], step: &mut Step<'_>) {
+    fn tell_problems(&mut self, from: ActorId, object: u32, problems: &[Problem], step: &mut Step<'_>) {
         for problem in problems {
             let source = self.name(from).to_string();
             let message = told(problem);
@@ -240,15 +240,16 @@ impl World {
         let failed: BTreeSet<ComponentOf> = problems
             .iter()
             .filter(|problem| problem.kind.loses_data())
-            .filter_map(|problem| self.component_of(&problem.component))
+            .filter_map(|problem| self.component_of(object, &problem.component))
             .collect();
         if let Some(process) = self.process_mut(from) {
             process.memory.not_copied = failed;
         }
     }
 
-    fn component_of(&self, name: &ComponentName) -> Option<ComponentOf> {
-        let writer = (0_u16..).zip(self.instances.iter()).find(|(_, instance)| **instance == name.instance)?.0;
+    fn component_of(&self, object: u32, name: &ComponentName) -> Option<ComponentOf> {
+        let backup = self.service.objects.iter().find(|(_, candidate)| candidate.number.0 == object);
+        let writer = self.service.writer_named(backup.map(|(_, backup)| backup), name.writer, name.instance)?;
         Some(ComponentOf { writer, logical_path: name.logical_path.clone(), name: name.name.clone() })
     }
 }

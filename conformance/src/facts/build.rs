@@ -76,6 +76,7 @@ impl<'t> Builder<'t> {
             sets: BTreeMap::new(),
             set_of: BTreeMap::new(),
             metadata: BTreeMap::new(),
+            express: Vec::new(),
             processes: BTreeMap::new(),
             subscriptions: super::subscriptions::collect(trace),
             locks: Vec::new(),
@@ -395,6 +396,7 @@ impl<'t> Builder<'t> {
             let maker = event.set.and_then(|set| self.facts.sets.get(&set)).and_then(|set| set.object);
             event.object = maker.or(event.object).or(only);
         }
+        self.facts.express = super::express::collect(&self.facts.calls, &self.facts.metadata);
         self.guess_objects();
         self.hang_events();
         for call in &self.facts.callbacks {

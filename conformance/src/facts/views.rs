@@ -188,6 +188,35 @@ impl<'t> Object<'t> {
         })
     }
 
+    /// Whether the choice of writers lets a class take part (BKP-ORD-011: choices after the gathering count not).
+    #[must_use]
+    pub fn lets_in(&self, class: WriterClassId, until: Mark) -> bool {
+        let mut only: Option<bool> = None;
+        for call in self.calls.iter().take_while(|call| call.begin < until).filter(|call| call.accepted()) {
+            match call.request() {
+                Some(BackupComponentsCall::EnableWriterClasses { classes }) => {
+                    only = Some(only.unwrap_or(false) || classes.contains(&class));
+                }
+                Some(BackupComponentsCall::DisableWriterClasses { classes }) if classes.contains(&class) => {
+                    return false;
+                }
+                _ => {}
+            }
+        }
+        only.unwrap_or(true)
+    }
+
+    /// The instances that were left out before a mark.
+    pub fn disabled_instances(&self, until: Mark) -> impl Iterator<Item = WriterInstanceId> {
+        let accepted = self.calls.iter().take_while(move |call| call.begin < until).filter(|call| call.accepted());
+        accepted
+            .filter_map(|call| match call.request() {
+                Some(BackupComponentsCall::DisableWriterInstances { instances }) => Some(instances.iter().copied()),
+                _ => None,
+            })
+            .flatten()
+    }
+
     /// When its first call was made.
     #[must_use]
     pub fn begin(&self) -> Mark {

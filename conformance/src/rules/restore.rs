@@ -359,8 +359,12 @@ fn pre_restore_all(facts: &Facts<'_>, findings: &mut Findings) {
         for (class, _, name) in selected(object, pre.begin) {
             let mut of_class = facts.writers.iter().filter(|(_, writer)| writer.class == class).map(|(name, _)| *name);
             let no_session = |writer: &str| facts.writers.get(writer).is_some_and(|it| object.had_no_session(it));
-            if of_class.clone().all(no_session) {
+            if of_class.clone().next().is_some() && of_class.clone().all(no_session) {
                 findings.excused(format!("the writer of {name} had no session left"));
+                continue;
+            }
+            if of_class.clone().next().is_none() && facts.was_express(class, object.begin(), pre.begin) {
+                findings.excused(format!("{name} is an express writer's, who gets no events"));
                 continue;
             }
             let gone = of_class.clone().all(|writer| facts.was_gone(writer, pre.begin, pre.last()));
@@ -406,7 +410,9 @@ fn missing_refused(facts: &Facts<'_>, findings: &mut Findings) {
                     .is_some_and(|event| event.failure.is_none() && event.end.is_some())
             };
             let mut of_class = facts.writers.iter().filter(|(_, writer)| writer.class == class).map(|(name, _)| *name);
-            if of_class.any(answers) {
+            // For an express writer VSS itself answers.
+            let stored = facts.was_express(class, gather.begin, gather.last());
+            if of_class.any(answers) || stored && object.lets_in(class, gather.begin) {
                 continue;
             }
             let kept = call.hresult.is_none_or(HResult::is_failure);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use vssim_model::api::{BackupComponentsCall, Call, Out};
 use vssim_model::hresult::HResult;
+use vssim_model::ids::WriterClassId;
 use vssim_model::states::{SnapshotState, WriterState};
 
 use super::service_order;
@@ -68,6 +69,15 @@ pub(crate) const RULES: &[Rule] = &[
         sentence: "AddComponent fails for a component that the writer's metadata does not have.",
         source: "use-of-components-by-the-requestor.md",
         check: unknown_component,
+    },
+    Rule {
+        id: "express-writers-listed",
+        requirements: &["WMD-029"],
+        actor: Service,
+        level: Fact,
+        sentence: "GatherWriterMetadata finds every express writer that is registered, and none that is not.",
+        source: "sdk-api nf-vswriter-ivssexpresswriter-register.md",
+        check: express_listed,
     },
     Rule {
         id: "snapshot-visible-only-when-created",
@@ -147,6 +157,39 @@ fn unknown_component(facts: &Facts<'_>, findings: &mut Findings) {
             if !known {
                 findings.check(call.refused(), [call.begin.n], || {
                     format!("AddComponent succeeded for {}, which {} does not have", name.name, document.name)
+                });
+            }
+        }
+    }
+}
+
+/// The occasion is a requester that read all metadata that was gathered. Instances that were left out cannot be told apart
+/// from express writers by the calls that registered those.
+fn express_listed(facts: &Facts<'_>, findings: &mut Findings) {
+    let classes: BTreeSet<WriterClassId> = facts.express.iter().map(|one| one.class).collect();
+    for object in facts.objects.values() {
+        let mut gathers = object.named("GatherWriterMetadata").filter(|call| call.accepted());
+        let (Some(gather), None) = (gathers.next(), gathers.next()) else { continue };
+        let counts = object.named("GetWriterMetadataCount").filter_map(|call| match call.out {
+            Out::Count(count) => Some(*count as usize),
+            _ => None,
+        });
+        let read: BTreeSet<&str> = object.documents().map(|(_, sha256)| sha256).collect();
+        let all_read = gather.finished().is_some() && counts.last() == Some(read.len());
+        if !all_read || object.disabled_instances(gather.begin).next().is_some() {
+            continue;
+        }
+        for &class in &classes {
+            let listed = facts.metadata_of(object).any(|document| document.class == Some(class));
+            let (from, to) = (gather.begin, gather.last());
+            if facts.is_express(class, from, to) && object.lets_in(class, from) {
+                findings.check(listed, [from.n, to.n], || {
+                    format!("the express writer {} is registered, and was not found", class.0)
+                });
+            } else if !facts.was_express(class, from, to) && !facts.writers.values().any(|writer| writer.class == class)
+            {
+                findings.check(!listed, [from.n, to.n], || {
+                    format!("the express writer {} was found, and is not registered", class.0)
                 });
             }
         }

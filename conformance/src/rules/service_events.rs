@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vssim_model::api::{BackupComponentsCall, Call};
 use vssim_model::ids::{Guid, SnapshotSetId, WriterClassId};
 use vssim_model::states::{ApplicationLevel, WriterEvent};
 
@@ -132,25 +131,9 @@ pub(crate) const RULES: &[Rule] = &[
     },
 ];
 
-/// Whether the object's choice of writers lets this one take part (BKP-ORD-011: choices after the gathering count not).
+/// Whether the object's choice of writers lets this one take part.
 fn enabled(object: &Object<'_>, writer: &Writer, until: Mark) -> bool {
-    let mut only: Option<bool> = None;
-    for call in object.calls.iter().take_while(|call| call.begin < until).filter(|call| call.accepted()) {
-        let Call::BackupComponents(call) = call.call else { continue };
-        match call {
-            BackupComponentsCall::EnableWriterClasses { classes } => {
-                only = Some(only.unwrap_or(false) || classes.contains(&writer.class));
-            }
-            BackupComponentsCall::DisableWriterClasses { classes } if classes.contains(&writer.class) => return false,
-            BackupComponentsCall::DisableWriterInstances { instances }
-                if instances.iter().any(|&instance| writer.is(instance)) =>
-            {
-                return false;
-            }
-            _ => {}
-        }
-    }
-    only.unwrap_or(true)
+    object.lets_in(writer.class, until) && !object.disabled_instances(until).any(|instance| writer.is(instance))
 }
 
 fn identify_all(facts: &Facts<'_>, findings: &mut Findings) {

@@ -189,11 +189,13 @@ fn has_component(facts: &Facts<'_>, findings: &mut Findings) {
 }
 
 fn components_unique(facts: &Facts<'_>, findings: &mut Findings) {
-    // A process that starts again is another instance of the same writer.
+    // A process that starts again is another instance of the same writer. Express writers have no process: their documents come
+    // from whoever made or gathered them, and one of a class may follow another in the store.
     let of = |at: u64| {
         // Records may be left out of a trace, but stand in order.
         let found = facts.trace.records.binary_search_by_key(&at, |record| record.n).ok();
-        found.and_then(|index| facts.trace.records.get(index)).map(|record| record.actor.as_ref())
+        let actor = found.and_then(|index| facts.trace.records.get(index)).map(|record| record.actor.as_ref());
+        actor.map(|actor| if facts.writers.contains_key(actor) { actor } else { "" })
     };
     let mut owners: BTreeMap<(WriterClassId, &str, &str), (Guid, Option<&str>)> = BTreeMap::new();
     for ((class, instance), documents) in by_writer(facts) {

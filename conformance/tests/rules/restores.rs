@@ -1,5 +1,6 @@
 //! A restore written down record by record, and for each of its rules what spoils it.
 
+use vssim_conformance::{Verdict, judge};
 use vssim_model::api::{BackupComponentsCall as B, MethodCall, Value};
 use vssim_model::catalogue::find;
 use vssim_model::hresult::HResult;
@@ -157,3 +158,70 @@ pub(crate) const RESTORES: &[Case] = &[
     }),
     ("missing-writer-not-found", || of_missing(HResult::VSS_E_OBJECT_NOT_FOUND), || of_missing(OK)),
 ];
+
+/// A restore in which a component of an express writer is selected; `prepare` says what happens to the writer before.
+fn of_express(hresult: HResult, prepare: impl FnOnce(&mut Script)) -> Script {
+    let script = restored().before("call CreateVssBackupComponents", prepare);
+    script.before("call PreRestore", |s| select(s, "express", "rest", hresult)).before("call PostRestore", |s| {
+        let call = about("SetFileRestoreStatus", "express", "rest", ("status", Value::text("VSS_RS_ALL")));
+        s.method("SetFileRestoreStatus express", call, OK);
+    })
+}
+
+fn register(s: &mut Script) {
+    express(s, "CreateMetadata", 1, Some("express"));
+    express(s, "Register", 1, None);
+}
+
+#[test]
+fn an_express_writer_can_be_selected_and_gets_no_event() {
+    let report = judge(&of_express(OK, register).trace());
+    assert_eq!(report.verdict("missing-writer-not-found"), Some(&Verdict::NotExercised));
+    assert!(matches!(report.verdict("pre-restore-reaches-selected-writers"), Some(Verdict::Upheld)));
+    assert_eq!(report.violated().count(), 0);
+}
+
+#[test]
+fn an_express_writer_that_left_the_store_or_was_left_out_cannot_be_selected() {
+    let broken = |script: Script| judge(&script.trace()).violated().map(|(rule, _)| rule.id).collect::<Vec<_>>();
+    let gone = |s: &mut Script| {
+        register(s);
+        express(s, "Unregister", 1, Some("express"));
+    };
+    let left_out = |hresult| {
+        of_express(hresult, register).before("call GatherWriterMetadata", |s| {
+            s.call(B::DisableWriterClasses { classes: vec![class("express")] });
+        })
+    };
+    for script in [of_express(OK, gone), left_out(OK)] {
+        assert_eq!(broken(script), ["missing-writer-not-found"]);
+    }
+    for script in [of_express(HResult::VSS_E_OBJECT_NOT_FOUND, gone), left_out(HResult::VSS_E_OBJECT_NOT_FOUND)] {
+        assert_eq!(broken(script), [""; 0]);
+    }
+}
+
+#[test]
+fn another_express_writer_of_a_class_may_follow_in_the_store() {
+    let document = |s: &mut Script, name: &str, text: String| {
+        s.push(
+            format!("document {name}"),
+            "vss",
+            What::Document { sha256: name.to_owned(), kind: DocumentKind::WriterMetadata, text },
+        );
+    };
+    let first = metadata("express");
+    let next = first.replace(&instance("express").0.to_string(), &instance("idle").0.to_string().replace("0d", "0f"));
+    assert_ne!(first, next);
+    let script = restored().before("call CreateVssBackupComponents", |s| {
+        document(s, "first", first.clone());
+        document(s, "next", next.clone());
+    });
+    assert_eq!(judge(&script.trace()).violated().count(), 0);
+    // A writer with a process is nobody's successor.
+    let class_of = |writer| class(writer).0.to_string();
+    let taken = next.replace(&class_of("express"), &class_of("idle"));
+    let script = restored().before("call CreateVssBackupComponents", |s| document(s, "taken", taken.clone()));
+    let broken: Vec<_> = judge(&script.trace()).violated().map(|(rule, _)| rule.id).collect();
+    assert_eq!(broken, ["component-names-unique"]);
+}

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use vssim_model::api::*;
+use vssim_model::catalogue::find;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::*;
 use vssim_model::states::*;
@@ -44,6 +45,7 @@ pub(crate) fn instance(writer: &str) -> WriterInstanceId {
     WriterInstanceId(Guid(match writer {
         "files" => 11,
         "database" => 12,
+        "express" => 14,
         _ => 13,
     }))
 }
@@ -82,6 +84,14 @@ pub(crate) fn metadata(writer: &str) -> String {
         class(writer).0,
         instance(writer).0
     )
+}
+
+/// An express writer is registered, or leaves the store.
+pub(crate) fn express(s: &mut Script, method: &str, object: u32, writer: Option<&str>) {
+    let mut call = MethodCall::new(find(&format!("IVssExpressWriter::{method}")).expect("a documented method"));
+    call.on = Value::Object { object };
+    call.arguments.extend(writer.map(|writer| ("writerId".to_owned(), Value::guid(class(writer).0))));
+    s.method(&format!("{method} {object}"), call, OK);
 }
 
 impl Script {

@@ -242,6 +242,27 @@ const SERVICE_ABORT: &[Case] = &[
     }),
 ];
 
+/// A backup on a machine with a registered express writer, which was found or not.
+fn with_express(found: bool) -> Script {
+    let registered = good().before("call CreateVssBackupComponents", |s| {
+        express(s, "CreateMetadata", 1, Some("express"));
+        express(s, "Register", 1, None);
+    });
+    if !found {
+        return registered;
+    }
+    let count = |what: &mut What| {
+        if let What::Return { out, .. } = what {
+            *out = Out::Count(4);
+        }
+    };
+    registered.edit("return GetWriterMetadataCount", count).after("return GetWriterMetadataCount", |s| {
+        let (sha256, kind, text) = ("express".to_owned(), DocumentKind::WriterMetadata, metadata("express"));
+        s.push("document express", "vss", What::Document { sha256: sha256.clone(), kind, text });
+        s.call_with(B::GetWriterMetadata { index: 0 }, OK, Out::Document(sha256), |_| ());
+    })
+}
+
 const SERVICE_CALLS: &[Case] = &[
     (
         "second-set-refused",
@@ -262,6 +283,7 @@ const SERVICE_CALLS: &[Case] = &[
         writerless,
     ),
     ("unknown-component-refused", || add_stranger(HResult::VSS_E_OBJECT_NOT_FOUND), || add_stranger(OK)),
+    ("express-writers-listed", || with_express(true), || with_express(false)),
     ("snapshot-visible-only-when-created", good, || {
         good().before("callback PostFinalCommitSnapshots", |s| {
             s.call(B::GetSnapshotProperties { snapshot: VOLUMES[0].2 });

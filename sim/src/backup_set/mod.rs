@@ -167,9 +167,10 @@ pub fn select(given: &Given<'_>) -> Selection {
     let requested = given.document.backup_state().map_or(BackupType::Full, |state| state.backup_type);
     let partial_files = given.document.backup_state().is_some_and(|state| state.partial_file_support);
     for writer in given.document.writers() {
-        let by_instance = given.metadata.iter().find(|(instance, _)| *instance == writer.instance());
-        let of_class = || given.metadata.iter().find(|(_, known)| known.identification().writer() == writer.writer());
-        let Some((_, metadata)) = by_instance.or_else(of_class) else { continue };
+        // An instance alone does not name a writer: that of an express writer is whatever its document says.
+        let of_class = || given.metadata.iter().filter(|(_, known)| known.identification().writer() == writer.writer());
+        let by_instance = of_class().find(|(instance, _)| *instance == writer.instance());
+        let Some((_, metadata)) = by_instance.or_else(|| of_class().next()) else { continue };
         let all = metadata.components().map(|component| Component {
             id: ComponentId::new(component.logical_path(), component.name()),
             selectable: component.selectable(),

@@ -41,6 +41,7 @@ defects! {
     LockKept = "lock_kept", "The creation lock is kept for ever.";
     AcceptsBadState = "accepts_bad_state", "A call out of sequence is let in.";
     AcceptsUnknownComponent = "accepts_unknown_component", "AddComponent takes a component that the writer does not have.";
+    ExpressWritersForgotten = "express_writers_forgotten", "GatherWriterMetadata leaves out the express writers that are registered.";
     OperationNeverEnds = "operation_never_ends", "BackupComplete never ends.";
     BeginPrepareLate = "begin_prepare_late", "BeginPrepareSnapshot is called inside DoSnapshotSet.";
     EndPrepareAfterWriters = "end_prepare_after_writers", "EndPrepareSnapshots is called after PrepareForSnapshot.";

@@ -52,6 +52,9 @@ pub enum PlantedInto {
 impl Service {
     /// The metadata that a writer gave at its last Identify.
     pub(super) fn current_metadata(&self, writer: u16) -> Option<&MetadataPlan> {
+        if self.is_express(writer) {
+            return self.express(writer)?.plan.0.as_ref();
+        }
         if let Some(built) = self.built.get(&writer) {
             return Some(&built.plan);
         }
@@ -95,15 +98,19 @@ impl Service {
 
     /// From here on this is the writer's document.
     fn set_metadata(&mut self, writer: u16, document: WriterMetadata) {
-        let plan = Arc::clone(&self.plan);
-        let volume = |name: &str| {
-            let place = plan.volumes.iter().position(|volume| volume.name.eq_ignore_ascii_case(name));
-            place.and_then(|place| u16::try_from(place).ok())
-        };
         let text = document.to_xml();
-        let built = MetadataPlan::of(document, None, &plan.variables, &volume);
+        let built = self.metadata_plan(document);
         let document = Arc::new(Document::new(DocumentKind::WriterMetadata, text.into()));
         self.built.insert(writer, Built { plan: built, document }.into());
+    }
+
+    /// What the service knows of a document that it did not have from the plan.
+    pub(super) fn metadata_plan(&self, document: WriterMetadata) -> MetadataPlan {
+        let volume = |name: &str| {
+            let place = self.plan.volumes.iter().position(|volume| volume.name.eq_ignore_ascii_case(name));
+            place.and_then(|place| u16::try_from(place).ok())
+        };
+        MetadataPlan::of(document, None, &self.plan.variables, &volume)
     }
 
     /// The metadata of a writer as a backup components object holds it.
@@ -111,6 +118,9 @@ impl Service {
         let object = self.objects.get(object)?;
         if let Some(damaged) = object.damaged.get(&writer) {
             return Some(damaged.clone());
+        }
+        if self.is_express(writer) {
+            return Some(self.express(writer)?.metadata.0.clone());
         }
         let instance = self.writers.get(usize::from(writer))?.instance.0;
         Some(ExaminedMetadata::from(&self.current_metadata(writer)?.document.with_instance(instance)))

@@ -355,7 +355,7 @@ impl Service {
     fn add_component(&mut self, index: u32, name: &ComponentName) -> Result<(), HResult> {
         let Some(object) = self.objects.get(index) else { return Err(HResult::VSS_E_BAD_STATE) };
         // The page has no VSS_E_OBJECT_NOT_FOUND: a component that no gathered document has is a wrong parameter.
-        let of = self.component_of(name).ok_or(HResult::E_INVALIDARG)?;
+        let of = self.component_of(Some(object), name).ok_or(HResult::E_INVALIDARG)?;
         if !object.identified.contains(&of.writer) {
             return Err(HResult::E_INVALIDARG);
         }
@@ -377,11 +377,9 @@ impl Service {
         Ok(())
     }
 
-    pub(super) fn component_of(&self, name: &ComponentName) -> Option<ComponentOf> {
-        let (writer, _) =
-            (0_u16..).zip(&self.plan.writers).zip(&self.writers).find_map(|((index, plan), writer)| {
-                (plan.class == name.writer && writer.instance.0 == name.instance).then_some((index, plan))
-            })?;
+    /// The component of a writer that is there, as an object knows it.
+    pub(super) fn component_of(&self, object: Option<&Object>, name: &ComponentName) -> Option<ComponentOf> {
+        let writer = self.writer_named(object, name.writer, name.instance)?;
         Some(ComponentOf { writer, logical_path: name.logical_path.clone(), name: name.name.clone() })
     }
 
@@ -393,7 +391,8 @@ impl Service {
             let (logical_path, name) = (name.logical_path.clone(), name.name.clone());
             Some(ComponentOf { writer: *writer, logical_path, name })
         };
-        let of = self.component_of(name).or_else(lost).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+        let of =
+            self.component_of(self.objects.get(index), name).or_else(lost).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let added = self.objects.get(index).is_some_and(|object| object.components.contains(&of));
         if added { Ok(of) } else { Err(HResult::VSS_E_OBJECT_NOT_FOUND) }
     }

@@ -43,7 +43,7 @@ impl Service {
             reverts,
             building,
             built,
-            express,
+            store,
             writers_unreachable,
             saved,
             documents: _,
@@ -58,7 +58,7 @@ impl Service {
         let saved = saved.digest();
         let built: BTreeMap<u16, &str> =
             built.iter().map(|(writer, built)| (*writer, &*built.document.sha256)).collect();
-        let apart = (saved, building, built, express, unregistered, asked, reverts, writers_unreachable, made);
+        let apart = (saved, building, built, store, unregistered, asked, reverts, writers_unreachable, made);
         // Writing to a digest cannot fail.
         let _ = write!(
             digest,

@@ -75,6 +75,9 @@ impl Service {
 
     /// The document that a writer gave at its last Identify.
     pub(super) fn metadata_of(&self, writer: u16) -> Option<Arc<Document>> {
+        if self.is_express(writer) {
+            return Some(Arc::clone(&self.express(writer)?.document.0));
+        }
         if let Some(built) = self.built.get(&writer) {
             return Some(Arc::clone(&built.document));
         }
@@ -98,7 +101,7 @@ impl Service {
     /// The document that a writer gave at its last Identify, with the instance that gave it.
     #[must_use]
     pub fn gathered_metadata(&self, writer: u16) -> Option<(WriterInstanceId, &WriterMetadata)> {
-        let instance = self.writers.get(usize::from(writer))?.instance.0;
+        let instance = self.instance_of(writer)?;
         Some((instance, &self.current_metadata(writer)?.document))
     }
 

@@ -19,6 +19,7 @@ mod creation;
 mod digest;
 mod document;
 mod ending;
+mod express;
 pub mod methods;
 mod operation;
 mod restart;
@@ -35,7 +36,7 @@ use vssim_model::api::{AsyncId, Call, Out, WriterStatus};
 use vssim_model::context::Context;
 use vssim_model::documents::{BackupComponents, BackupState, ExaminedMetadata, WriterMetadataBuilder};
 use vssim_model::hresult::HResult;
-use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, WriterClassId, WriterInstanceId};
+use vssim_model::ids::{Guid, SnapshotId, SnapshotSetId, WriterInstanceId};
 use vssim_model::states::{SnapshotState, WriterEvent};
 use vssim_model::tables::{ProviderCallback, ProviderState, RequesterGuard, RequesterState};
 use vssim_model::time::Ticks;
@@ -160,7 +161,7 @@ pub struct Object {
     pub choice: methods::WriterChoice,
     /// What of a stored document could not be read.
     pub unreadable: Option<vssim_model::documents::Unreadable>,
-    /// The writers whose Identify succeeded.
+    /// The writers whose Identify succeeded, and the express writers of the store.
     pub identified: Vec<u16>,
     /// The components added, in order.
     pub components: Vec<ComponentOf>,
@@ -337,8 +338,9 @@ pub struct Service {
     building: BTreeMap<u32, Unhashed<WriterMetadataBuilder>>,
     /// What writers built at their last Identify.
     built: BTreeMap<u16, Unhashed<Built>>,
-    /// The metadata of express writers that are registered.
-    express: BTreeMap<WriterClassId, Unhashed<ExaminedMetadata>>,
+    /// The express writer metadata store.
+    store: express::Store,
+    /// Documents that SaveAsXML handed back. Any process may keep them in a file.
     saved: Unhashed<document::Saved>,
     documents: Vec<Vec<Arc<Document>>>,
     objects_made: Unhashed<u32>,
@@ -370,7 +372,7 @@ impl Service {
             reverts: BTreeMap::new(),
             building: BTreeMap::new(),
             built: BTreeMap::new(),
-            express: BTreeMap::new(),
+            store: express::Store::default(),
             saved: Unhashed::default(),
             documents: Vec::new(),
             objects_made: Unhashed(0),
@@ -499,7 +501,7 @@ impl std::hash::Hash for Service {
         self.held.hash(state);
         self.building.hash(state);
         self.built.hash(state);
-        self.express.hash(state);
+        self.store.hash(state);
         self.writers_unreachable.hash(state);
         self.unregistered.hash(state);
         self.asked.hash(state);

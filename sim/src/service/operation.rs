@@ -276,6 +276,7 @@ impl Service {
         if let Kind::Close(_) = ended.kind {
             self.objects.remove(ended.object);
             self.held.forget_backup(ended.object);
+            self.forget_express();
         } else {
             self.after_end(ended.object, now);
         }

@@ -19,6 +19,7 @@ impl Service {
     /// id, and whether their creation had not ended. The persistent ones stay (CTX-011), and nobody's object is theirs any more.
     pub(crate) fn shut_down(&mut self) -> Vec<(u16, SnapshotId, bool)> {
         self.objects = Slots::default();
+        self.forget_express();
         self.operations = Slots::default();
         let ended: Vec<u32> = self
             .deliveries

@@ -54,7 +54,8 @@ impl Service {
         write(&mut object.document.0, &stored).map_err(|_| HResult::E_INVALIDARG)
     }
 
-    /// Whether a writer of the class runs: it answered Identify of this object (SEL-RST-012).
+    /// Whether a writer of the class runs: it answered Identify of this object (SEL-RST-012), or is an express writer that this
+    /// object found in the store.
     pub(super) fn runs(&self, index: u32, class: WriterClassId) -> bool {
         self.instances_of(index, class).next().is_some()
     }
@@ -67,9 +68,8 @@ impl Service {
     ) -> impl Iterator<Item = (u16, WriterInstanceId)> {
         let identified = self.objects.get(index).map(|object| object.identified.as_slice()).unwrap_or_default();
         identified.iter().filter_map(move |&writer| {
-            let plan = self.plan.writers.get(usize::from(writer))?;
-            let instance = self.writers.get(usize::from(writer))?.instance.0;
-            (plan.class == class).then_some((writer, instance))
+            let instance = self.instance_of(writer)?;
+            (self.class_of(writer)? == class).then_some((writer, instance))
         })
     }
 
@@ -116,12 +116,13 @@ impl Service {
             .collect()
     }
 
-    /// PreRestore goes to the writers with a selected component (RST-ORD-009, SEL-RST-011).
+    /// PreRestore goes to the writers with a selected component (RST-ORD-009, SEL-RST-011), as far as there is anybody to hear it.
     pub(super) fn raise_pre_restore(&mut self, operation: u32, index: u32) {
         let Some(object) = self.objects.get(index) else { return };
         let mut writers = object.identified.clone();
         let everybody = self.has(ServiceDefect::PreRestoreToAll);
-        writers.retain(|&writer| everybody || !self.selected_of(index, writer).is_empty());
+        writers
+            .retain(|&writer| !self.is_express(writer) && (everybody || !self.selected_of(index, writer).is_empty()));
         if self.has(ServiceDefect::PreRestoreSkipsAWriter) {
             writers.pop();
         }

@@ -53,29 +53,38 @@ impl Service {
     /// Identify goes to every enabled writer at once (BKP-ORD-010, BKP-ORD-012).
     pub(super) fn raise_identify(&mut self, operation: u32, object: u32) {
         let mut writers = self.all_writers();
-        writers.retain(|&writer| self.objects.get(object).is_some_and(|object| object.choice.takes_part(writer)));
+        writers.retain(|&writer| {
+            let class = self.class_of(writer).unwrap_or_default();
+            self.objects.get(object).is_some_and(|object| object.choice.takes_part(writer, class))
+        });
         if self.has(ServiceDefect::IdentifySkipsAWriter) {
             writers.pop();
         }
         for writer in writers {
             self.raise(Some(operation), object, writer, WriterEvent::Identify, None);
         }
+        if !self.has(ServiceDefect::ExpressWritersForgotten) {
+            self.gather_express(object);
+        }
     }
 
+    /// The writers with a process; express writers get no events.
     pub(super) fn all_writers(&self) -> Vec<u16> {
         (0..u16::try_from(self.writers.len()).unwrap_or(u16::MAX)).collect()
     }
 
     /// Who takes part from PrepareForBackup on (BKP-ORD-057, C-42, S-06): the writers with a component in the document;
-    /// all that were identified where components are not selected; the Shadow Copy Optimization Writer in any case.
+    /// all that were identified where components are not selected; the Shadow Copy Optimization Writer in any case; an express
+    /// writer in none.
     pub(super) fn participants(&self, object: u32) -> Vec<u16> {
         let Some(object) = self.objects.get(object) else { return Vec::new() };
         let everybody = !object.backup_state.select_components || self.has(ServiceDefect::UnselectedWriterTakesPart);
         let takes_part = |&writer: &u16| {
-            let class = self.plan.writers.get(usize::from(writer)).map(|plan| plan.class);
-            everybody
+            let class = self.class_of(writer);
+            let chosen = everybody
                 || class == Some(SHADOW_COPY_OPTIMIZATION_WRITER)
-                || object.components.iter().any(|component| component.writer == writer)
+                || object.components.iter().any(|component| component.writer == writer);
+            chosen && !self.is_express(writer)
         };
         object.identified.iter().copied().filter(takes_part).collect()
     }
@@ -203,10 +212,8 @@ impl Service {
         if let Some(object) = self.objects.get_mut(object) {
             // Another instance than before, or not.
             object.lost.remove(&writer);
-            object.identified.push(writer);
-            object.identified.sort_unstable();
-            object.identified.dedup();
         }
+        self.list_writer(object, writer);
         self.count_identify(writer);
         if let Some(document) = self.metadata_of(writer) {
             self.effect(Effect::Document(ActorId::Writer(writer), document));
@@ -381,6 +388,9 @@ impl Service {
 
     /// What GetWriterStatus tells a backup or restore of a writer that is there.
     fn status_of(&self, object: u32, writer: u16) -> Option<WriterStatus> {
+        if self.is_express(writer) {
+            return self.express_status(writer);
+        }
         let plan = self.plan.writers.get(usize::from(writer))?;
         let found: &Writer = self.writers.get(usize::from(writer))?;
         let session = found.sessions.seen_from(Some(object));

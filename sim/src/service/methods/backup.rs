@@ -14,19 +14,20 @@ use crate::service::Service;
 /// Which writers a requester lets take part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct WriterChoice {
-    /// Whether EnableWriterClasses was called: then only what is enabled takes part.
-    enabling: bool,
-    /// The writers whose classes do not take part.
-    classes: BTreeSet<u16>,
+    /// The classes that EnableWriterClasses named, once it was called: then only those take part.
+    enabled: Option<BTreeSet<WriterClassId>>,
+    /// The classes that DisableWriterClasses took out since.
+    disabled: BTreeSet<WriterClassId>,
     /// The writers that do not take part as instances.
     instances: BTreeSet<u16>,
 }
 
 impl WriterChoice {
-    /// Whether a writer takes part.
+    /// Whether a writer of this class takes part. A class may be named before a writer of it is there.
     #[must_use]
-    pub fn takes_part(&self, writer: u16) -> bool {
-        !self.classes.contains(&writer) && !self.instances.contains(&writer)
+    pub fn takes_part(&self, writer: u16, class: WriterClassId) -> bool {
+        let enabled = self.enabled.as_ref().is_none_or(|enabled| enabled.contains(&class));
+        enabled && !self.disabled.contains(&class) && !self.instances.contains(&writer)
     }
 }
 
@@ -42,7 +43,7 @@ impl Service {
             .flat_map(vssim_model::documents::WriterComponents::components)
             .map(vssim_model::documents::ComponentView::full_name)
             .collect();
-        let components = names.iter().filter_map(|name| self.component_of(name)).collect();
+        let components = names.iter().filter_map(|name| self.component_of(None, name)).collect();
         let Some(object) = self.objects.get_mut(index) else { return Err(HResult::VSS_E_BAD_STATE) };
         if let Some(state) = document.backup_state() {
             object.backup_state = state;
@@ -63,38 +64,31 @@ impl Service {
 
     /// EnableWriterClasses: the first call leaves all other classes out and cancels DisableWriterClasses; further ones add.
     pub(in crate::service) fn enable_classes(&mut self, index: u32, classes: &[WriterClassId]) {
-        let (named, others) = self.writers_of(classes);
         let Some(object) = self.objects.get_mut(index) else { return };
-        if !object.choice.enabling {
-            object.choice.enabling = true;
-            object.choice.classes = others;
+        let choice = &mut object.choice;
+        if choice.enabled.is_none() {
+            choice.disabled.clear();
         }
-        object.choice.classes.retain(|writer| !named.contains(writer));
+        choice.enabled.get_or_insert_default().extend(classes);
+        choice.disabled.retain(|class| !classes.contains(class));
     }
 
     /// DisableWriterClasses: takes the classes out of those that take part.
     pub(in crate::service) fn disable_classes(&mut self, index: u32, classes: &[WriterClassId]) {
-        let (named, _) = self.writers_of(classes);
         if let Some(object) = self.objects.get_mut(index) {
-            object.choice.classes.extend(named);
+            object.choice.disabled.extend(classes);
         }
     }
 
     /// DisableWriterInstances: other instances of the class still take part.
     pub(in crate::service) fn disable_instances(&mut self, index: u32, instances: &[WriterInstanceId]) {
-        let named = (0_u16..).zip(&self.writers).filter(|(_, writer)| instances.contains(&writer.instance.0));
-        let named: Vec<u16> = named.map(|(writer, _)| writer).collect();
+        let express = self.registered().map(|(writer, _)| writer);
+        let named = self.all_writers().into_iter().chain(express);
+        let is_named = |writer: &u16| self.instance_of(*writer).is_some_and(|instance| instances.contains(&instance));
+        let named: Vec<u16> = named.filter(is_named).collect();
         if let Some(object) = self.objects.get_mut(index) {
             object.choice.instances.extend(named);
         }
-    }
-
-    /// The writers of these classes, and all others.
-    fn writers_of(&self, classes: &[WriterClassId]) -> (BTreeSet<u16>, BTreeSet<u16>) {
-        self.all_writers().into_iter().partition(|&writer| {
-            let class = self.plan.writers.get(usize::from(writer)).map(|plan| plan.class);
-            class.is_some_and(|class| classes.contains(&class))
-        })
     }
 
     /// Whether the machine and the document allow a call that is in sequence.
@@ -168,8 +162,10 @@ impl Service {
             2 => ComponentType::FileGroup,
             _ => return Err(HResult::E_INVALIDARG),
         };
-        let writer = (0_u16..).zip(&self.plan.writers).find(|(_, plan)| plan.class.0 == call.guid("writerId"));
-        let of = writer.map(|(writer, _)| crate::plan::ComponentOf {
+        let mut writers = self.all_writers().into_iter().chain(self.all_express().map(|(writer, _)| writer));
+        let class = WriterClassId(call.guid("writerId"));
+        let writer = writers.find(|&writer| self.class_of(writer) == Some(class));
+        let of = writer.map(|writer| crate::plan::ComponentOf {
             writer,
             logical_path: call.text("wszLogicalPath").unwrap_or_default().to_owned(),
             name: call.text("wszComponentName").unwrap_or_default().to_owned(),

@@ -41,7 +41,7 @@ impl Service {
         let writer = *object.identified.get(number).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         let metadata = self.examined_metadata(index, writer).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
         metadata.sound_root().map_err(invalid)?;
-        let instance = self.writers.get(usize::from(writer)).map(|writer| writer.instance.0).unwrap_or_default();
+        let instance = self.instance_of(writer).unwrap_or_default();
         let object = self.hand_out(caller, Object::Examine(metadata.into()));
         Done::ok(Out::values([("pidInstance", Value::guid(instance.0)), ("ppMetadata", object)]))
     }
@@ -176,8 +176,9 @@ impl Service {
             return true;
         }
         let wanted = ComponentId::new(path, name);
-        self.all_writers().into_iter().any(|writer| {
-            let is = self.plan.writers.get(usize::from(writer)).is_some_and(|plan| plan.class == class);
+        let express = self.registered().map(|(writer, _)| writer);
+        self.all_writers().into_iter().chain(express).any(|writer| {
+            let is = self.class_of(writer) == Some(class);
             let components = self.current_metadata(writer).map(|plan| &plan.components).filter(|_| is);
             components.is_some_and(|all| all.keys().any(|(path, name)| ComponentId::new(path, name) == wanted))
         })

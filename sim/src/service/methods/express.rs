@@ -10,7 +10,7 @@
 use vssim_model::api::{MethodCall, Out};
 use vssim_model::documents::{ExaminedMetadata, SourceType, UsageType, WriterMetadata};
 use vssim_model::hresult::HResult;
-use vssim_model::ids::{Guid, WriterClassId, WriterInstanceId};
+use vssim_model::ids::{WriterClassId, WriterInstanceId};
 
 use super::{Caller, Done, Object};
 use crate::plan::ActorId;
@@ -59,8 +59,7 @@ impl Service {
             "LoadMetadata" => self.load_express_metadata(caller, call),
             "Register" => self.register(caller, metadata),
             "Unregister" => {
-                let class = WriterClassId(call.guid("writerId"));
-                self.express.remove(&class).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
+                self.unregister_express(WriterClassId(call.guid("writerId")))?;
                 Done::nothing()
             }
             _ => Err(HResult::E_NOTIMPL),
@@ -78,8 +77,8 @@ impl Service {
         }
         let part = |name| u32::try_from(call.number(name)).map_err(|_| HResult::E_INVALIDARG);
         let version = (part("versionMajor")?, part("versionMinor")?);
-        // The instance is the machine's affair; the store has one express writer of a class.
-        let instance = WriterInstanceId(Guid::NULL);
+        // It stays with the document, whoever registers it when.
+        let instance = WriterInstanceId(self.new_guid());
         let mut builder =
             WriterMetadata::build(class, instance, name, usage, SourceType::Other).map_err(|error| error.hresult())?;
         builder.set_instance(None, version).map_err(|error| error.hresult())?;
@@ -113,11 +112,7 @@ impl Service {
         };
         // Neither CreateMetadata nor LoadMetadata came before (docs/choices.md, S-01).
         let metadata = metadata.ok_or(HResult::VSS_E_BAD_STATE)?;
-        let class = metadata.identity().map_err(|_| HResult::VSS_E_INVALID_XML_DOCUMENT)?.writer;
-        if self.express.contains_key(&class) {
-            return Err(HResult::VSS_E_OBJECT_ALREADY_EXISTS);
-        }
-        self.express.insert(class, metadata.into());
+        self.register_express(metadata)?;
         Done::nothing()
     }
 }

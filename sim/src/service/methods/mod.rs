@@ -21,6 +21,8 @@ mod enumeration;
 mod examine;
 mod expose;
 mod express;
+#[cfg(test)]
+mod express_tests;
 mod filedesc;
 mod functions;
 mod handling;

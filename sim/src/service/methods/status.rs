@@ -15,7 +15,8 @@ impl Service {
         self.in_sequence(index, Method::GetWriterStatus)?;
         let statuses = self.objects.get(index).and_then(|object| object.statuses.as_deref()).unwrap_or_default();
         let status = statuses.get(at).ok_or(HResult::VSS_E_OBJECT_NOT_FOUND)?;
-        let writer = self.writers.iter().find(|writer| writer.instance.0 == status.instance);
+        let writer = self.writer_named(None, status.writer, status.instance);
+        let writer = writer.and_then(|writer| self.writers.get(usize::from(writer)));
         let application = writer.and_then(|writer| writer.sessions.seen_from(Some(index)).application.as_ref());
         let code = application.map_or(HResult::S_OK, |application| application.hresult);
         let message = application.and_then(|application| application.message.clone());
