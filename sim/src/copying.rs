@@ -7,6 +7,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use vssim_model::api::{BackupType, ComponentName};
@@ -17,7 +18,8 @@ use vssim_model::ids::{SnapshotId, WriterInstanceId};
 use vssim_model::trace::{EventLog, EventLogEntry, Io, What as Record};
 
 use crate::backup_set::{Given, Item, Problem, ProblemKind, Selection, Source, VolumeFiles, What, select};
-use crate::backup_store::{StoredBackup, StoredComponent, StoredFile};
+use crate::backup_store::{BackupStore, StoredBackup, StoredComponent, StoredFile};
+use crate::identity::hash_document;
 use crate::plan::{ActorId, ComponentOf};
 use crate::service::Object;
 use crate::storage::{Bytes, FileId, StorageError, Volume};
@@ -31,6 +33,19 @@ const LONGEST_RANGES: u64 = 8 + 16 * 1_048_576;
 pub(crate) struct Copying {
     names: BTreeMap<u32, String>,
     documents: BTreeMap<u32, Arc<str>>,
+}
+
+impl Copying {
+    /// What is known of an object's backup: which one of the store it is, and its document before anything was copied.
+    pub(crate) fn hash_object<H: Hasher>(&self, object: u32, store: &BackupStore, state: &mut H) {
+        let name = self.names.get(&object);
+        name.map(|name| store.backups.iter().position(|backup| backup.name == *name)).hash(state);
+        let document = self.documents.get(&object);
+        state.write_u8(u8::from(document.is_some()));
+        if let Some(text) = document {
+            hash_document(text, &mut Vec::new(), state);
+        }
+    }
 }
 
 /// The shadow copies of a set, by volume.

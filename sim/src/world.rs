@@ -9,7 +9,6 @@
 //! ```
 
 use std::collections::BTreeSet;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use vssim_model::api::{AsyncCall, Call};
@@ -17,13 +16,13 @@ use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, WriterInstanceId};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{CallId, EventLog, EventLogEntry, Name, ProcessEdge, TimerEdge, TimerName, What};
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::actor::{Input, Output, Process, ScriptRef, Surroundings};
 use crate::application::Application;
 use crate::backup_store::BackupStore;
 use crate::choices::{Choices, Point, Purpose};
 use crate::copying::Copying;
+use crate::identity::Compared;
 use crate::invariant::{Broken, Watch};
 use crate::kernel::Kernel;
 use crate::message::{Answer, OpenCall, Request, Slot};
@@ -90,7 +89,8 @@ pub struct World {
     pub storage: Storage,
     /// What requesters backed up, in this run or before it.
     pub store: Arc<BackupStore>,
-    pub(crate) copying: Unhashed<Copying>,
+    pub(crate) copying: Copying,
+    pub(crate) compared: Compared,
     /// Restores: services, what was chosen, what waits for the next start.
     pub restores: crate::restore::Restores,
     /// Calls under way.
@@ -203,6 +203,7 @@ impl World {
         }
         let restores = crate::restore::Restores::of(&plan);
         let salt = Unhashed(storage.digest_of_ids());
+        let compared = Compared::of(&plan);
         World {
             names: Arc::new(Names::of(&plan)),
             kernel: Kernel::default(),
@@ -215,7 +216,8 @@ impl World {
             applications,
             storage,
             store: Arc::default(),
-            copying: Unhashed(Copying::default()),
+            copying: Copying::default(),
+            compared,
             restores,
             calls: Slots::default(),
             instances,
@@ -585,31 +587,8 @@ impl World {
         self.service.timer(timer, self.now);
         self.carry_out(step);
     }
-
-    /// What tells this state from others: nothing of the trace, of absolute time, of insertion numbers or random ids.
-    #[must_use]
-    pub fn identity(&self) -> u128 {
-        let mut hasher = Xxh3::new();
-        self.hash(&mut hasher);
-        hasher.digest128()
-    }
 }
 
 const fn id_point(actor: &str) -> Point<'_> {
     Point { actor, purpose: Purpose::Id }
-}
-
-impl Hash for World {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.queue.hash_relative(self.now, state);
-        self.service.hash(state);
-        self.processes.hash(state);
-        self.applications.hash(state);
-        self.kernel.hash(state);
-        self.storage.hash(state);
-        self.store.hash(state);
-        self.restores.hash(state);
-        self.calls.hash(state);
-        self.watch.hash(state);
-    }
 }
