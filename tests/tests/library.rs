@@ -11,7 +11,7 @@ use vssim_model::states::WriterEvent;
 use vssim_model::trace::{ProcessEdge, Record, Trace, What};
 use vssim_scenarios::expectations::check;
 use vssim_scenarios::library::{Entry, LIBRARY, Shelf, find};
-use vssim_scenarios::stored::check_store;
+use vssim_scenarios::on_volumes::check_world;
 use vssim_scenarios::{Files, NoFiles, Scenario, Staged, stage};
 use vssim_sim::run::run;
 use vssim_sim::world::World;
@@ -64,8 +64,8 @@ fn every_ready_scenario_comes_out_as_it_says_rules_included() {
         for seed in SEEDS {
             let (world, trace, report) = ended(&staged, seed);
             let found = check(&staged.expectations, &trace, &violated(&report));
-            let stored = check_store(&staged.expectations, &world.store);
-            let unmet = found.into_iter().chain(stored).filter(|expectation| !expectation.met);
+            let left = check_world(&staged.expectations, &world);
+            let unmet = found.into_iter().chain(left).filter(|expectation| !expectation.met);
             wrong.extend(unmet.map(|one| format!("{}, seed {seed}: {}: {}", entry.name, one.name, one.detail)));
         }
     }

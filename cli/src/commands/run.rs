@@ -6,8 +6,8 @@ use std::sync::Arc;
 use vssim_conformance::judge;
 use vssim_reports::Expectation;
 use vssim_scenarios::expectations;
+use vssim_scenarios::on_volumes::check_world;
 use vssim_scenarios::stage::{Staged, stage};
-use vssim_scenarios::stored::check_store;
 use vssim_scenarios::{Scenario, library};
 
 use vssim_sim::world::World;
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
     let violated: Vec<&str> = report.violated().map(|(rule, _)| rule.id).collect();
     let mut expectations: Vec<Expectation> = expectations::check(&staged.expectations, &trace, &violated)
         .into_iter()
-        .chain(check_store(&staged.expectations, &outcome.world.store))
+        .chain(check_world(&staged.expectations, &outcome.world))
         .map(|one| Expectation { name: one.name, met: one.met, detail: one.detail })
         .collect();
     if outcome.endless {
