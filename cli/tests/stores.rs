@@ -125,6 +125,41 @@ fn a_store_that_is_loaded_and_saved_is_the_same_one() {
 }
 
 #[test]
+fn what_the_registry_keeps_out_is_not_restored_either() {
+    let folder = monday();
+    let scenario = shown(folder.path(), &["list", "--show", "restore"], 0);
+    let registry =
+        "machine:\n  registry: {FilesNotToBackup: {Journals: ['\\Orders\\*.log'], Orders Writer: ['D:\\Orders\\*']}}\n";
+    let (start, _) = scenario.split_once("\nexpect:").unwrap();
+    let expect =
+        "expect:\n  files: [{path: 'D:\\Orders\\orders.db', seed: 5}]\n  no_files: ['D:\\Orders\\journal.log']\n";
+    let text = format!("{}\n{expect}", start.replacen("machine:\n", registry, 1));
+    fs::write(folder.path().join("kept-out.yaml"), text).unwrap();
+    shown(folder.path(), &["run", "kept-out.yaml", "--load", "monday"], 0);
+    // The journal was there to be restored.
+    let told = shown(folder.path(), &["run", "restore", "--load", "monday"], 0);
+    assert!(told.contains(r"D:\Orders\journal.log"), "{told}");
+}
+
+#[test]
+fn an_expectation_of_a_file_that_is_not_met_says_what_was_found() {
+    let folder = monday();
+    let scenario = shown(folder.path(), &["list", "--show", "restore"], 0);
+    for (from, to, why) in [
+        ("size: 320 KiB, seed: 5", "size: 321 KiB, seed: 5", "it has 327680 B, expected 328704 B"),
+        ("size: 320 KiB, seed: 5", "size: 320 KiB, seed: 6", "byte 0 is not the expected one"),
+        ("length: 1000 B, seed: 6", "length: 999 B, seed: 6", "byte 66535 is not the expected one"),
+        (r"no_files: ['D:\Orders\session.tmp']", r"no_files: ['D:\Orders\orders.db']", "it is there, with 327680 B"),
+        (r"- {path: 'D:\Orders\customers.db', size", r"- {path: 'D:\Orders\nobody.db', size", "there is no such file"),
+    ] {
+        assert!(scenario.contains(from), "{from}");
+        fs::write(folder.path().join("wrong.yaml"), scenario.replacen(from, to, 1)).unwrap();
+        let told = shown(folder.path(), &["run", "wrong.yaml", "--load", "monday"], 1);
+        assert!(told.contains(why), "{why}\n{told}");
+    }
+}
+
+#[test]
 fn a_store_that_is_not_there_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let told = shown(folder.path(), &["run", "restore", "--load", "monday"], 2);
