@@ -84,6 +84,8 @@ fn not_a_store(folder: &Path) -> Option<String> {
 /// Writes a store into a folder beside the one that is meant, which then gets its name.
 pub(crate) fn save(store: &BackupStore, folder: &Path, force: bool) -> Result<(), BadInput> {
     let wrong = |error: io::Error| BadInput(format!("error: cannot write {}: {error}", folder.display()));
+    saved::check_size(store)
+        .map_err(|why| BadInput(format!("error: {} cannot be loaded again: {why}", folder.display())))?;
     let parent = match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -16,6 +16,7 @@
 //! | [`component`] | components of a writer, and which of them a backup includes |
 //! | [`selection`] | what a backup has to include over all writers: dependencies, their cycles, system state |
 //! | [`file_spec`] | file sets: paths with variables, file specifications with wildcards |
+//! | [`excluded`] | entries of FilesNotToBackup and FilesNotToSnapshot |
 //! | [`volume_name`] | names of volumes and of shadow copy devices |
 //! | [`event_log`] | what Windows writes into its event logs |
 //! | [`release`] | releases of Windows, and what changed between them |
@@ -30,6 +31,7 @@ pub mod context;
 mod corpus;
 pub mod documents;
 pub mod event_log;
+pub mod excluded;
 pub mod file_spec;
 pub mod hresult;
 pub mod ids;

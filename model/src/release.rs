@@ -117,6 +117,12 @@ impl Release {
         self.from(Generation::Vista)
     }
 
+    /// Whether the registry key FilesNotToSnapshot counts: since Windows Vista (registry-keys-for-backup-and-restore.md).
+    #[must_use]
+    pub fn has_files_not_to_snapshot(self) -> bool {
+        self.from(Generation::Vista)
+    }
+
     /// The attributes that a requester may put into a context on this release: `NO_AUTORECOVERY` and `NOT_TRANSACTED`
     /// since Windows Vista (CTX-023), `TXF_RECOVERY` since Windows Server 2008 and Vista SP1 (CTX-022), none on Windows
     /// XP.

@@ -10,8 +10,8 @@ use vssim_model::api::{Call, MethodCall, Out, Value};
 use vssim_model::hresult::HResult;
 use vssim_model::states::WriterState;
 use vssim_model::trace::{CallId, ProcessEdge, Role, Trace, What};
-use vssim_sim::backup_store::BackupStore;
 use vssim_sim::plan::Script;
+use vssim_sim::world::World;
 
 use crate::calls::{Calls, replay};
 use crate::stage::{MethodExpectation, StepExpectation};
@@ -60,10 +60,10 @@ pub struct Expectation {
     pub detail: String,
 }
 
-/// Compares a run with what was expected of it. `violated` are the rules that it violated, by id; `store` holds what was
-/// backed up, since the trace holds no files.
+/// Compares a run with what was expected of it. `violated` are the rules that it violated, by id; `world` is the
+/// machine at the end, with its files and its backups, since the trace holds none.
 #[must_use]
-pub fn check(expectations: &Expectations, trace: &Trace, violated: &[&str], store: &BackupStore) -> Vec<Expectation> {
+pub fn check(expectations: &Expectations, trace: &Trace, violated: &[&str], world: &World) -> Vec<Expectation> {
     let calls = Calls::of(trace);
     let written = &expectations.written;
     let mut all = Vec::new();
@@ -80,7 +80,8 @@ pub fn check(expectations: &Expectations, trace: &Trace, violated: &[&str], stor
     }
     check_methods(&expectations.methods, trace, &mut all);
     all.push(check_rules(written, violated));
-    all.extend(crate::stored::check(expectations, store));
+    all.extend(crate::stored::check(expectations, &world.store));
+    all.extend(crate::on_volumes::check(expectations, world));
     all
 }
 

@@ -16,6 +16,7 @@ pub mod expand;
 pub mod expectations;
 pub mod layout;
 pub mod library;
+mod on_volumes;
 pub mod resolve;
 mod restored;
 pub mod runs;

@@ -94,6 +94,8 @@ library! {
         "differential-after-incremental",
         "excluded-files",
         "excluded-from-the-shadow-copy",
+        "files-not-to-backup",
+        "files-not-to-snapshot",
         "never-mixed",
         "no-exclusion-without-auto-recovery",
         "no-partial-file-support",

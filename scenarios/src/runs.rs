@@ -92,7 +92,7 @@ pub fn once(staged: &Staged, seed: u64, judge: &mut Judge<'_>) -> Result<Run, St
         problems.push(format!("the run does not end; stopped at {}", outcome.world.now));
     }
     let (seen, violated) = judge(&trace, is_defective(&staged.plan));
-    let unmet = check(&staged.expectations, &seen, &violated, &outcome.world.store).into_iter().filter(|one| !one.met);
+    let unmet = check(&staged.expectations, &seen, &violated, &outcome.world).into_iter().filter(|one| !one.met);
     problems.extend(unmet.map(|one| format!("{}: {}", one.name, one.detail)));
     Ok(Run { trace, world: outcome.world, problems })
 }

@@ -10,12 +10,13 @@
 //! [`save`] hands out names and contents, [`load`] asks for contents by name; who opens files is the caller. The manifest
 //! holds numbers and no file names, so nothing in it can lead outside the folder. What is read is trusted in nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 use vssim_model::api::{BackupType, ComponentName};
 use vssim_model::documents::{BackupComponents, WriterMetadata};
 use vssim_model::text;
@@ -25,7 +26,7 @@ use vssim_sim::storage::{Bytes, path};
 /// The manifest.
 pub const MANIFEST: &str = "store.json";
 /// What the manifest says it is.
-const FORMAT: &str = "vssim backup store 1";
+const FORMAT: &str = "vssim backup store 2";
 /// The longest manifest, and the longest document.
 pub const LONGEST_TEXT: u64 = 64 << 20;
 /// The longest file with bytes.
@@ -36,6 +37,8 @@ const LARGEST_STORE: u64 = 4 << 30;
 const TOO_LARGE: &str = "the store has more than 4 GiB";
 /// The longest name and the longest stamp.
 const LONGEST_NAME: usize = 32_767;
+/// How much is hashed at once.
+const AT_ONCE: usize = 64 * 1024;
 /// The most characters of an error.
 const LONGEST_WHY: usize = 600;
 /// The largest file of a volume.
@@ -104,10 +107,11 @@ struct Backup {
     #[serde(rename = "type")]
     backup_type: BackupType,
     taken: Moment,
-    /// Whether the Backup Components Document was saved.
-    backup_components: bool,
-    /// How many Writer Metadata Documents there are.
-    writer_metadata: u16,
+    /// Of the Backup Components Document, if it was saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    backup_components: Option<Sum>,
+    /// Of each Writer Metadata Document.
+    writer_metadata: Vec<Sum>,
     components: Vec<Component>,
 }
 
@@ -137,9 +141,64 @@ struct File {
     whole: bool,
     /// Offset and length of each part.
     parts: Vec<(u64, u64)>,
-    /// The number of the file with their bytes; none where all are zeros.
+    /// The file with their bytes; none where all are zeros.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    data: Option<u32>,
+    data: Option<Data>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Data {
+    number: u32,
+    sha256: Sum,
+}
+
+/// The SHA-256 of a file, in hexadecimal digits.
+#[derive(Clone, PartialEq, Eq)]
+struct Sum([u8; 32]);
+
+impl Sum {
+    fn of(bytes: &[u8]) -> Sum {
+        Sum(Sha256::digest(bytes).into())
+    }
+
+    fn of_parts(parts: &[(u64, Bytes)]) -> Sum {
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; AT_ONCE];
+        for (_, bytes) in parts {
+            let mut at = 0;
+            loop {
+                let read = bytes.read(at, &mut buffer);
+                digest.update(buffer.get(..read).unwrap_or_default());
+                if read == 0 {
+                    break;
+                }
+                at += read as u64;
+            }
+        }
+        Sum(digest.finalize().into())
+    }
+}
+
+impl Serialize for Sum {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        serializer.serialize_str(&digits)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sum {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Sum, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut sum = [0; 32];
+        let digits = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        for (place, byte) in sum.iter_mut().enumerate() {
+            let pair = text.get(2 * place..2 * place + 2).filter(|_| digits);
+            let value = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok());
+            *byte = value.ok_or_else(|| D::Error::custom("a SHA-256 has 64 hexadecimal digits"))?;
+        }
+        Ok(Sum(sum))
+    }
 }
 
 /// A text that is not too long.
@@ -222,6 +281,38 @@ fn data_name(backup: usize, number: u32) -> String {
     format!("{}/files/{number:06}.bin", folder(backup))
 }
 
+/// Whether a store can be loaded again once it is saved.
+///
+/// # Errors
+/// What of it is too large, in words.
+pub fn check_size(store: &BackupStore) -> Result<(), String> {
+    let length = |parts: &[(u64, Bytes)]| {
+        parts.iter().try_fold(0_u64, |sum, (_, bytes)| sum.checked_add(bytes.len())).unwrap_or(u64::MAX)
+    };
+    let mut left = LARGEST_STORE;
+    for backup in &store.backups {
+        let documents = backup.writer_metadata.iter().chain([&backup.backup_components]).map(|text| text.len() as u64);
+        for text in documents {
+            if text > LONGEST_TEXT {
+                return Err(format!("a document of {} has more than 64 MiB", text::quoted(&backup.name)));
+            }
+            left = left.checked_sub(text).ok_or(TOO_LARGE)?;
+        }
+        for (_, file) in backup.files() {
+            let all = length(&file.parts);
+            if all > LONGEST_FILE && holds_bytes(file) {
+                return Err(format!("more than 1 GiB was backed up of {}", text::path(&file.path)));
+            }
+            left = left.checked_sub(all).ok_or(TOO_LARGE)?;
+        }
+    }
+    Ok(())
+}
+
+fn holds_bytes(file: &StoredFile) -> bool {
+    file.parts.iter().any(|(_, bytes)| bytes.pieces().next().is_some())
+}
+
 /// Hands out every file of a store, the manifest last.
 ///
 /// # Errors
@@ -241,12 +332,13 @@ pub fn save<E>(store: &BackupStore, mut write: impl FnMut(&str, Contents<'_>) ->
         for (name, stored) in &backup.components {
             let mut files = Vec::new();
             for file in &stored.files {
-                let holds_bytes = file.parts.iter().any(|(_, bytes)| bytes.pieces().next().is_some());
-                if holds_bytes {
+                let mut of_file = None;
+                if holds_bytes(file) {
                     data += 1;
                     write(&data_name(index, data), Contents::Parts(&file.parts))?;
+                    of_file = Some(Data { number: data, sha256: Sum::of_parts(&file.parts) });
                 }
-                files.push(described(file, holds_bytes.then_some(data)));
+                files.push(described(file, of_file));
             }
             components.push(Component {
                 component: name.clone(),
@@ -260,8 +352,8 @@ pub fn save<E>(store: &BackupStore, mut write: impl FnMut(&str, Contents<'_>) ->
             name: Label(backup.name.clone()),
             backup_type: backup.backup_type,
             taken: Moment(backup.taken),
-            backup_components: saved,
-            writer_metadata: u16::try_from(backup.writer_metadata.len()).unwrap_or(u16::MAX),
+            backup_components: saved.then(|| Sum::of(backup.backup_components.as_bytes())),
+            writer_metadata: backup.writer_metadata.iter().map(|text| Sum::of(text.as_bytes())).collect(),
             components,
         });
     }
@@ -271,7 +363,7 @@ pub fn save<E>(store: &BackupStore, mut write: impl FnMut(&str, Contents<'_>) ->
     write(MANIFEST, Contents::Text(&text))
 }
 
-fn described(file: &StoredFile, data: Option<u32>) -> File {
+fn described(file: &StoredFile, data: Option<Data>) -> File {
     File {
         path: FullPath(file.path.clone()),
         read_from: file.read_from.clone().map(FullPath),
@@ -324,13 +416,21 @@ pub fn load(read: &Read<'_>) -> Result<BackupStore, LoadError> {
     })?;
     let mut loader = Loader { read, left: LARGEST_STORE };
     let mut store = BackupStore::default();
+    let mut names = BTreeSet::new();
     for (index, backup) in manifest.backups.into_iter().enumerate() {
-        if store.find(&backup.name.0).is_some() {
+        if !names.insert(backup.name.0.clone()) {
             return Err(wrong(format!("backup {} has the name of an earlier one", index + 1)));
         }
-        store.put(loader.backup(index, backup)?);
+        store.backups.push(Arc::new(loader.backup(index, backup)?));
     }
     Ok(store)
+}
+
+fn check_sum(bytes: &[u8], sum: &Sum) -> Result<(), String> {
+    if Sum::of(bytes) == *sum {
+        return Ok(());
+    }
+    Err(format!("it is damaged: its SHA-256 is not the one in {MANIFEST}"))
 }
 
 struct Loader<'a> {
@@ -341,10 +441,13 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn backup(&mut self, index: usize, backup: Backup) -> Result<StoredBackup, LoadError> {
-        let text = if backup.backup_components { self.document(&components_name(index), false)? } else { "".into() };
-        let metadata: Result<Vec<Arc<str>>, LoadError> = (0..usize::from(backup.writer_metadata))
-            .map(|number| self.document(&metadata_name(index, number), true))
-            .collect();
+        let text = match &backup.backup_components {
+            Some(sum) => self.document(&components_name(index), sum, false)?,
+            None => "".into(),
+        };
+        let sums = backup.writer_metadata.iter().enumerate();
+        let metadata: Result<Vec<Arc<str>>, LoadError> =
+            sums.map(|(number, sum)| self.document(&metadata_name(index, number), sum, true)).collect();
         let metadata = metadata?;
         let mut components = BTreeMap::new();
         for component in backup.components {
@@ -379,10 +482,11 @@ impl Loader<'_> {
     }
 
     /// A document: it has to be one.
-    fn document(&mut self, file: &str, of_writer: bool) -> Result<Arc<str>, LoadError> {
+    fn document(&mut self, file: &str, sum: &Sum, of_writer: bool) -> Result<Arc<str>, LoadError> {
         let wrong = |place, why| LoadError { file: file.to_owned(), place, why };
         let bytes = (self.read)(file, LONGEST_TEXT).map_err(|why| wrong(None, why))?;
         self.charge(bytes.len() as u64).ok_or_else(|| wrong(None, TOO_LARGE.to_owned()))?;
+        check_sum(&bytes, sum).map_err(|why| wrong(None, why))?;
         let fault = if of_writer { WriterMetadata::read(&bytes).err() } else { BackupComponents::read(&bytes).err() };
         if let Some(error) = fault {
             return Err(wrong(None, error.to_string()));
@@ -421,7 +525,7 @@ impl Loader<'_> {
                 all.and_then(|all| self.charge(all)).ok_or_else(|| about(TOO_LARGE))?;
                 file.parts.iter().map(|&(offset, length)| (offset, Bytes::zeros(length))).collect()
             }
-            Some(number) => self.parts(&data_name(backup, number), &file.parts)?,
+            Some(data) => self.parts(&data_name(backup, data.number), &data.sha256, &file.parts)?,
         };
         Ok(StoredFile {
             path: file.path.0,
@@ -434,7 +538,7 @@ impl Loader<'_> {
         })
     }
 
-    fn parts(&mut self, name: &str, parts: &[(u64, u64)]) -> Result<Vec<(u64, Bytes)>, LoadError> {
+    fn parts(&mut self, name: &str, sum: &Sum, parts: &[(u64, u64)]) -> Result<Vec<(u64, Bytes)>, LoadError> {
         let wrong = |why: String| LoadError { file: name.to_owned(), place: None, why };
         let wanted = parts.iter().try_fold(0_u64, |sum, (_, length)| sum.checked_add(*length));
         let wanted = wanted.filter(|wanted| *wanted <= LONGEST_FILE);
@@ -444,6 +548,7 @@ impl Loader<'_> {
         if bytes.len() as u64 != wanted {
             return Err(wrong(format!("it has {} bytes, and by {MANIFEST} it has {wanted}", bytes.len())));
         }
+        check_sum(&bytes, sum).map_err(wrong)?;
         let mut rest = bytes.as_slice();
         let mut all = Vec::new();
         for &(offset, length) in parts {

@@ -152,6 +152,8 @@ impl Stager<'_> {
             services: self.services(),
             in_use: self.in_use(),
             blocking_revert: self.blocking_revert(),
+            not_to_backup: self.not_to_backup(),
+            not_to_snapshot: self.not_to_snapshot(),
             incidents: self.incidents(),
             defects: document.machine.service.defects.iter().map(|defect| defect.value.0).collect::<BTreeSet<_>>(),
             open: OpenChoices::default(),

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use vssim_scenarios::saved::{Contents, LoadError, MANIFEST, load, save};
+use vssim_scenarios::saved::{Contents, LoadError, MANIFEST, check_size, load, save};
 use vssim_scenarios::{NoFiles, Scenario, library, stage};
 use vssim_sim::backup_store::BackupStore;
 use vssim_sim::run::run_unrecorded;
@@ -79,7 +79,7 @@ fn each_mistake_of_the_manifest_is_told_with_its_place() {
     let folder = saved(&store());
     let told = |from: &str, to: &str| loaded(&with(&folder, from, to)).unwrap_err().to_string();
     for (from, to, why) in [
-        ("vssim backup store 1", "tar", "store.json:2:17: the format is not `vssim backup store 1`"),
+        ("vssim backup store 2", "tar", "store.json:2:17: the format is not `vssim backup store 2`"),
         ("VSS_BT_FULL", "full", "unknown variant `full`"),
         (r#""taken": "1"#, r#""taken": "x"#, "a FILETIME is a whole number"),
         (r"D:\\Orders\\customers.db", r"customers.db", "not the full path of a file"),
@@ -90,6 +90,8 @@ fn each_mistake_of_the_manifest_is_told_with_its_place() {
         (r"D:\\Orders\\customers.db", r"1:\\customers.db", "does not begin with the name of a volume"),
         (r#""whole": true"#, r#""whole": true, "script": "x""#, "unknown field `script`"),
         (r#""modified""#, r#""changed""#, "unknown field `changed`"),
+        (r#""sha256": "#, r#""sha256": "0x12", "sum": "#, "a SHA-256 has 64 hexadecimal digits"),
+        (r#""sha256": "#, r#""sha256": "\u00e9", "sum": "#, "a SHA-256 has 64 hexadecimal digits"),
     ] {
         let found = told(from, to);
         assert!(found.starts_with("store.json:") && found.contains(why), "{found}\n{why}");
@@ -126,13 +128,12 @@ fn sizes_that_do_not_fit_are_refused() {
     assert!(told(r#""size": 102400"#, r#""size": 102401"#).contains("of a whole file there is one part"));
     assert!(told(r#""size": 102400"#, r#""size": 18446744073709551615"#).contains("no file is larger than 16 TiB"));
     assert!(
-        told(r#""data": 1"#, r#""data": 2"#).contains("204800 bytes, and by store.json it has 102400")
-            || told(r#""data": 1"#, r#""data": 2"#).contains("is too long")
+        told(r#""number": 1"#, r#""number": 2"#).contains("204800 bytes, and by store.json it has 102400")
+            || told(r#""number": 1"#, r#""number": 2"#).contains("is too long")
     );
-    assert!(told(r#""data": 1"#, r#""data": 77"#).starts_with("backup-0001/files/000077.bin: is not there"));
-    assert!(
-        told(r#""writer_metadata": 1"#, r#""writer_metadata": 2"#).starts_with("backup-0001/writer-metadata-0002.xml")
-    );
+    assert!(told(r#""number": 1"#, r#""number": 77"#).starts_with("backup-0001/files/000077.bin: is not there"));
+    let twice = format!(r#""writer_metadata": ["{}","#, "0".repeat(64));
+    assert!(told(r#""writer_metadata": ["#, &twice).starts_with("backup-0001/writer-metadata-0001.xml: it is damaged"));
     assert!(told(r#""name": "Incremental 2""#, r#""name": "Full 1""#).contains("has the name of an earlier one"));
 }
 
@@ -175,11 +176,38 @@ fn size((_, bytes): (&String, &Vec<u8>)) -> u64 {
 
 #[test]
 fn documents_have_to_be_documents() {
-    let mut folder = saved(&store());
-    folder.insert("backup-0001/backup-components.xml".to_owned(), b"<x/>".to_vec());
-    let told = loaded(&folder).unwrap_err();
+    let mut store = BackupStore::clone(&store());
+    Arc::make_mut(store.backups.first_mut().unwrap()).backup_components = "<x/>".into();
+    let told = loaded(&saved(&store)).unwrap_err();
     assert_eq!(told.file, "backup-0001/backup-components.xml");
     assert!(told.why.contains("line 1"), "{}", told.why);
+}
+
+#[test]
+fn a_file_that_was_changed_since_is_damaged() {
+    let folder = saved(&store());
+    for name in folder.keys().filter(|name| *name != MANIFEST) {
+        let mut folder = folder.clone();
+        let bytes = folder.get_mut(name).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        let told = loaded(&folder).unwrap_err();
+        assert_eq!((&told.file, told.why.starts_with("it is damaged")), (name, true), "{}", told.why);
+    }
+}
+
+#[test]
+fn what_could_not_be_loaded_again_is_told_before_it_is_saved() {
+    assert_eq!(check_size(&store()), Ok(()));
+    assert_eq!(check_size(&with_parts(1 << 44, vec![(0, 1 << 31)])), Ok(()));
+    let told = |parts| check_size(&with_parts(1 << 44, parts)).unwrap_err();
+    assert_eq!(told(vec![(0, 1 << 44); 3]), "the store has more than 4 GiB");
+    assert_eq!(told(vec![(0, u64::MAX), (0, 1)]), "the store has more than 4 GiB");
+    let mut store = with_parts(1 << 44, vec![(0, 1 << 30)]);
+    let backup = Arc::make_mut(store.backups.first_mut().unwrap());
+    let file = backup.components.values_mut().find_map(|stored| stored.files.first_mut()).unwrap();
+    file.parts.push((0, Bytes::from(vec![1])));
+    assert!(check_size(&store).unwrap_err().starts_with("more than 1 GiB was backed up of D:"));
 }
 
 proptest! {

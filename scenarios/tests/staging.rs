@@ -47,7 +47,7 @@ fn unmet(name: &str, staged: &Staged, seed: u64) -> (Vec<Expectation>, Trace) {
     let (outcome, trace) = run(&Arc::new(staged.plan.clone()), seed).unwrap();
     assert_eq!(outcome.broken, None, "{name}, seed {seed}");
     assert!(!outcome.endless, "{name}, seed {seed}");
-    let mut found = check(&staged.expectations, &trace, &[], &outcome.world.store);
+    let mut found = check(&staged.expectations, &trace, &[], &outcome.world);
     found.retain(|expectation| !expectation.met && expectation.name != "rules");
     (found, trace)
 }

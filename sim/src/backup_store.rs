@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use vssim_model::api::{BackupType, ComponentName};
 use vssim_model::documents::BackupComponents;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::identity::hash_document;
 use crate::storage::Bytes;
 
 /// Everything that requesters backed up, oldest first.
@@ -128,18 +128,15 @@ impl BackupStore {
     pub fn find(&self, name: &str) -> Option<&StoredBackup> {
         self.backups.iter().find(|backup| backup.name == name).map(AsRef::as_ref)
     }
-
-    /// A number that two stores have in common only when the same files were copied by backups of the same types: what later steps of
-    /// a run can tell apart, without texts and ids, which are random.
-    #[must_use]
-    pub fn digest(&self) -> u64 {
-        self.backups.iter().fold(self.backups.len() as u64, |digest, backup| backup.digest(digest))
-    }
 }
 
+/// With all that later steps of a run can tell apart. Moments are compared elsewhere (`identity`), and random ids count by their place.
 impl Hash for BackupStore {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.digest());
+        state.write_usize(self.backups.len());
+        for backup in &self.backups {
+            backup.hash_known(state);
+        }
     }
 }
 
@@ -161,18 +158,39 @@ impl StoredBackup {
         self.components.iter().flat_map(|(name, stored)| stored.files.iter().map(move |file| (name, file)))
     }
 
-    fn digest(&self, seed: u64) -> u64 {
-        let mut digest = seed.wrapping_mul(31).wrapping_add(self.backup_type as u64);
-        for (name, stored) in &self.components {
-            digest = xxh3_64_with_seed(name.name.as_bytes(), digest).wrapping_add(stored.backup_type as u64);
-            digest = digest.wrapping_add(stored.succeeded.map_or(2, u64::from));
-            for file in &stored.files {
-                digest = xxh3_64_with_seed(file.path.as_bytes(), digest);
-                for (offset, bytes) in &file.parts {
-                    digest = xxh3_64_with_seed(&bytes.digest().to_le_bytes(), digest ^ offset);
-                }
+    fn hash_known<H: Hasher>(&self, state: &mut H) {
+        let mut ids = Vec::new();
+        self.name.hash(state);
+        self.backup_type.hash(state);
+        hash_document(&self.backup_components, &mut ids, state);
+        state.write_usize(self.writer_metadata.len());
+        for text in &self.writer_metadata {
+            hash_document(text, &mut ids, state);
+        }
+        // In an order that does not turn on the instances, which are random.
+        let mut components: Vec<(&ComponentName, &StoredComponent)> = self.components.iter().collect();
+        components.sort_by_key(|(name, _)| (name.writer, &name.logical_path, &name.name));
+        let mut instances = Vec::new();
+        state.write_usize(components.len());
+        for (name, stored) in components {
+            let known = instances.iter().position(|instance| *instance == name.instance);
+            if known.is_none() {
+                instances.push(name.instance);
+            }
+            (known, name.writer, &name.logical_path, &name.name).hash(state);
+            stored.hash_known(state);
+        }
+    }
+}
+
+impl StoredComponent {
+    fn hash_known<H: Hasher>(&self, state: &mut H) {
+        (self.backup_type, self.succeeded, &self.stamp, self.files.len()).hash(state);
+        for file in &self.files {
+            (&file.path, &file.read_from, file.live, file.size, file.whole, file.parts.len()).hash(state);
+            for (offset, bytes) in &file.parts {
+                (offset, bytes.digest()).hash(state);
             }
         }
-        digest
     }
 }

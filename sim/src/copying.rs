@@ -7,18 +7,21 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use vssim_model::api::{BackupType, ComponentName};
 use vssim_model::context::Attributes;
 use vssim_model::documents::WriterMetadata;
+use vssim_model::excluded::Excluded;
 use vssim_model::file_spec::FileSet;
 use vssim_model::ids::{SnapshotId, WriterInstanceId};
 use vssim_model::trace::{EventLog, EventLogEntry, Io, What as Record};
 
 use crate::backup_set::{Given, Item, Problem, ProblemKind, Selection, Source, VolumeFiles, What, select};
-use crate::backup_store::{StoredBackup, StoredComponent, StoredFile};
-use crate::plan::{ActorId, ComponentOf};
+use crate::backup_store::{BackupStore, StoredBackup, StoredComponent, StoredFile};
+use crate::identity::hash_document;
+use crate::plan::{ActorId, ComponentOf, SHADOW_COPY_OPTIMIZATION_WRITER};
 use crate::service::Object;
 use crate::storage::{Bytes, FileId, StorageError, Volume};
 use crate::world::{Step, World};
@@ -31,6 +34,19 @@ const LONGEST_RANGES: u64 = 8 + 16 * 1_048_576;
 pub(crate) struct Copying {
     names: BTreeMap<u32, String>,
     documents: BTreeMap<u32, Arc<str>>,
+}
+
+impl Copying {
+    /// What is known of an object's backup: which one of the store it is, and its document before anything was copied.
+    pub(crate) fn hash_object<H: Hasher>(&self, object: u32, store: &BackupStore, state: &mut H) {
+        let name = self.names.get(&object);
+        name.map(|name| store.backups.iter().position(|backup| backup.name == *name)).hash(state);
+        let document = self.documents.get(&object);
+        state.write_u8(u8::from(document.is_some()));
+        if let Some(text) = document {
+            hash_document(text, &mut Vec::new(), state);
+        }
+    }
 }
 
 /// The shadow copies of a set, by volume.
@@ -102,8 +118,9 @@ impl World {
         name
     }
 
-    /// A writer deletes from the shadow copies of its backup what its document excludes from them (BKP-SET-013). Where the context
-    /// switches auto-recovery off nothing is excluded (BKP-SET-010). Files that are not there are passed over (BKP-SET-021).
+    /// A writer deletes from the shadow copies of its backup what its document excludes from them (BKP-SET-013); the Shadow Copy
+    /// Optimization Writer what FilesNotToSnapshot names, but not from those for shared folders (BKP-SET-008, BKP-SET-023). Where the
+    /// context switches auto-recovery off nothing is excluded (BKP-SET-010). Files that are not there are passed over (BKP-SET-021).
     pub(crate) fn delete_excluded(&mut self, from: ActorId) -> Result<(), StorageError> {
         let ActorId::Writer(writer) = from else { return Ok(()) };
         let Some((_, metadata)) = self.service.gathered_metadata(writer) else { return Ok(()) };
@@ -112,19 +129,23 @@ impl World {
             .filter_map(|set| FileSet::new(set.path(), set.filespec(), set.recursive()).ok())
             .filter_map(|set| set.expand(&self.plan.variables).ok())
             .collect();
+        let class = self.plan.writers.get(usize::from(writer)).map(|plan| plan.class);
+        let by_registry: &[Excluded] =
+            if class == Some(SHADOW_COPY_OPTIMIZATION_WRITER) { &self.plan.not_to_snapshot } else { &[] };
         let mut doomed: Vec<(SnapshotId, FileId)> = Vec::new();
         for (volume, plan) in (0_u16..).zip(&self.plan.volumes) {
             let Some(copy) = self.service.copy_for_writer(writer, volume) else { continue };
-            let auto_recovered = self.service.facts_of(copy).is_some_and(|(_, context, attributes)| {
-                !Attributes(context | attributes).contains(Attributes::NO_AUTORECOVERY)
-            });
-            if !auto_recovered {
+            let Some((_, context, attributes)) = self.service.facts_of(copy) else { continue };
+            let attributes = Attributes(context | attributes);
+            if attributes.contains(Attributes::NO_AUTORECOVERY) {
                 continue;
             }
+            let shared = attributes.contains(Attributes::CLIENT_ACCESSIBLE);
+            let by_registry = if shared { &[] } else { by_registry };
             let there = self.storage.view(copy)?.files().files();
             let named = there.filter(|(_, file)| {
                 let path = format!("{}\\{}", plan.name, file.path());
-                sets.iter().any(|set| set.matches(&path))
+                sets.iter().any(|set| set.matches(&path)) || by_registry.iter().any(|named| named.matches(&path))
             });
             doomed.extend(named.map(|(file, _)| (copy, file)));
         }
@@ -132,6 +153,17 @@ impl World {
             self.storage.delete_snapshot_file(copy, file)?;
         }
         Ok(())
+    }
+
+    /// What FilesNotToBackup names under values that are no writer's. One that has the name of a writer that is there is ignored, as that
+    /// writer says itself what is backed up (BKP-SET-005).
+    pub(crate) fn not_to_backup(&self, object: &Object) -> Vec<&Excluded> {
+        let there = |name: &str| {
+            let writers = object.identified.iter().filter_map(|writer| self.plan.writers.get(usize::from(*writer)));
+            writers.into_iter().any(|writer| writer.name.eq_ignore_ascii_case(name))
+        };
+        let values = self.plan.not_to_backup.iter().filter(|(name, _)| !there(name));
+        values.flat_map(|(_, excluded)| excluded).collect()
     }
 
     fn backup_set(&self, backup: &Object, copies: &Copies) -> Selection {
@@ -154,6 +186,7 @@ impl World {
             metadata: &metadata,
             variables: &self.plan.variables,
             volumes: &volumes,
+            not_to_backup: &self.not_to_backup(backup),
             store: &self.store,
             read: &read,
         })

@@ -112,6 +112,8 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
         services: Vec::new(),
         in_use: BTreeSet::new(),
         blocking_revert: BTreeSet::new(),
+        not_to_backup: Vec::new(),
+        not_to_snapshot: Vec::new(),
         incidents: Vec::new(),
         defects: BTreeSet::new(),
         open: what.open,

@@ -21,6 +21,7 @@ pub mod disk_format;
 mod effects;
 mod examine;
 pub mod fixture;
+mod identity;
 pub mod image;
 pub mod injection;
 pub mod invariant;

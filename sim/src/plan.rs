@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vssim_model::documents::WriterMetadata;
+use vssim_model::excluded::Excluded;
 use vssim_model::file_spec::Variables;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId, VolumeId, WriterClassId, WriterInstanceId};
@@ -62,6 +63,10 @@ pub struct Plan {
     pub in_use: BTreeSet<String>,
     /// The writers that the registry lists under WritersBlockingRevert.
     pub blocking_revert: BTreeSet<u16>,
+    /// The registry key FilesNotToBackup: what each of its values names.
+    pub not_to_backup: Vec<(String, Vec<Excluded>)>,
+    /// The registry key FilesNotToSnapshot.
+    pub not_to_snapshot: Vec<Excluded>,
     /// What happens to the machine by itself.
     pub incidents: Vec<IncidentPlan>,
     /// Defects planted in the VSS service, for the tests of the rules that bind it.

@@ -12,19 +12,18 @@ mod messages;
 mod tasks;
 
 use std::collections::BTreeSet;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use vssim_model::ids::{Guid, WriterInstanceId};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{Name, What};
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::actor::{Input, Process};
 use crate::application::Application;
 use crate::backup_store::BackupStore;
 use crate::choices::{Choices, Point, Purpose};
 use crate::copying::Copying;
+use crate::identity::Compared;
 use crate::invariant::{Broken, Watch};
 use crate::kernel::Kernel;
 use crate::message::{Answer, OpenCall, Slot};
@@ -90,7 +89,8 @@ pub struct World {
     pub storage: Storage,
     /// What requesters backed up, in this run or before it.
     pub store: Arc<BackupStore>,
-    pub(crate) copying: Unhashed<Copying>,
+    pub(crate) copying: Copying,
+    pub(crate) compared: Compared,
     /// Restores: services, what was chosen, what waits for the next start.
     pub restores: crate::restore::Restores,
     /// Calls under way.
@@ -206,6 +206,7 @@ impl World {
         }
         let restores = crate::restore::Restores::of(&plan);
         let salt = Unhashed(storage.digest_of_ids());
+        let compared = Compared::of(&plan);
         World {
             names: Arc::new(Names::of(&plan)),
             kernel: Kernel::default(),
@@ -218,7 +219,8 @@ impl World {
             applications,
             storage,
             store: Arc::default(),
-            copying: Unhashed(Copying::default()),
+            copying: Copying::default(),
+            compared,
             restores,
             calls: Slots::default(),
             instances,
@@ -312,31 +314,8 @@ impl World {
             Event::Unfinished(volume) => self.unfinished(volume, step),
         }
     }
-
-    /// What tells this state from others: nothing of the trace, of absolute time, of insertion numbers or random ids.
-    #[must_use]
-    pub fn identity(&self) -> u128 {
-        let mut hasher = Xxh3::new();
-        self.hash(&mut hasher);
-        hasher.digest128()
-    }
 }
 
 const fn id_point(actor: &str) -> Point<'_> {
     Point { actor, purpose: Purpose::Id }
-}
-
-impl Hash for World {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.queue.hash_relative(self.now, state);
-        self.service.hash(state);
-        self.processes.hash(state);
-        self.applications.hash(state);
-        self.kernel.hash(state);
-        self.storage.hash(state);
-        self.store.hash(state);
-        self.restores.hash(state);
-        self.calls.hash(state);
-        self.watch.hash(state);
-    }
 }

@@ -10,3 +10,4 @@ pub mod libvshadow;
 pub mod ntfs_image;
 pub mod readers;
 pub mod samples;
+pub mod store_files;

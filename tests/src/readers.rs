@@ -12,6 +12,8 @@ use vssim_model::trace_codec;
 use vssim_reports::{Style, Verbosity};
 use vssim_scenarios::{NoFiles, Scenario, stage};
 
+pub use crate::store_files::saved_store;
+
 /// The longest error of a reader that stops at the first mistake, in bytes.
 const ERROR_LIMIT: usize = 8 << 10;
 

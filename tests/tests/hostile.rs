@@ -20,7 +20,7 @@ use vssim_model::trace_codec;
 use vssim_scenarios::{Scenario, library};
 use vssim_sim::ntfs::read_ntfs;
 use vssim_tests::ntfs_image::{Image, bombs};
-use vssim_tests::{readers, samples};
+use vssim_tests::{readers, samples, store_files};
 
 /// Something that reads foreign bytes.
 struct Reader {
@@ -120,6 +120,37 @@ const READERS: &[Reader] = &[
             "\0",
         ],
         bombs: yaml_bombs,
+    },
+    Reader {
+        name: "saved-store",
+        read: |bytes| {
+            let _ = black_box(store_files::saved_store(bytes));
+        },
+        sample: || store_files::joined(&store_files::sample()),
+        signs: &[
+            "\n=== store.json\n",
+            "\n=== backup-0001/backup-components.xml\n",
+            "\n=== backup-0001/files/000001.bin\n",
+            "{",
+            "}",
+            "[",
+            "]",
+            ":",
+            ",",
+            "\"",
+            "\\",
+            "..\\\\",
+            "C:\\\\",
+            "\\ud800",
+            "\0",
+            "null",
+            "-1",
+            "1e999",
+            "18446744073709551615",
+            "\"parts\":",
+            "\"data\":",
+        ],
+        bombs: || store_files::bombs(HUGE),
     },
     Reader {
         name: "ntfs",
@@ -321,6 +352,11 @@ fn any_bytes_give_a_scenario_or_errors() {
 }
 
 #[test]
+fn any_bytes_give_a_store_of_backups_or_an_error() {
+    mill("saved-store");
+}
+
+#[test]
 fn any_bytes_give_an_ntfs_volume_or_an_error() {
     mill("ntfs");
 }
@@ -332,6 +368,8 @@ fn every_sample_is_accepted_before_it_is_damaged() {
     BackupComponents::read(BACKUP_COMPONENTS.as_bytes()).expect("the sample is a document");
     let scenario = READERS.iter().find(|reader| reader.name == "scenario").expect("the reader is in the table");
     Scenario::parse_bytes("sample.yaml", &(scenario.sample)()).expect("the sample is a scenario");
+    let store = READERS.iter().find(|reader| reader.name == "saved-store").expect("the reader is in the table");
+    assert!(store_files::saved_store(&(store.sample)()));
     let files = read_ntfs(&Image::tiny().bytes.as_slice()).expect("the sample is a volume").files;
     assert_eq!(files.len(), 5);
 }

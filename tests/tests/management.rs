@@ -234,7 +234,7 @@ expect: {{}}
     let later = staged_with("later", &text, &kept_bytes);
     let (outcome, trace) = run_with(&Arc::new(later.plan.clone()), 1, &kept_bytes).unwrap();
     assert_eq!(outcome.broken, None);
-    let found = check(&later.expectations, &trace, &[], &outcome.world.store);
+    let found = check(&later.expectations, &trace, &[], &outcome.world);
     let unmet: Vec<_> = found.into_iter().filter(|one| !one.met).collect();
     assert_eq!(unmet, []);
     assert_eq!(known(&outcome), there(&outcome));

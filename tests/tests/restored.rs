@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vssim_model::trace::{Placement, Restored, Trace, What};
-use vssim_scenarios::library::{LIBRARY, Shelf};
+use vssim_scenarios::library::{Entry, LIBRARY, Shelf};
 use vssim_scenarios::{NoFiles, Scenario, stage};
 use vssim_sim::run::run;
 use vssim_sim::world::World;
@@ -90,7 +90,8 @@ fn documents(world: &World) -> Vec<(String, Vec<String>, Vec<String>)> {
 
 /// The lessons on restores whose files nobody touches afterwards.
 fn restores() -> Vec<(&'static str, World, Trace)> {
-    let lessons = LIBRARY.iter().filter(|entry| entry.shelf == Shelf::Lesson && entry.subject == "restore/");
+    let of_restores = |entry: &&Entry| entry.subject == "restore/" || entry.name == "restore";
+    let lessons = LIBRARY.iter().filter(|entry| entry.shelf == Shelf::Lesson).filter(of_restores);
     let mut all = Vec::new();
     for entry in lessons {
         let scenario = Scenario::parse(entry.name, entry.text).unwrap_or_else(|errors| panic!("{errors}"));

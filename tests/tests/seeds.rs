@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use vssim_tests::{files, image_reader, readers};
+use vssim_tests::{files, image_reader, readers, store_files};
 
 /// Reads, and says whether it accepts.
 type Reader = fn(&[u8]) -> bool;
@@ -13,6 +13,7 @@ const TARGETS: &[(&str, Reader, &str)] = &[
     ("backup_components", readers::backup_components, "backup_components"),
     ("image", image_reader::image, "image"),
     ("judged_trace", readers::judged_trace, "trace"),
+    ("saved_store", store_files::saved_store, "saved_store"),
     ("scenario", readers::scenario, "scenario"),
     ("trace", readers::trace, "trace"),
     ("writer_metadata", readers::writer_metadata, "writer_metadata"),

@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
     }
     let report = judge(&trace);
     let violated: Vec<&str> = report.violated().map(|(rule, _)| rule.id).collect();
-    let found = expectations::check(&staged.expectations, &trace, &violated, &outcome.world.store);
+    let found = expectations::check(&staged.expectations, &trace, &violated, &outcome.world);
     let mut expectations: Vec<Expectation> =
         found.into_iter().map(|one| Expectation { name: one.name, met: one.met, detail: one.detail }).collect();
     if outcome.endless {

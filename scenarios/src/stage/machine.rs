@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use vssim_model::excluded::{self, Excluded};
 use vssim_model::ids::VolumeId;
 use vssim_model::time::Ticks;
 use vssim_sim::database::{DatabaseSpec, MAX_PAGES, RECORD};
@@ -16,7 +17,7 @@ use super::{Stager, beyond, derived_id, images, index};
 use crate::area::{Least, least};
 use crate::error::{ErrorKind, Problem, shortened};
 use crate::layout::BLOCK;
-use crate::scalars::{DurationRange, Name};
+use crate::scalars::{DurationRange, Name, Text};
 use crate::syntax::machine::{self as syntax, FileEntry, Tree, Volume};
 use crate::yaml::{At, Pos};
 
@@ -241,6 +242,36 @@ impl Stager<'_> {
     pub(super) fn blocking_revert(&self) -> BTreeSet<u16> {
         let listed = &self.scenario.document.machine.registry.writers_blocking_revert;
         listed.iter().filter_map(|name| self.scenario.names.writer(name.as_str())).map(index).collect()
+    }
+
+    /// What FilesNotToBackup names.
+    pub(super) fn not_to_backup(&self) -> Vec<(String, Vec<Excluded>)> {
+        let registry = &self.scenario.document.machine.registry;
+        self.on_machine(|machine| {
+            let value = |(name, entries): (&String, &Vec<At<Text>>)| {
+                (name.clone(), entries.iter().map(|entry| Excluded::from_backup(&entry.0, machine)).collect())
+            };
+            registry.files_not_to_backup.iter().map(value).collect()
+        })
+    }
+
+    /// What FilesNotToSnapshot names, on releases that look at it.
+    pub(super) fn not_to_snapshot(&self) -> Vec<Excluded> {
+        if !self.scenario.document.release.0.has_files_not_to_snapshot() {
+            return Vec::new();
+        }
+        let entries = self.scenario.document.machine.registry.files_not_to_snapshot.values().flatten();
+        self.on_machine(|machine| entries.map(|entry| Excluded::from_snapshot(&entry.0, machine)).collect())
+    }
+
+    /// Looks at entries of the registry on this machine.
+    fn on_machine<T>(&self, look: impl FnOnce(excluded::Machine<'_>) -> T) -> T {
+        let machine = &self.scenario.document.machine;
+        let volumes: Vec<&str> = machine.volumes.iter().map(|volume| volume.name.0.as_str()).collect();
+        let replaced = !machine.registry.disable_user_profile_expansion.0;
+        let profiles: Vec<&str> =
+            machine.registry.profile_list.iter().filter(|_| replaced).map(|path| path.0.as_str()).collect();
+        look(excluded::Machine { variables: &super::writers::variables(), volumes: &volumes, profiles: &profiles })
     }
 
     pub(super) fn incidents(&self) -> Vec<IncidentPlan> {

@@ -7,8 +7,9 @@ use vssim_model::component::{Component, ComponentId, Components, Kind};
 use vssim_model::documents::WriterMetadata;
 use vssim_model::file_spec::Variables;
 use vssim_model::ids::{WriterClassId, WriterInstanceId};
+use vssim_model::states::WriterEvent;
 use vssim_model::time::Ticks;
-use vssim_sim::plan::{ComponentOf, MetadataPlan, SESSIONS, WriterPlan};
+use vssim_sim::plan::{ComponentOf, MetadataPlan, Op, SESSIONS, SHADOW_COPY_OPTIMIZATION_WRITER, WriterPlan};
 
 use super::methods::Places;
 use super::{Stager, derived_id, index};
@@ -97,7 +98,11 @@ impl Stager<'_> {
         let explicit = documents.first().map(|document| explicit(index(at), &document.document)).unwrap_or_default();
         let mut places = Places::new();
         let main = self.main(writer, class, &mut places);
-        let (handlers, background) = self.handlers(index(at), writer, explicit.first(), &mut places);
+        let (mut handlers, background) = self.handlers(index(at), writer, explicit.first(), &mut places);
+        // BKP-SET-008.
+        if class == SHADOW_COPY_OPTIMIZATION_WRITER && !self.not_to_snapshot().is_empty() {
+            handlers.entry(WriterEvent::PostSnapshot).or_insert_with(|| Arc::from([Op::DeleteExcluded]));
+        }
         let plan = WriterPlan {
             name: writer.name.0.as_str().into(),
             class,

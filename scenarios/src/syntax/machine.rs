@@ -1,6 +1,7 @@
 //! The machine: storage, providers, applications, the kernel's times, the service's planted defects.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
@@ -64,6 +65,16 @@ pub struct Registry {
     pub min_diff_area_file_size: Option<At<Count>>,
     /// The writers whose data make ShouldBlockRevert say yes. In Windows the key lists their classes.
     pub writers_blocking_revert: Vec<At<Name>>,
+    /// Files that no backup has and no restore puts back, by the name of the value: `[drive][path]\\name [/s]`. A value with the name of
+    /// a writer that is there does not count.
+    pub files_not_to_backup: BTreeMap<String, Vec<At<Text>>>,
+    /// Files that the Shadow Copy Optimization Writer deletes from shadow copies, by the name of the value: full paths, also with
+    /// `$AllVolumes$` or `$UserProfile$`, `/s` behind them.
+    pub files_not_to_snapshot: BTreeMap<String, Vec<At<Text>>>,
+    /// The folders of the users' profiles, for `$UserProfile$`.
+    pub profile_list: Vec<At<FilePath>>,
+    /// Whether `$UserProfile$` stands for nothing.
+    pub disable_user_profile_expansion: At<Flag>,
 }
 
 /// Something that happens to the machine by itself.

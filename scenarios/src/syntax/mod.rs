@@ -11,6 +11,7 @@
 //! | [`sins`] | every misbehaviour an actor can be told |
 
 pub mod damage;
+pub mod files;
 pub mod machine;
 pub mod method;
 pub mod requester;
@@ -122,6 +123,10 @@ pub struct Expectations {
     pub stored: Vec<ExpectedFile>,
     /// Files that a backup must not have copied.
     pub not_stored: Vec<UnexpectedFile>,
+    /// Files that must be on their volumes at the end.
+    pub files: Vec<files::FileNow>,
+    /// Files that must not be there at the end.
+    pub no_files: Vec<At<FilePath>>,
 }
 
 /// A code that a call must have returned.

@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use vssim_model::api::{BackupType, ComponentName};
 use vssim_model::component::{Component, ComponentId, Components, Inclusion};
 use vssim_model::documents::{BackupComponents, BackupSchema, Component as Described, ComponentView, WriterMetadata};
+use vssim_model::excluded::Excluded;
 use vssim_model::file_spec::{FileSet, Variables};
 use vssim_model::ids::WriterInstanceId;
 
@@ -73,6 +74,8 @@ pub struct Given<'a> {
     pub variables: &'a Variables,
     /// The volumes, by number.
     pub volumes: &'a [VolumeFiles<'a>],
+    /// What the registry keeps out of backups.
+    pub not_to_backup: &'a [&'a Excluded],
     /// What the requester backed up before.
     pub store: &'a BackupStore,
     /// Reads a ranges file.
@@ -191,6 +194,10 @@ pub fn select(given: &Given<'_>) -> Selection {
                 Chooser { given, described: &described, view, schema, requested, partial_files, excludes: &excludes };
             chooser.choose(explicit, brought.get(explicit).map_or(&[], Vec::as_slice), &mut selection);
         }
+    }
+    // Last of all, and whoever names the files (generating-a-backup-set.md).
+    for chosen in &mut selection.components {
+        chosen.items.retain(|item| !given.not_to_backup.iter().any(|excluded| excluded.matches(&item.path)));
     }
     selection
 }

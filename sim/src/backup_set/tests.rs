@@ -83,6 +83,7 @@ impl Machine {
             metadata: &[(INSTANCE, &self.metadata)],
             variables: &Variables::default(),
             volumes: &[VolumeFiles { name: "C:", live: Some(&self.files), copy }],
+            not_to_backup: &[],
             store: &self.store,
             read: &|_, _, file| self.ranges.get(&file).cloned(),
         })

@@ -19,7 +19,8 @@ pub struct Restores {
     runs: Vec<bool>,
     /// Whether files are still in use that are so until the next start.
     started_anew: bool,
-    /// What was chosen for each object, beside what is selected in its document.
+    /// What was chosen for each object, by its number in the trace, beside what is selected in its document. Hashed with the world, by
+    /// the places of the objects.
     pub(super) chosen: Unhashed<BTreeMap<u32, BTreeSet<ComponentName>>>,
     /// What is moved into place at the next start: where it lies, where it goes, from where it was backed up.
     moves: Vec<(String, String, String)>,
@@ -30,6 +31,11 @@ impl Restores {
     #[must_use]
     pub fn of(plan: &Plan) -> Restores {
         Restores { runs: plan.services.iter().map(|service| service.runs).collect(), ..Restores::default() }
+    }
+
+    /// What was chosen for an object.
+    pub(crate) fn chosen(&self, object: u32) -> impl Iterator<Item = &ComponentName> + '_ {
+        self.chosen.get(&object).into_iter().flatten()
     }
 }
 

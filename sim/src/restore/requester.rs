@@ -178,7 +178,7 @@ impl World {
         step: &mut Step<'_>,
     ) -> Vec<MethodCall> {
         let Some(component) = set.document.component(&set.name) else { return Vec::new() };
-        let files = self.files_of_set(backup, set, component);
+        let files = self.files_of_set(object, backup, set, component);
         let new_targets: Vec<Mapping> = component
             .new_targets()
             .filter_map(|target| self.mapping(target.path, target.filespec, target.recursive, target.alternate_path))
@@ -238,6 +238,7 @@ impl World {
     /// selected, only theirs (SEL-RST-005, SEL-RST-006).
     fn files_of_set<'b>(
         &self,
+        object: u32,
         backup: &'b StoredBackup,
         set: &Set,
         component: ComponentView<'_>,
@@ -256,10 +257,14 @@ impl World {
                 is_below(name, &set.name.logical_path, &set.name.name) && set.document.component(name).is_none();
             same_writer && (itself || along) && (parts.is_empty() || is_part(name))
         };
+        // What is not to be backed up is not restored either (BKP-SET-007), should an older backup have it.
+        let number = self.service.objects.iter().find(|(_, candidate)| candidate.number.0 == object);
+        let kept_out = number.map(|(_, object)| self.not_to_backup(object)).unwrap_or_default();
+        let kept_out = |file: &&StoredFile| kept_out.iter().any(|excluded| excluded.matches(&file.path));
         // A file that two components of the set have is restored once.
         let mut files: BTreeMap<String, &StoredFile> = BTreeMap::new();
         for (_, stored) in backup.components.iter().filter(|(name, _)| in_set(name)) {
-            for file in &stored.files {
+            for file in stored.files.iter().filter(|file| !kept_out(file)) {
                 files.entry(file.path.to_uppercase()).or_insert(file);
             }
         }

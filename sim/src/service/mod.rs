@@ -168,7 +168,7 @@ pub struct Object {
     /// Which of them were reported as backed up.
     pub succeeded: BTreeMap<ComponentOf, bool>,
     /// The Backup Components Document: what requester and writers say of the components. It names instances, which are
-    /// random, so it has no part in a state's identity; what the protocol turns on is kept beside it.
+    /// random, so it is hashed without them, with the world; what the protocol turns on is kept beside it.
     pub document: Unhashed<BackupComponents>,
     /// Metadata gathered from writers that was damaged since.
     pub damaged: Unhashed<BTreeMap<u16, ExaminedMetadata>>,
@@ -180,7 +180,7 @@ pub struct Object {
     pub statuses: Option<Vec<WriterStatus>>,
     /// What kind of backup this is.
     pub backup_state: BackupState,
-    /// The stored document that a restore began with.
+    /// The stored document that a restore began with. Which backup of the store it is from is hashed with the world.
     pub restored_from: Unhashed<Option<Arc<str>>>,
     /// Writers that unsubscribed or ended since they answered Identify, with the instances that they were: to this
     /// backup or restore they are gone for good.

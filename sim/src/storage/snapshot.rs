@@ -133,6 +133,11 @@ impl Snapshot {
         [&self.information.operating_machine, &self.information.service_machine]
     }
 
+    /// The files as they were at the commit, and as they were changed in the copy since.
+    pub(crate) fn file_table(&self) -> &FileTable {
+        &self.files
+    }
+
     /// Whether it can be written.
     #[must_use]
     pub fn is_writable(&self) -> bool {

@@ -1,11 +1,11 @@
 //! Writes the seeds and dictionaries of the fuzz targets: small inputs that the project makes itself, and the words in them.
 //!
 //! ```text
-//! cargo run --manifest-path tests/fuzz/Cargo.toml --example seeds
+//! cargo run --manifest-path tests/fuzz/Cargo.toml --example seeds [TARGET …]
 //! ```
 //!
-//! Each folder of `tests/fuzz/seeds` is emptied and written anew, each file of `tests/fuzz/dictionaries` too. The same sources give the
-//! same files.
+//! Each folder of `tests/fuzz/seeds` is emptied and written anew, each file of `tests/fuzz/dictionaries` too, or those of the targets
+//! named. The same sources give the same files.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,8 +17,11 @@ use vssim_model::trace::{DocumentKind, Trace, What};
 use vssim_scenarios::library::LIBRARY;
 use vssim_scenarios::schema::json_schema;
 use vssim_scenarios::{NoFiles, Scenario, stage};
+use vssim_sim::backup_store::{BackupStore, StoredBackup};
 use vssim_sim::run::run;
+use vssim_sim::storage::Bytes;
 use vssim_tests::image_cases::{SAMPLES, patch_bytes};
+use vssim_tests::store_files::{joined, sample, saved_store};
 use vssim_tests::{image_reader, readers, samples};
 
 /// The longest seed. Long ones make a fuzzer slow.
@@ -34,16 +37,73 @@ type Reader = fn(&[u8]) -> bool;
 type Seeds = Vec<(String, Vec<u8>)>;
 
 fn main() -> io::Result<()> {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let is_wanted = |target: &str| wanted.is_empty() || wanted.iter().any(|name| name == target);
     let traces = library_traces();
-    write_dictionary("trace", JSON_SIGNS, words(&samples::trace().to_json_lines()))?;
-    write_dictionary("writer_metadata", XML_SIGNS, words(WRITER_METADATA))?;
-    write_dictionary("backup_components", XML_SIGNS, words(BACKUP_COMPONENTS))?;
-    write_dictionary("scenario", YAML_SIGNS, scenario_words())?;
-    write("trace", readers::trace, trace_seeds(&traces))?;
-    write("writer_metadata", readers::writer_metadata, document_seeds(&traces, DocumentKind::WriterMetadata))?;
-    write("backup_components", readers::backup_components, document_seeds(&traces, DocumentKind::BackupComponents))?;
-    write("scenario", readers::scenario, scenario_seeds())?;
-    write("image", image_reader::image, image_seeds())
+    if is_wanted("trace") {
+        write_dictionary("trace", JSON_SIGNS, words(&samples::trace().to_json_lines()))?;
+        write("trace", readers::trace, trace_seeds(&traces))?;
+    }
+    if is_wanted("writer_metadata") {
+        write_dictionary("writer_metadata", XML_SIGNS, words(WRITER_METADATA))?;
+        let seeds = document_seeds(&traces, DocumentKind::WriterMetadata, readers::writer_metadata);
+        write("writer_metadata", readers::writer_metadata, seeds)?;
+    }
+    if is_wanted("backup_components") {
+        write_dictionary("backup_components", XML_SIGNS, words(BACKUP_COMPONENTS))?;
+        let seeds = document_seeds(&traces, DocumentKind::BackupComponents, readers::backup_components);
+        write("backup_components", readers::backup_components, seeds)?;
+    }
+    if is_wanted("scenario") {
+        write_dictionary("scenario", YAML_SIGNS, scenario_words())?;
+        write("scenario", readers::scenario, scenario_seeds())?;
+    }
+    if is_wanted("saved_store") {
+        write_dictionary("saved_store", JSON_SIGNS, words(&String::from_utf8_lossy(&joined(&sample()))))?;
+        write("saved_store", saved_store, store_seeds())?;
+    }
+    if is_wanted("image") {
+        write("image", image_reader::image, image_seeds())?;
+    }
+    Ok(())
+}
+
+/// The sample; what is left out of it, one thing after the other; manifests that promise what is not there.
+fn store_seeds() -> Seeds {
+    let all = sample();
+    let mut seeds = vec![("sample".to_owned(), joined(&all)), ("empty".to_owned(), joined(&BackupStore::default()))];
+    let mut with = |name: &str, change: &dyn Fn(&mut StoredBackup)| {
+        for (number, backup) in (1..).zip(&all.backups) {
+            let mut backup = StoredBackup::clone(backup);
+            change(&mut backup);
+            seeds.push((format!("{name}-{number}"), joined(&BackupStore { backups: vec![Arc::new(backup)] })));
+        }
+    };
+    with("alone", &|_| {});
+    with("no-components", &|backup| backup.components.clear());
+    with("no-documents", &|backup| {
+        backup.backup_components = "".into();
+        backup.writer_metadata.clear();
+    });
+    with("zeros", &|backup| {
+        for file in backup.components.values_mut().flat_map(|stored| &mut stored.files) {
+            file.parts.iter_mut().for_each(|(_, bytes)| *bytes = Bytes::zeros(bytes.len()));
+        }
+    });
+    let text = String::from_utf8_lossy(&joined(&all)).into_owned();
+    for (name, from, to) in [
+        ("bad-folder", "D:\\\\Orders\\\\orders.db", "D:\\\\..\\\\orders.db"),
+        ("bad-number", "\"number\": 1", "\"number\": 9"),
+        ("bad-size", "\"size\": 8192", "\"size\": 18446744073709551615"),
+        ("bad-sum", "\norders\n", "\nordres\n"),
+        ("bad-key", "\"live\": true", "\"dead\": true"),
+    ] {
+        assert!(text.contains(from), "{name}");
+        seeds.push((name.to_owned(), text.replacen(from, to, 1).into_bytes()));
+    }
+    let manifest = text.split_once("\n=== store.json\n").map_or("", |(_, manifest)| manifest);
+    seeds.push(("bad-manifest-alone".to_owned(), manifest.as_bytes().to_vec()));
+    seeds
 }
 
 /// Every sample as it is; damages of each kind of structure; the beginnings of containers; bytes that are nothing.
@@ -278,12 +338,14 @@ fn renumber(trace: &mut Trace) {
 
 /// The documents of one kind that writers and requesters of the ready scenarios wrote; one with everything that the format has; the
 /// encodings.
-fn document_seeds(traces: &[(&'static str, Trace)], kind: DocumentKind) -> Seeds {
+fn document_seeds(traces: &[(&'static str, Trace)], kind: DocumentKind, reader: Reader) -> Seeds {
     let mut candidates = Vec::new();
     for (name, trace) in traces {
         for record in &trace.records {
             if let What::Document { kind: found, text, .. } = &record.what
                 && *found == kind
+                // Some scenarios damage documents.
+                && reader(text.as_bytes())
             {
                 candidates.push((format!("{name}-{}", record.n), text.to_string()));
             }
