@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use vssim_model::hresult::HResult;
-use vssim_model::states::WriterState;
+use vssim_model::states::{WriterEvent, WriterState};
 
 use super::{ApplicationFailure, Object, Service, Writer};
 use crate::slots::Slots;
@@ -58,8 +58,8 @@ pub struct Sessions {
     last: Option<u32>,
     /// What they see otherwise: how the session that changed last was left. A failure shows until the next operation.
     left: Session,
-    /// Whether a backup was over before the writer was thawed.
-    frozen_for_ever: bool,
+    /// Whether a backup was over before the writer was thawed: only its freeze window ends that.
+    left_frozen: bool,
     /// How many there can be.
     limit: usize,
 }
@@ -67,13 +67,7 @@ pub struct Sessions {
 impl Sessions {
     /// None yet, and at most so many.
     pub(super) const fn none(limit: u16) -> Sessions {
-        Sessions {
-            of: BTreeMap::new(),
-            last: None,
-            left: Session::fresh(),
-            frozen_for_ever: false,
-            limit: limit as usize,
-        }
+        Sessions { of: BTreeMap::new(), last: None, left: Session::fresh(), left_frozen: false, limit: limit as usize }
     }
 
     /// Whether the writer takes part in this backup or restore.
@@ -111,6 +105,18 @@ impl Sessions {
         self.last = object.filter(|object| self.has(*object)).or(self.last);
     }
 
+    /// An event is raised: whether it ends a freeze.
+    pub(super) fn raised(&mut self, object: Option<u32>, event: WriterEvent) -> bool {
+        let closing = matches!(event, WriterEvent::Thaw | WriterEvent::Abort);
+        let Some(session) = object.and_then(|object| self.of.get_mut(&object)) else {
+            return closing && std::mem::take(&mut self.left_frozen);
+        };
+        let closes = closing && session.frozen;
+        session.post_snapshot |= event == WriterEvent::PostSnapshot;
+        session.frozen = event == WriterEvent::Freeze || session.frozen && !closes;
+        closes
+    }
+
     /// The first event of a backup or restore is about to be raised. A writer that takes part in nothing else comes as it
     /// was left. False where there is no room.
     fn begin(&mut self, object: u32) -> bool {
@@ -126,7 +132,7 @@ impl Sessions {
     /// The backup or restore is over.
     fn end(&mut self, object: u32) {
         let Some(session) = self.of.remove(&object) else { return };
-        self.frozen_for_ever |= session.frozen;
+        self.left_frozen |= session.frozen;
         if self.last == Some(object) {
             self.last = None;
             self.left = session.ended();
@@ -136,7 +142,7 @@ impl Sessions {
     /// The writer is gone: so are its sessions. Gives those in which it was frozen.
     pub(super) fn end_all(&mut self) -> Vec<u32> {
         self.of_mut(None).silent = false;
-        self.frozen_for_ever = false;
+        self.left_frozen = false;
         let ended = std::mem::take(&mut self.of).into_iter();
         ended.filter(|(_, session)| session.frozen).map(|(object, _)| object).collect()
     }
@@ -150,7 +156,7 @@ impl Sessions {
     /// Whether the writer is frozen, be it by a backup that is over.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
-        self.frozen_for_ever || self.frozen_in().is_some()
+        self.left_frozen || self.frozen_in().is_some()
     }
 
     /// The backups and restores that the writer takes part in.

@@ -91,14 +91,14 @@ impl Subscription {
 
 impl Service {
     /// Whether an event of this backup or restore reaches the writer.
-    pub(super) fn reaches(&self, object: u32, writer: u16, event: WriterEvent) -> bool {
+    pub(super) fn reaches(&self, object: Option<u32>, writer: u16, event: WriterEvent) -> bool {
         let Some(found) = self.writers.get(usize::from(writer)) else { return false };
         let subscription = &found.subscription;
         if subscription.life != Life::Subscribed || subscription.leaving.is_some() || !subscription.wants(event) {
             return false;
         }
         let met = |object: &Object| !object.lost.contains_key(&writer) && !object.without_session.contains(&writer);
-        event == WriterEvent::Identify || self.objects.get(object).is_none_or(met)
+        event == WriterEvent::Identify || object.and_then(|object| self.objects.get(object)).is_none_or(met)
     }
 
     /// The process of a writer ended: its objects are gone, and nobody answers for them.

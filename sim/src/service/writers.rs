@@ -23,21 +23,27 @@ impl Service {
         event: WriterEvent,
         set: Option<SnapshotSetId>,
     ) {
+        self.raise_in(operation, Some(object), writer, event, set);
+    }
+
+    /// The same; none for the object where the backup is over.
+    fn raise_in(
+        &mut self,
+        operation: Option<u32>,
+        object: Option<u32>,
+        writer: u16,
+        event: WriterEvent,
+        set: Option<SnapshotSetId>,
+    ) {
         let index = usize::from(writer);
         if !self.reaches(object, writer, event) {
             return;
         }
         let Some(window) = self.writers.get(index).map(|found| found.subscription.freeze_window) else { return };
-        let delivery = self.deliver_of(operation, Some(object), Target::Writer(writer, event));
-        let Some(target) = self.writers.get_mut(index).map(|found| found.sessions.of_mut(Some(object))) else { return };
-        let closes = target.frozen && matches!(event, WriterEvent::Thaw | WriterEvent::Abort);
-        target.post_snapshot |= event == WriterEvent::PostSnapshot;
-        if event == WriterEvent::Freeze {
-            target.frozen = true;
-        } else if closes {
-            target.frozen = false;
-        }
-        let object = self.objects.get(object).map(|object| object.number.0);
+        let delivery = self.deliver_of(operation, object, Target::Writer(writer, event));
+        let Some(found) = self.writers.get_mut(index) else { return };
+        let closes = found.sessions.raised(object, event);
+        let object = object.and_then(|object| self.objects.get(object)).map(|object| object.number.0);
         self.effect(Effect::Raise { delivery, writer, event, set, object });
         // The window runs from the receipt of Freeze to the receipt of Thaw (API-004).
         if event == WriterEvent::Freeze && !self.has(ServiceDefect::NoFreezeWindow) {
@@ -287,16 +293,20 @@ impl Service {
 
     /// The freeze window closed before Thaw came: OnAbort is called by itself (API-004), the creation fails (ABT-002).
     pub(super) fn freeze_window_expired(&mut self, writer: u16, now: Ticks) {
-        let Some(object) = self.writers.get(usize::from(writer)).and_then(|found| found.sessions.frozen_in()) else {
+        let Some(found) = self.writers.get(usize::from(writer)).filter(|found| found.sessions.is_frozen()) else {
             return;
         };
-        self.move_writer(writer, Some(object), WriterInput::FreezeWindowExpired, HResult::VSS_E_WRITERERROR_TIMEOUT);
+        let object = found.sessions.frozen_in();
+        self.move_writer(writer, object, WriterInput::FreezeWindowExpired, HResult::VSS_E_WRITERERROR_TIMEOUT);
         self.log_rejection(writer, WriterEvent::Freeze, HResult::VSS_E_WRITERERROR_TIMEOUT);
-        self.fail_creation(self.creation_of(object));
-        let set = self.objects.get(object).and_then(|object| object.set).and_then(|set| self.sets.get(set));
+        self.fail_creation(object.and_then(|object| self.creation_of(object)));
+        let set = object
+            .and_then(|object| self.objects.get(object))
+            .and_then(|object| object.set)
+            .and_then(|set| self.sets.get(set));
         let set = set.map(|set| set.id.0);
-        self.raise(None, object, writer, WriterEvent::Abort, set);
-        self.give_up_on(writer, WriterEvent::Freeze, Some(object), now);
+        self.raise_in(None, object, writer, WriterEvent::Abort, set);
+        self.give_up_on(writer, WriterEvent::Freeze, object, now);
     }
 
     /// A writer did not answer an event in time: VSS goes on without it (S-03).
