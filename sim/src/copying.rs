@@ -55,7 +55,7 @@ type Copies = BTreeMap<u16, SnapshotId>;
 impl World {
     /// A requester copies the files of its components.
     pub(crate) fn copy_files(&mut self, from: ActorId, object: u32, step: &mut Step<'_>) -> Result<(), StorageError> {
-        let found = self.service.objects.iter().find(|(_, candidate)| candidate.number.0 == object);
+        let found = self.service.object_numbered(object);
         let Some((_, backup)) = found else { return Ok(()) };
         let set = backup.set.and_then(|set| self.service.sets.get(set));
         let copies: Copies =
@@ -281,7 +281,7 @@ impl World {
     }
 
     fn component_of(&self, object: u32, name: &ComponentName) -> Option<ComponentOf> {
-        let backup = self.service.objects.iter().find(|(_, candidate)| candidate.number.0 == object);
+        let backup = self.service.object_numbered(object);
         let writer = self.service.writer_named(backup.map(|(_, backup)| backup), name.writer, name.instance)?;
         Some(ComponentOf { writer, logical_path: name.logical_path.clone(), name: name.name.clone() })
     }

@@ -73,7 +73,7 @@ impl World {
     }
 
     fn document_of(&self, object: u32) -> Result<(BackupComponents, Option<Arc<str>>), HResult> {
-        let found = self.service.objects.iter().find(|(_, candidate)| candidate.number.0 == object);
+        let found = self.service.object_numbered(object);
         let (_, found) = found.ok_or(NOT_THERE)?;
         Ok((found.document.0.clone(), found.restored_from.0.clone()))
     }
@@ -258,7 +258,7 @@ impl World {
             same_writer && (itself || along) && (parts.is_empty() || is_part(name))
         };
         // What is not to be backed up is not restored either (BKP-SET-007), should an older backup have it.
-        let number = self.service.objects.iter().find(|(_, candidate)| candidate.number.0 == object);
+        let number = self.service.object_numbered(object);
         let kept_out = number.map(|(_, object)| self.not_to_backup(object)).unwrap_or_default();
         let kept_out = |file: &&StoredFile| kept_out.iter().any(|excluded| excluded.matches(&file.path));
         // A file that two components of the set have is restored once.

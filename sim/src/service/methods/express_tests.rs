@@ -113,7 +113,7 @@ fn gathered(service: &mut Service) -> u32 {
 /// The instances that an object lists.
 fn listed(service: &mut Service, object: u32) -> Vec<WriterInstanceId> {
     let (_, Out::Count(count)) = ask(service, object, B::GetWriterMetadataCount) else { panic!("no count") };
-    let found = service.objects.iter().find(|(_, found)| found.number.0 == object).unwrap().1;
+    let found = service.object_numbered(object).unwrap().1;
     let listed: Vec<_> =
         found.identified.iter().map(|&writer| service.gathered_metadata(writer).map_or(INSTANCE, |it| it.0)).collect();
     assert_eq!(listed.len(), count as usize);
@@ -128,7 +128,7 @@ fn add(service: &mut Service, object: u32, component: &str) -> HResult {
 
 fn statuses(service: &mut Service, object: u32) -> Vec<WriterStatus> {
     assert_eq!(ask(service, object, B::GatherWriterStatus).0, HResult::S_OK);
-    let found = service.objects.iter().find(|(_, found)| found.number.0 == object).unwrap().1;
+    let found = service.object_numbered(object).unwrap().1;
     found.statuses.clone().unwrap()
 }
 
@@ -190,7 +190,7 @@ fn an_express_writer_takes_part_in_no_event_even_where_components_are_not_select
     let mut service = service();
     register(&mut service, &text(INSTANCE, "Settings"));
     let object = gathered(&mut service);
-    let index = service.objects.iter().find(|(_, found)| found.number.0 == object).unwrap().0;
+    let index = service.object_numbered(object).unwrap().0;
     assert_eq!(service.participants(index), [0]);
 }
 
