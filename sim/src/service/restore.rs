@@ -127,7 +127,7 @@ impl Service {
             writers.pop();
         }
         for writer in writers {
-            let Some(instance) = self.writers.get(usize::from(writer)).map(|found| found.instance.clone()) else {
+            let Some(instance) = self.writers.get(usize::from(writer)).map(|found| found.instance) else {
                 continue;
             };
             self.begin_session(writer, index);
