@@ -189,8 +189,8 @@ pub enum What {
         to: WriterState,
         /// The failure that `GetWriterStatus` reports from now on, or `S_OK`.
         failure: HResult,
-        /// The backup components object in whose backup or restore the writer is in this state, if it is in one: a writer
-        /// keeps a session for each.
+        /// The backup components object in whose backup or restore the writer is in this state: a writer keeps a session for
+        /// each. None where the change belongs to no backup or restore, as when a process begins anew or Identify fails.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         object: Option<u32>,
     },

@@ -121,7 +121,7 @@ impl World {
     /// A writer deletes from the shadow copies of its backup what its document excludes from them (BKP-SET-013); the Shadow Copy
     /// Optimization Writer what FilesNotToSnapshot names, but not from those for shared folders (BKP-SET-008, BKP-SET-023). Where the
     /// context switches auto-recovery off nothing is excluded (BKP-SET-010). Files that are not there are passed over (BKP-SET-021).
-    pub(crate) fn delete_excluded(&mut self, from: ActorId) -> Result<(), StorageError> {
+    pub(crate) fn delete_excluded(&mut self, from: ActorId, delivery: Option<u32>) -> Result<(), StorageError> {
         let ActorId::Writer(writer) = from else { return Ok(()) };
         let Some((_, metadata)) = self.service.gathered_metadata(writer) else { return Ok(()) };
         let sets: Vec<FileSet> = metadata
@@ -134,7 +134,7 @@ impl World {
             if class == Some(SHADOW_COPY_OPTIMIZATION_WRITER) { &self.plan.not_to_snapshot } else { &[] };
         let mut doomed: Vec<(SnapshotId, FileId)> = Vec::new();
         for (volume, plan) in (0_u16..).zip(&self.plan.volumes) {
-            let Some(copy) = self.service.copy_for_writer(writer, volume) else { continue };
+            let Some(copy) = self.service.copy_for_writer(writer, delivery, volume) else { continue };
             let Some((_, context, attributes)) = self.service.facts_of(copy) else { continue };
             let attributes = Attributes(context | attributes);
             if attributes.contains(Attributes::NO_AUTORECOVERY) {

@@ -73,6 +73,8 @@ impl World {
 
     fn set_timer(&mut self, timer: Timer, after: Ticks, step: &mut Step<'_>) {
         let due = self.now + after;
+        // One that is set anew runs from now on.
+        self.queue.retain(|event| *event != Event::Service(timer));
         self.queue.push(due, Class::Limit, self.cause(), Event::Service(timer));
         if let Timer::FreezeWindow(writer) = timer {
             let name = TimerName::FreezeWindow(self.name(ActorId::Writer(writer)).clone());

@@ -192,6 +192,11 @@ impl Hash for World {
         self.restores.hash(state);
         self.calls.hash(state);
         self.watch.hash(state);
+        // Which of two objects is the later one decides what a writer works for outside of its handlers.
+        let mut by_age: Vec<(u32, u32)> =
+            self.service.objects.iter().map(|(place, object)| (object.number.0, place)).collect();
+        by_age.sort_unstable();
+        by_age.iter().for_each(|(_, place)| place.hash(state));
         for (place, object) in self.service.objects.iter() {
             state.write_u32(place);
             self.hash_object(object, state);

@@ -83,7 +83,9 @@ impl World {
             }
             KernelRequest::Revert { .. } => self.kernel_takes(slot, self.plan.kernel.revert, step),
             request => {
-                let code = match self.carry_out_storage(from, &request, step) {
+                let task = self.calls.get(slot).map(|call| call.task);
+                let delivery = task.and_then(|task| self.delivery_of(from, task));
+                let code = match self.carry_out_storage(from, delivery, &request, step) {
                     Ok(()) => HResult::S_OK,
                     Err(error) => code_of(&error),
                 };
@@ -253,6 +255,7 @@ impl World {
     fn carry_out_storage(
         &mut self,
         from: ActorId,
+        delivery: Option<u32>,
         request: &KernelRequest,
         step: &mut Step<'_>,
     ) -> Result<(), StorageError> {
@@ -283,9 +286,9 @@ impl World {
                 }
             }
             KernelRequest::WriteToSnapshot { volume, path, bytes } => {
-                self.write_to_snapshot(from, *volume, path, bytes, step)?;
+                self.write_to_snapshot((from, delivery), *volume, path, bytes, step)?;
             }
-            KernelRequest::DeleteExcluded => self.delete_excluded(from)?,
+            KernelRequest::DeleteExcluded => self.delete_excluded(from, delivery)?,
             KernelRequest::CopyFiles { object } => self.copy_files(from, *object, step)?,
             _ => {}
         }
@@ -318,14 +321,14 @@ impl World {
     /// A writer writes to the shadow copy of a volume that belongs to its backup.
     fn write_to_snapshot(
         &mut self,
-        from: ActorId,
+        (from, delivery): (ActorId, Option<u32>),
         volume: u16,
         path: &str,
         bytes: &[u8],
         step: &mut Step<'_>,
     ) -> Result<(), StorageError> {
         let ActorId::Writer(writer) = from else { return Ok(()) };
-        let Some(snapshot) = self.service.copy_for_writer(writer, volume) else { return Ok(()) };
+        let Some(snapshot) = self.service.copy_for_writer(writer, delivery, volume) else { return Ok(()) };
         let file = self.storage.view(snapshot)?.files().find(path).ok_or(StorageError::NoSuchFile)?;
         self.storage.write_snapshot_file(snapshot, file, 0, bytes)?;
         let Some(name) = self.plan.volumes.get(usize::from(volume)).map(|plan| plan.name.clone()) else {

@@ -131,7 +131,7 @@ impl Service {
         let fault = &planted.fault;
         match planted.into {
             PlantedInto::BackupComponents => {
-                if let Some(object) = self.object_damaged_by(actor, planted.object)
+                if let Some(object) = self.object_damaged_by(actor, delivery, planted.object)
                     && let Some(object) = self.objects.get_mut(object)
                 {
                     object.document.0.damage(fault);
@@ -139,7 +139,7 @@ impl Service {
                 return DocumentKind::BackupComponents;
             }
             PlantedInto::Gathered(writer) => {
-                if let Some(index) = self.object_damaged_by(actor, planted.object)
+                if let Some(index) = self.object_damaged_by(actor, delivery, planted.object)
                     && let Some(mut document) = self.examined_metadata(index, writer)
                     && let Some(object) = self.objects.get_mut(index)
                 {
@@ -168,9 +168,9 @@ impl Service {
 
     /// The backup components object whose documents an actor can reach: a requester's, or that of the backup that a writer
     /// takes part in.
-    fn object_damaged_by(&self, actor: ActorId, number: u32) -> Option<u32> {
+    fn object_damaged_by(&self, actor: ActorId, delivery: Option<u32>, number: u32) -> Option<u32> {
         match actor {
-            ActorId::Writer(writer) => self.foremost_session(writer),
+            ActorId::Writer(writer) => self.session_at(writer, delivery),
             _ => self.object_numbered(number).map(|(index, _)| index),
         }
     }

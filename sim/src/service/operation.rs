@@ -225,11 +225,6 @@ impl Service {
             return false;
         }
         let Some(writer) = left.pop() else { return false };
-        if self.begin_session(writer, object)
-            && let Some(found) = self.writers.get_mut(usize::from(writer))
-        {
-            found.sessions.of_mut(Some(object)).application = None;
-        }
         self.raise(Some(operation), object, writer, WriterEvent::PrepareForBackup, None);
         true
     }
@@ -274,6 +269,8 @@ impl Service {
             self.forget_empty_sets();
         }
         if let Kind::Close(_) = ended.kind {
+            // Nobody waits for an answer that is still to come, and the number may soon be another object's.
+            self.give_up(|sent| sent.object == Some(ended.object), now);
             self.objects.remove(ended.object);
             self.held.forget_backup(ended.object);
             self.forget_express();

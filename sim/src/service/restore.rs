@@ -130,7 +130,6 @@ impl Service {
             let Some(instance) = self.writers.get(usize::from(writer)).map(|found| found.instance) else {
                 continue;
             };
-            self.begin_session(writer, index);
             if let Some(object) = self.objects.get_mut(index) {
                 object.restoring.insert(writer, instance);
             }

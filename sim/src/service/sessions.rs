@@ -89,7 +89,13 @@ impl Sessions {
         session(object).or_else(|| session(self.last)).unwrap_or(&self.left)
     }
 
-    /// The same, to be changed. Where the writer takes no part the sessions stay as they are.
+    /// How the writer stands in a backup or restore that it takes part in.
+    #[must_use]
+    pub fn of(&self, object: u32) -> Option<&Session> {
+        self.of.get(&object)
+    }
+
+    /// How the writer stands, to be changed. Where it takes no part the sessions stay as they are.
     pub(super) fn of_mut(&mut self, object: Option<u32>) -> &mut Session {
         let part = object.filter(|object| self.has(*object));
         if part.is_none()
@@ -102,18 +108,24 @@ impl Sessions {
 
     /// The writer changed in this backup or restore: that is what strangers see from now on.
     pub(super) fn changed(&mut self, object: Option<u32>) {
-        self.last = object.filter(|object| self.has(*object)).or(self.last);
+        if let Some(object) = object.filter(|object| self.has(*object)) {
+            self.last = Some(object);
+            // Nobody sees any longer how an earlier one was left.
+            self.left = Session::fresh();
+        }
     }
 
     /// An event is raised: whether it ends a freeze.
     pub(super) fn raised(&mut self, object: Option<u32>, event: WriterEvent) -> bool {
         let closing = matches!(event, WriterEvent::Thaw | WriterEvent::Abort);
+        let freezes = event == WriterEvent::Freeze;
         let Some(session) = object.and_then(|object| self.of.get_mut(&object)) else {
             return closing && std::mem::take(&mut self.left_frozen);
         };
+        self.left_frozen &= !freezes;
         let closes = closing && session.frozen;
         session.post_snapshot |= event == WriterEvent::PostSnapshot;
-        session.frozen = event == WriterEvent::Freeze || session.frozen && !closes;
+        session.frozen = freezes || session.frozen && !closes;
         closes
     }
 
@@ -166,12 +178,27 @@ impl Sessions {
 }
 
 impl Service {
-    /// A writer's session of a backup or restore begins. False if the writer's table of sessions is full: then it gets
-    /// nothing of this one (S-11).
-    pub(super) fn begin_session(&mut self, writer: u16, object: u32) -> bool {
-        let begun = self.writers.get_mut(usize::from(writer)).is_some_and(|found| found.sessions.begin(object));
-        if let Some(known) = self.objects.get_mut(object).filter(|_| !begun) {
+    /// An event is about to be raised: with the first one of a backup or restore the writer's session begins. False if the
+    /// writer's table of sessions is full: then it gets nothing of this one (S-11).
+    pub(super) fn is_in_session(&mut self, writer: u16, object: u32, event: WriterEvent) -> bool {
+        let Some(found) = self.writers.get_mut(usize::from(writer)) else { return false };
+        let begins = match event {
+            WriterEvent::PrepareForBackup | WriterEvent::PreRestore => true,
+            // One that wants PostSnapshot alone hears of a backup with that.
+            WriterEvent::PrepareForSnapshot | WriterEvent::Freeze | WriterEvent::PostSnapshot => {
+                !found.sessions.has(object)
+            }
+            _ => false,
+        };
+        let Some(known) = self.objects.get_mut(object).filter(|_| begins) else { return true };
+        let begun = found.sessions.begin(object);
+        if begun {
+            known.without_session.remove(&writer);
+        } else {
             known.without_session.insert(writer);
+        }
+        if begun && event == WriterEvent::PrepareForBackup {
+            found.sessions.of_mut(Some(object)).application = None;
         }
         begun
     }
@@ -181,14 +208,22 @@ impl Service {
         self.writers.iter_mut().for_each(|writer| writer.sessions.end(object));
     }
 
-    /// How a writer stands in a backup or restore.
+    /// How a writer stands in a backup or restore that it takes part in.
     pub(super) fn session_of(&self, writer: u16, object: u32) -> Option<&Session> {
-        Some(self.writers.get(usize::from(writer))?.sessions.seen_from(Some(object)))
+        self.writers.get(usize::from(writer))?.sessions.of(object)
+    }
+
+    /// The backup or restore that a writer works for: that of the handler, in one.
+    pub(super) fn session_at(&self, writer: u16, delivery: Option<u32>) -> Option<u32> {
+        match delivery {
+            Some(delivery) => self.handling_of(delivery).map(|handling| handling.object),
+            None => self.foremost_session(writer),
+        }
     }
 
     /// The backup or restore that a writer's process works for outside of its handlers: the set that is being created,
     /// if it has a part in it; else the one whose object is the latest.
-    pub(super) fn foremost_session(&self, writer: u16) -> Option<u32> {
+    fn foremost_session(&self, writer: u16) -> Option<u32> {
         let found: &Writer = self.writers.get(usize::from(writer))?;
         let objects: &Slots<Object> = &self.objects;
         let creating = |object: &u32| {

@@ -97,7 +97,10 @@ impl Service {
         if subscription.life != Life::Subscribed || subscription.leaving.is_some() || !subscription.wants(event) {
             return false;
         }
-        let met = |object: &Object| !object.lost.contains_key(&writer) && !object.without_session.contains(&writer);
+        // With its first event a writer may find room for a session that it had not before.
+        let first = matches!(event, WriterEvent::PrepareForBackup | WriterEvent::PreRestore);
+        let in_session = |object: &Object| first || !object.without_session.contains(&writer);
+        let met = |object: &Object| !object.lost.contains_key(&writer) && in_session(object);
         event == WriterEvent::Identify || object.and_then(|object| self.objects.get(object)).is_none_or(met)
     }
 
@@ -110,7 +113,8 @@ impl Service {
     /// A writer is subscribed no longer. Its handlers still running answer nobody; every backup that knew it has lost it.
     pub(super) fn writer_left(&mut self, writer: u16, life: Life, now: Ticks) {
         let Some(found) = self.writers.get_mut(usize::from(writer)) else { return };
-        let (frozen_in, instance) = (found.sessions.end_all(), found.instance.0);
+        let (frozen, instance) = (found.sessions.is_frozen(), found.instance.0);
+        let frozen_in = found.sessions.end_all();
         found.subscription.life = life;
         let slot = found.subscription.leaving.take();
         for (_, object) in self.objects.iter_mut() {
@@ -118,8 +122,10 @@ impl Service {
                 object.lost.entry(writer).or_insert(Unhashed(instance));
             }
         }
-        for object in frozen_in {
+        if frozen {
             self.effect(Effect::StopTimer(Timer::FreezeWindow(writer)));
+        }
+        for object in frozen_in {
             // What the writer promised to keep still is no longer still.
             self.fail_creation(self.creation_of(object));
         }

@@ -39,6 +39,9 @@ impl Service {
         if !self.reaches(object, writer, event) {
             return;
         }
+        if object.is_some_and(|object| !self.is_in_session(writer, object, event)) {
+            return;
+        }
         let Some(window) = self.writers.get(index).map(|found| found.subscription.freeze_window) else { return };
         let delivery = self.deliver_of(operation, object, Target::Writer(writer, event));
         let Some(found) = self.writers.get_mut(index) else { return };
@@ -109,10 +112,12 @@ impl Service {
         let Some(participants) = self.objects.get(object).map(|object| object.participants.clone()) else { return };
         for writer in participants {
             let index = usize::from(writer);
-            let Some((found, session)) = self.writers.get(index).zip(self.session_of(writer, object)) else { continue };
+            let Some(found) = self.writers.get(index) else { continue };
+            let session = found.sessions.of(object);
+            let (state, silent) = session.map_or((WriterState::Stable, false), |at| (at.state, at.silent));
             // A writer that wants PostSnapshot alone was told nothing that could have made it wait.
             let alone = !found.subscription.wants(WriterEvent::PrepareForSnapshot);
-            let ready = !session.silent && (session.state == expected || alone && session.state == WriterState::Stable);
+            let ready = !silent && (state == expected || alone && state == WriterState::Stable);
             let at_level = level.is_none_or(|level| found.subscription.level == level);
             if ready && at_level {
                 self.raise(Some(operation), object, writer, event, id);
@@ -146,7 +151,7 @@ impl Service {
         }
         for writer in writers {
             let session = self.session_of(writer, object);
-            if all || session.is_some_and(|session| !session.post_snapshot) {
+            if session.is_some_and(|session| all || !session.post_snapshot) {
                 self.raise(Some(operation), object, writer, WriterEvent::Abort, set);
             }
         }
@@ -258,6 +263,15 @@ impl Service {
     pub(super) fn move_writer(&mut self, writer: u16, object: Option<u32>, input: WriterInput, code: HResult) {
         let tables = std::sync::Arc::clone(&self.plan.tables);
         let Some(found) = self.writers.get_mut(usize::from(writer)) else { return };
+        // What a writer answers to an event of a backup in which it has no part moves it nowhere. Identify is part of none.
+        let part = object.is_none_or(|object| found.sessions.has(object));
+        let of_backup = match input {
+            WriterInput::Succeeded(event) | WriterInput::Failed(event) => event != WriterEvent::Identify,
+            _ => false,
+        };
+        if of_backup && !part {
+            return;
+        }
         let in_operation = !found.sessions.is_empty();
         let session = found.sessions.of_mut(object);
         let (from, aborted) = (session.state, session.aborted);
@@ -390,8 +404,8 @@ impl Service {
 
     /// The shadow copy of a volume that belongs to the backup that a writer works for.
     #[must_use]
-    pub fn copy_for_writer(&self, writer: u16, volume: u16) -> Option<SnapshotId> {
-        let object = self.objects.get(self.foremost_session(writer)?)?;
+    pub fn copy_for_writer(&self, writer: u16, delivery: Option<u32>, volume: u16) -> Option<SnapshotId> {
+        let object = self.objects.get(self.session_at(writer, delivery)?)?;
         let set = self.sets.get(object.set?)?;
         set.shadows.iter().find(|shadow| shadow.volume == volume).map(|shadow| shadow.id.0)
     }
