@@ -11,6 +11,8 @@ use vssim_model::ids::{SnapshotId, SnapshotSetId, WriterInstanceId};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{CallId, Name, Record, Role, Trace, What};
 
+use crate::sessions::Sessions;
+
 /// A call, an event or a callback, and what ended it; both by their place in the trace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
@@ -26,6 +28,8 @@ pub(crate) struct Index<'t> {
     operations: BTreeMap<AsyncId, &'static str>,
     volumes: BTreeMap<SnapshotId, &'t Name>,
     sets: BTreeMap<SnapshotSetId, usize>,
+    set_of: BTreeMap<SnapshotId, SnapshotSetId>,
+    pub(crate) sessions: Sessions<'t>,
 }
 
 /// What a number may name; each kind of end looks for its own kind of begin.
@@ -56,6 +60,8 @@ impl<'t> Index<'t> {
             operations: BTreeMap::new(),
             volumes: BTreeMap::new(),
             sets: BTreeMap::new(),
+            set_of: BTreeMap::new(),
+            sessions: Sessions::default(),
         };
         for actor in &trace.header.actors {
             index.roles.entry(&actor.name).or_insert(&actor.role);
@@ -66,6 +72,7 @@ impl<'t> Index<'t> {
         for (at, record) in trace.records.iter().enumerate() {
             index.add(at, &record.what);
         }
+        index.sessions = Sessions::of(&index);
         index
     }
 
@@ -79,6 +86,7 @@ impl<'t> Index<'t> {
             What::Return { .. } | What::Handled { .. } | What::CallbackReturn { .. } => self.end(at, what),
             What::SnapshotState { snapshot, volume, set, .. } => {
                 self.volumes.entry(*snapshot).or_insert(volume);
+                self.set_of.entry(*snapshot).or_insert(*set);
                 self.meet(*set);
             }
             What::Commit { snapshot, volume } => {
@@ -164,6 +172,36 @@ impl<'t> Index<'t> {
     /// The place of a set among the sets of the trace, counted from 1.
     pub(crate) fn set(&self, set: SnapshotSetId) -> Option<usize> {
         self.sets.get(&set).copied()
+    }
+
+    /// The set of a shadow copy, where several backups at once have copies of one volume.
+    pub(crate) fn set_to_tell_apart(&self, snapshot: SnapshotId) -> Option<SnapshotSetId> {
+        self.set_of.get(&snapshot).copied().filter(|_| self.sessions.overlap() && self.sets.len() > 1)
+    }
+
+    /// The backup components object that a call is made on, that an event or its end or a state is of.
+    fn object_of(&self, what: &What) -> Option<u32> {
+        match what {
+            What::Event { object, .. } | What::WriterState { object, .. } => *object,
+            What::Handled { .. } => match self.trace.records.get(self.span(what)?.begin).map(|begin| &begin.what) {
+                Some(What::Event { object, .. }) => *object,
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The backup components object on which the call was made that a record answers.
+    pub(crate) fn object_of_call(&self, what: &What) -> Option<u32> {
+        match self.trace.records.get(self.span(what)?.begin).map(|begin| &begin.what) {
+            Some(What::Call { object, .. }) => Some(*object),
+            _ => None,
+        }
+    }
+
+    /// Whose backup or restore an event, its end or a writer's state is of; where that must be told.
+    pub(crate) fn whose(&self, what: &What) -> Option<String> {
+        self.sessions.whose(self.object_of(what))
     }
 
     pub(crate) fn set_count(&self) -> usize {

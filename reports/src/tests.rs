@@ -7,7 +7,7 @@ use vssim_conformance::BrokenInvariant;
 use vssim_model::states::WriterState;
 use vssim_model::trace::{ProcessEdge, What};
 
-use crate::testing::{Ill, Judgement, backup, expectation, finding};
+use crate::testing::{Ill, Judgement, backup, expectation, finding, two_at_once};
 use crate::{Style, Verbosity, json, junit, record_text, sequence_diagram, summary, verdict, writers};
 
 const TWO: [&str; 2] = ["SQL Writer", "Registry Writer"];
@@ -96,6 +96,41 @@ fn a_verbose_summary_lists_the_expectations_that_were_met() {
     let style = Style { verbosity: Verbosity::Verbose, ..Style::default() };
     let text = summary::render(&trace, &judgement.outcome(), &met, &style);
     assert!(text.ends_with("✓ the backup succeeds: VSS_S_ASYNC_FINISHED\n"), "{text}");
+}
+
+#[test]
+fn a_writer_in_two_backups_at_once_is_listed_with_its_state_in_each() {
+    assert_snapshot!(writers(&two_at_once(&["Index Writer"], ["Slow", "Quick"], false)));
+}
+
+#[test]
+fn the_list_says_which_of_the_backups_at_once_are_over() {
+    let text = writers(&two_at_once(&["Index Writer"], ["Slow", "Quick"], true));
+    assert!(text.contains("   For Slow, over at 1.420 s: [5] Waiting for completion, No error\n"), "{text}");
+    assert!(text.contains("   For Quick, over at 1.420 s: [12] Failed, Retryable error\n"), "{text}");
+}
+
+#[test]
+fn a_writer_that_ends_is_in_no_backup_any_more() {
+    let mut trace = two_at_once(&["Index Writer"], ["Slow", "Quick"], false);
+    let n = trace.records.len() as u64 + 1;
+    let (t, what) = (vssim_model::time::Ticks::from_secs(9), What::Process(ProcessEdge::Crashed));
+    trace.records.push(vssim_model::trace::Record { n, t, actor: "Index Writer".into(), what, cause: 0 });
+    let text = writers(&trace);
+    assert!(text.contains("whose process crashed at 9.000 s\n   For Slow, over at 9.000 s: "), "{text}");
+}
+
+#[test]
+fn the_json_document_has_the_sessions_of_a_writer_in_two_backups_at_once() {
+    let (trace, judgement) = (two_at_once(&["Index Writer"], ["Slow", "Quick"], true), Judgement::good());
+    let text = json::render(&trace, &judgement.outcome(), &[]);
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    assert_snapshot!(format!("{:#}\n{:#}", document["writers"][0]["sessions"], document["statistics"]["freezes"]));
+}
+
+#[test]
+fn the_sequence_diagram_of_two_backups_at_once_says_whose_an_event_is() {
+    assert_snapshot!(sequence_diagram(&two_at_once(&["Index Writer"], ["Slow", "Quick"], true)));
 }
 
 #[test]
