@@ -220,3 +220,14 @@ fn a_document_is_checked_and_its_faults_are_told_with_their_place() {
 fn text_of(out: &Output) -> String {
     text(&out.stdout) + &text(&out.stderr)
 }
+
+#[test]
+fn what_is_expected_of_several_requesters_is_told_apart_by_their_names() {
+    let folder = folder();
+    let out = vssim(folder.path(), &["run", "backups-at-once", "--junit", "junit.xml"]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let junit = fs::read_to_string(folder.path().join("junit.xml")).unwrap();
+    for name in ["\"Slow: BackupComplete answers S_OK\"", "\"Quick: BackupComplete answers S_OK\""] {
+        assert_eq!(junit.matches(name).count(), 1, "{name} in\n{junit}");
+    }
+}
