@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use vssim_model::api::{AsyncId, Call, Out};
-use vssim_model::ids::{SnapshotId, SnapshotSetId, WriterInstanceId};
+use vssim_model::documents::WriterMetadata;
+use vssim_model::ids::{SnapshotId, SnapshotSetId, WriterClassId, WriterInstanceId};
 use vssim_model::time::Ticks;
-use vssim_model::trace::{CallId, Name, Record, Role, Trace, What};
+use vssim_model::trace::{CallId, DocumentKind, Name, Record, Role, Trace, What};
 
 use crate::sessions::Sessions;
 
@@ -23,13 +24,33 @@ pub(crate) struct Span {
 pub(crate) struct Index<'t> {
     pub(crate) trace: &'t Trace,
     roles: BTreeMap<&'t str, &'t Role>,
-    instances: BTreeMap<WriterInstanceId, &'t str>,
+    instances: BTreeMap<WriterInstanceId, Name>,
     spans: BTreeMap<(Kind, CallId), Span>,
     operations: BTreeMap<AsyncId, &'static str>,
     volumes: BTreeMap<SnapshotId, &'t Name>,
     sets: BTreeMap<SnapshotSetId, usize>,
     set_of: BTreeMap<SnapshotId, SnapshotSetId>,
     pub(crate) sessions: Sessions<'t>,
+    /// Where the service put a document of an express writer on record.
+    express: BTreeMap<usize, ExpressWriter>,
+}
+
+/// A writer for which VSS itself answers with a document of its store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ExpressWriter {
+    pub(crate) name: Name,
+    pub(crate) class: WriterClassId,
+    pub(crate) instance: WriterInstanceId,
+}
+
+impl ExpressWriter {
+    /// The writer that a document is of, if it names one.
+    fn of(document: &str) -> Option<ExpressWriter> {
+        let metadata = WriterMetadata::read(document.as_bytes()).ok()?;
+        let is = metadata.identification();
+        let (name, class, instance) = (is.name().into(), is.writer(), is.instance());
+        (!class.0.is_null() && !instance.0.is_null()).then_some(ExpressWriter { name, class, instance })
+    }
 }
 
 /// What a number may name; each kind of end looks for its own kind of begin.
@@ -62,15 +83,17 @@ impl<'t> Index<'t> {
             sets: BTreeMap::new(),
             set_of: BTreeMap::new(),
             sessions: Sessions::default(),
+            express: BTreeMap::new(),
         };
         for actor in &trace.header.actors {
             index.roles.entry(&actor.name).or_insert(&actor.role);
             if let Role::Writer { instance, .. } = actor.role {
-                index.instances.entry(instance).or_insert(&actor.name);
+                index.instances.entry(instance).or_insert_with(|| actor.name.clone());
             }
         }
         for (at, record) in trace.records.iter().enumerate() {
             index.add(at, &record.what);
+            index.add_writers(at, record);
         }
         index.sessions = Sessions::of(&index);
         index
@@ -94,6 +117,28 @@ impl<'t> Index<'t> {
             }
             _ => {}
         }
+    }
+
+    /// Instances and writers that the header does not have.
+    fn add_writers(&mut self, at: usize, record: &'t Record) {
+        let role = self.role(&record.actor);
+        match &record.what {
+            What::Instance { instance } if matches!(role, Some(Role::Writer { .. })) => {
+                self.instances.entry(*instance).or_insert_with(|| record.actor.clone());
+            }
+            What::Document { kind: DocumentKind::WriterMetadata, text, .. } if role == Some(&Role::Service) => {
+                if let Some(writer) = ExpressWriter::of(text) {
+                    self.instances.entry(writer.instance).or_insert_with(|| writer.name.clone());
+                    self.express.insert(at, writer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The express writer whose document this record is.
+    pub(crate) fn express(&self, at: usize) -> Option<&ExpressWriter> {
+        self.express.get(&at)
     }
 
     fn end(&mut self, at: usize, what: &'t What) {
@@ -126,8 +171,8 @@ impl<'t> Index<'t> {
     }
 
     /// The writer of that instance, by its actor's name.
-    pub(crate) fn instance(&self, instance: WriterInstanceId) -> Option<&'t str> {
-        self.instances.get(&instance).copied()
+    pub(crate) fn instance(&self, instance: WriterInstanceId) -> Option<&str> {
+        self.instances.get(&instance).map(|name| &**name)
     }
 
     /// The call, event or callback that a record belongs to.

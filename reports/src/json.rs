@@ -38,7 +38,8 @@ pub const FORMAT: u32 = 1;
 ///                 findings [{records, sentence}] where violated, reason where excused
 /// invariants      [{record, name, detail}]
 /// expectations    [{name, met, detail}]
-/// writers         [{name, class, instance, state, value, state_text, failure, error_text, ended}]; where a writer
+/// writers         [{name, class, instance, state, value, state_text, failure, error_text, ended}], and
+///                 express: true for an express writer; where a writer
 ///                 took part in several backups or restores at once, each also has
 ///                 sessions [{object, requester, state, value, state_text, failure, error_text, over}]
 /// shadow_copies   [{snapshot, set, volume, state, committed, device}]
@@ -162,6 +163,8 @@ struct WriterLine<'a> {
     failure: HResult,
     error_text: &'static str,
     ended: Option<Ended>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    express: Option<bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sessions: Vec<SessionLine<'a>>,
 }
@@ -215,6 +218,7 @@ impl<'a> WriterLine<'a> {
             failure: writer.failure,
             error_text: writer_error_text(writer.failure),
             ended: writer.ended.map(|(how, at)| Ended { how, at }),
+            express: writer.express.then_some(true),
             sessions: each.map(|session| SessionLine::of(session, sessions)).collect(),
         }
     }

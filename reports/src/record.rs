@@ -63,13 +63,13 @@ impl Words<'_, '_> {
             What::AsyncEnd { operation, hresult } => {
                 format!("{} ended: {hresult}", self.operation(operation.0, *operation))
             }
-            other => self.machinery(other),
+            _ => self.machinery(record),
         }
     }
 
     /// What a record of the machinery says: phases, timers, I/O, logs, findings.
-    fn machinery(self, what: &What) -> String {
-        match what {
+    fn machinery(self, record: &Record) -> String {
+        match &record.what {
             What::Phase { name, edge: Edge::Enter } => format!("{} begins", phase(*name)),
             What::Phase { name, edge: Edge::Leave } => format!("{} ends", phase(*name)),
             What::CreationLock { holder: Some(set) } => format!("creation lock taken by {}", self.set(*set)),
@@ -90,7 +90,10 @@ impl Words<'_, '_> {
                     DocumentKind::BackupComponents => "Backup Components Document",
                     _ => "document",
                 };
-                format!("{kind} of {}, SHA-256 {}", size(text.len() as u64), harmless(sha256, 12))
+                let place = self.index.and_then(|index| Some((index, index.record(record.n)?.0)));
+                let express = place.and_then(|(index, at)| index.express(at));
+                let of = express.map_or_else(String::new, |of| format!("of the express writer {}, ", name(&of.name)));
+                format!("{kind} {of}of {}, SHA-256 {}", size(text.len() as u64), harmless(sha256, 12))
             }
             What::Process(ProcessEdge::Started) => "process started".to_owned(),
             What::Process(ProcessEdge::Exited) => "process exited".to_owned(),

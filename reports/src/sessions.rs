@@ -118,7 +118,7 @@ impl<'t> Sessions<'t> {
         }
     }
 
-    fn stands(&mut self, writer: &'t str, object: u32, state: WriterState, failure: HResult) {
+    fn stands(&mut self, writer: &str, object: u32, state: WriterState, failure: HResult) {
         if let Some(session) = self.session(writer, object) {
             (session.state, session.failure) = (state, failure);
         }
@@ -133,13 +133,13 @@ impl<'t> Sessions<'t> {
         }
     }
 
-    fn over(&mut self, writer: &'t str, object: u32, t: Ticks) {
+    fn over(&mut self, writer: &str, object: u32, t: Ticks) {
         if let Some(session) = self.session(writer, object) {
             session.until = Some(t);
         }
     }
 
-    fn session(&mut self, writer: &'t str, object: u32) -> Option<&mut Session> {
+    fn session(&mut self, writer: &str, object: u32) -> Option<&mut Session> {
         let place = *self.places.get(&(writer, object))?;
         self.of.get_mut(writer)?.get_mut(place)
     }

@@ -8,14 +8,14 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use vssim_model::api::Out;
+use vssim_model::api::{Call, Out, Value};
 use vssim_model::hresult::{HResult, writer_error_text};
 use vssim_model::ids::{WriterClassId, WriterInstanceId};
 use vssim_model::states::WriterState;
 use vssim_model::time::Ticks;
 use vssim_model::trace::{Name, ProcessEdge, Role, Trace, What};
 
-use crate::index::Index;
+use crate::index::{ExpressWriter, Index};
 use crate::sessions::{Session, Sessions};
 use crate::text::{name, span};
 
@@ -29,9 +29,61 @@ pub(crate) struct Writer {
     pub(crate) failure: HResult,
     /// How its process ended, and when.
     pub(crate) ended: Option<(ProcessEdge, Ticks)>,
+    /// Whether VSS itself answers for it, with a document of its store.
+    pub(crate) express: bool,
 }
 
-/// The writers of a trace at its end, in the order of the header.
+/// The express writers that the store holds in the end.
+#[derive(Default)]
+struct Store<'i> {
+    /// All that a document was recorded of.
+    known: BTreeMap<WriterInstanceId, &'i ExpressWriter>,
+    holds: BTreeMap<WriterClassId, &'i ExpressWriter>,
+}
+
+impl<'i> Store<'i> {
+    fn add(&mut self, writer: &'i ExpressWriter) {
+        self.known.insert(writer.instance, writer);
+        self.holds.insert(writer.class, writer);
+    }
+
+    /// What a return tells of the store: one was taken out; or it is told as stable as long as it is in it, and as unknown
+    /// after that.
+    fn returned(&mut self, index: &Index<'_>, what: &What) {
+        let What::Return { hresult: HResult::S_OK, out, .. } = what else { return };
+        if let Out::WriterStatus(status) = out
+            && let Some(writer) = self.known.get(&status.instance)
+        {
+            if status.state != WriterState::Unknown {
+                self.holds.insert(writer.class, writer);
+            } else if self.holds.get(&writer.class) == Some(writer) {
+                self.holds.remove(&writer.class);
+            }
+        }
+        if let Some(Call::Method(call)) = index.call_of(what)
+            && call.method.name() == ("IVssExpressWriter", "Unregister")
+            && let Some(class) = call.arguments.get("writerId").and_then(Value::as_guid)
+        {
+            self.holds.remove(&WriterClassId(class));
+        }
+    }
+
+    fn listed(self) -> impl Iterator<Item = Writer> {
+        let (state, failure) = (WriterState::Stable, HResult::S_OK);
+        self.holds.into_values().cloned().map(move |ExpressWriter { name, class, instance }| Writer {
+            name,
+            class,
+            instance,
+            state,
+            failure,
+            ended: None,
+            express: true,
+        })
+    }
+}
+
+/// The writers of a trace at its end, as GatherWriterStatus lists them: express writers, then the others in the order of the
+/// header. Of an express writer a trace tells when its metadata is gathered first.
 pub(crate) fn last_states(index: &Index<'_>) -> Vec<Writer> {
     let (trace, sessions) = (index.trace, &index.sessions);
     let mut writers: Vec<Writer> = Vec::new();
@@ -45,10 +97,21 @@ pub(crate) fn last_states(index: &Index<'_>) -> Vec<Writer> {
         by_instance.entry(instance).or_insert(writers.len());
         // A writer that has heard nothing is stable.
         let (state, failure) = (WriterState::Stable, HResult::S_OK);
-        writers.push(Writer { name: actor.name.clone(), class, instance, state, failure, ended: None });
+        writers.push(Writer { name: actor.name.clone(), class, instance, state, failure, ended: None, express: false });
     }
-    for record in &trace.records {
+    let mut store = Store::default();
+    for (at, record) in trace.records.iter().enumerate() {
+        store.returned(index, &record.what);
         match &record.what {
+            What::Instance { instance } => {
+                if let Some((at, writer)) =
+                    by_name.get(&*record.actor).and_then(|at| Some((*at, writers.get_mut(*at)?)))
+                {
+                    writer.instance = *instance;
+                    by_instance.insert(*instance, at);
+                }
+            }
+            What::Document { .. } => index.express(at).into_iter().for_each(|express| store.add(express)),
             What::WriterState { to, failure, object, .. } => {
                 last.insert(&record.actor, *object);
                 if let Some(writer) = by_name.get(&*record.actor).and_then(|at| writers.get_mut(*at)) {
@@ -74,7 +137,7 @@ pub(crate) fn last_states(index: &Index<'_>) -> Vec<Writer> {
             _ => {}
         }
     }
-    writers
+    store.listed().chain(writers).collect()
 }
 
 /// The list of the writers of a trace, as `vssadmin list writers` would print it at the end.

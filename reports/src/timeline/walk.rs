@@ -107,7 +107,13 @@ impl<'t> Walk<'_, 't> {
             What::Timer { edge: TimerEdge::Set(_) | TimerEdge::Stopped, .. } if !self.verbose => {
                 self.hidden.timers += 1;
             }
-            What::Document { .. } if !self.verbose => self.hidden.documents += 1,
+            What::Document { .. } if !self.verbose => match self.index.express(at) {
+                Some(express) => {
+                    let text = format!("metadata of the express writer {}", name(&express.name));
+                    self.line(record, text, Tone::Plain);
+                }
+                None => self.hidden.documents += 1,
+            },
             What::Process(edge) => {
                 let text = self.words.what(record);
                 let tone = if *edge == ProcessEdge::Crashed { Tone::Bad } else { Tone::Plain };
@@ -183,9 +189,8 @@ impl<'t> Walk<'_, 't> {
         (at + 1..self.index.trace.records.len()).find(|next| {
             !self.shown[*next]
                 && match self.index.trace.records.get(*next).map(|record| &record.what) {
-                    Some(What::Document { .. } | What::Timer { edge: TimerEdge::Set(_) | TimerEdge::Stopped, .. }) => {
-                        self.verbose
-                    }
+                    Some(What::Document { .. }) => self.verbose || self.index.express(*next).is_some(),
+                    Some(What::Timer { edge: TimerEdge::Set(_) | TimerEdge::Stopped, .. }) => self.verbose,
                     _ => self.batches.of(*next).is_none_or(|batch| *next == batch.first || *next == batch.last),
                 }
         })
