@@ -244,6 +244,8 @@ impl Words<'_, '_> {
                 | CreateSnapshotSetCall::PostFinalCommitSnapshots(set)
                 | CreateSnapshotSetCall::AbortSnapshots(set),
             ) => self.several_sets(*set),
+            // A method that is called by its name in the catalogue reads like the same call in its own step.
+            Call::Method(call) => call.typed().map(|typed| self.arguments(&typed)).unwrap_or_default(),
             _ => String::new(),
         }
     }

@@ -204,6 +204,25 @@ fn an_express_writer_whose_state_is_unknown_is_in_the_store_no_more() {
 }
 
 #[test]
+fn a_call_by_its_name_in_the_catalogue_shows_its_arguments() {
+    let mut trace = with_an_express_writer();
+    let method = find("IVssBackupComponents::AddComponent").unwrap();
+    let mut call = MethodCall::new(method);
+    for (parameter, value) in [
+        ("instanceId", Value::guid(Guid(0xe2 << 120))),
+        ("writerId", Value::guid(Guid(0xe1 << 120))),
+        ("ct", Value::text("VSS_CT_FILEGROUP")),
+        ("wszLogicalPath", Value::Null),
+        ("wszComponentName", Value::text("Settings")),
+    ] {
+        call.arguments.insert(parameter.to_owned(), value);
+    }
+    add_call(&mut trace, Call::Method(call), Out::Nothing);
+    let text = crate::timeline(&trace, &Style::default());
+    assert!(text.contains("AddComponent(Print Settings\\Settings)\n"), "{text}");
+}
+
+#[test]
 fn a_timeline_shows_where_an_express_writer_is_told_of() {
     let trace = with_an_express_writer();
     let text = crate::timeline(&trace, &Style::default());
