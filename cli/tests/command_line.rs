@@ -231,3 +231,21 @@ fn what_is_expected_of_several_requesters_is_told_apart_by_their_names() {
         assert_eq!(junit.matches(name).count(), 1, "{name} in\n{junit}");
     }
 }
+
+#[test]
+fn two_backups_at_once_are_told_apart_and_express_writers_are_listed() {
+    let folder = folder();
+    for (scenario, words) in [
+        ("backups-at-once", "Freeze for Quick → TRUE"),
+        ("backups-at-once", "for Quick: VSS_WS_STABLE → VSS_WS_WAITING_FOR_FREEZE"),
+        ("backups-at-once", "   For Quick, over at 300.000 s: [12] Failed, Retryable error\n"),
+        ("express-writer-backed-up", "AddComponent(Print Settings\\Settings)"),
+        ("express-writer-backed-up", "Writer name: 'Print Settings'"),
+    ] {
+        let shown = text(&vssim(folder.path(), &["run", scenario]).stdout);
+        assert!(shown.contains(words), "{words} is missing in\n{shown}");
+    }
+    // It was unregistered, and registered again in its next version: another instance.
+    let shown = text(&vssim(folder.path(), &["run", "express-writer-unregistered"]).stdout);
+    assert_eq!(shown.matches("Writer name: 'Print Settings'").count(), 1, "{shown}");
+}

@@ -2,7 +2,7 @@ use insta::assert_snapshot;
 use vssim_model::hresult::HResult;
 use vssim_model::states::{WriterEvent, WriterState};
 use vssim_model::time::Ticks;
-use vssim_model::trace::{CallId, What};
+use vssim_model::trace::{CallId, Edge, Phase, What};
 
 use super::*;
 use crate::testing::{Ill, backup, two_at_once};
@@ -84,6 +84,15 @@ fn the_first_lines_of_a_verbose_timeline() {
 #[test]
 fn events_and_states_of_two_backups_at_once_say_whose_they_are() {
     assert_snapshot!(plain(&two_at_once(&["Index Writer"], ["Slow", "Quick"], true)));
+}
+
+#[test]
+fn a_phase_of_one_of_several_backups_at_once_says_whose_it_is() {
+    let mut trace = two_at_once(&["Index Writer"], ["Slow", "Quick"], false);
+    let (actor, what) = ("Quick".into(), What::Phase { name: Phase::GetState, edge: Edge::Enter });
+    trace.records.push(vssim_model::trace::Record { n: 0, t: Ticks::from_secs(9), actor, what, cause: 0 });
+    let text = plain(&trace);
+    assert!(text.contains("── GETSTATE of Quick ──"), "{text}");
 }
 
 #[test]

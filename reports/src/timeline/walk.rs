@@ -374,7 +374,8 @@ impl<'t> Walk<'_, 't> {
             match edge {
                 Edge::Enter => {
                     self.phases.insert((&record.actor, which), record.t);
-                    self.ruler(record, '─', Tone::Dim, word);
+                    let whose = self.index.sessions.overlap().then(|| format!(" of {}", name(&record.actor)));
+                    self.ruler(record, '─', Tone::Dim, word + &whose.unwrap_or_default());
                 }
                 Edge::Leave => {
                     let took = self.phases.remove(&(&*record.actor, which)).map(|begin| duration(record.t - begin));
