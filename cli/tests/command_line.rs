@@ -220,3 +220,32 @@ fn a_document_is_checked_and_its_faults_are_told_with_their_place() {
 fn text_of(out: &Output) -> String {
     text(&out.stdout) + &text(&out.stderr)
 }
+
+#[test]
+fn what_is_expected_of_several_requesters_is_told_apart_by_their_names() {
+    let folder = folder();
+    let out = vssim(folder.path(), &["run", "backups-at-once", "--junit", "junit.xml"]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let junit = fs::read_to_string(folder.path().join("junit.xml")).unwrap();
+    for name in ["\"Slow: BackupComplete answers S_OK\"", "\"Quick: BackupComplete answers S_OK\""] {
+        assert_eq!(junit.matches(name).count(), 1, "{name} in\n{junit}");
+    }
+}
+
+#[test]
+fn two_backups_at_once_are_told_apart_and_express_writers_are_listed() {
+    let folder = folder();
+    for (scenario, words) in [
+        ("backups-at-once", "Freeze for Quick → TRUE"),
+        ("backups-at-once", "for Quick: VSS_WS_STABLE → VSS_WS_WAITING_FOR_FREEZE"),
+        ("backups-at-once", "   For Quick, over at 300.000 s: [12] Failed, Retryable error\n"),
+        ("express-writer-backed-up", "AddComponent(Print Settings\\Settings)"),
+        ("express-writer-backed-up", "Writer name: 'Print Settings'"),
+    ] {
+        let shown = text(&vssim(folder.path(), &["run", scenario]).stdout);
+        assert!(shown.contains(words), "{words} is missing in\n{shown}");
+    }
+    // It was unregistered, and registered again in its next version: another instance.
+    let shown = text(&vssim(folder.path(), &["run", "express-writer-unregistered"]).stdout);
+    assert_eq!(shown.matches("Writer name: 'Print Settings'").count(), 1, "{shown}");
+}

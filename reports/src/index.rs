@@ -7,9 +7,12 @@
 use std::collections::BTreeMap;
 
 use vssim_model::api::{AsyncId, Call, Out};
-use vssim_model::ids::{SnapshotId, SnapshotSetId, WriterInstanceId};
+use vssim_model::documents::WriterMetadata;
+use vssim_model::ids::{SnapshotId, SnapshotSetId, WriterClassId, WriterInstanceId};
 use vssim_model::time::Ticks;
-use vssim_model::trace::{CallId, Name, Record, Role, Trace, What};
+use vssim_model::trace::{CallId, DocumentKind, Name, Record, Role, Trace, What};
+
+use crate::sessions::Sessions;
 
 /// A call, an event or a callback, and what ended it; both by their place in the trace.
 #[derive(Clone, Copy, Debug)]
@@ -21,11 +24,33 @@ pub(crate) struct Span {
 pub(crate) struct Index<'t> {
     pub(crate) trace: &'t Trace,
     roles: BTreeMap<&'t str, &'t Role>,
-    instances: BTreeMap<WriterInstanceId, &'t str>,
+    instances: BTreeMap<WriterInstanceId, Name>,
     spans: BTreeMap<(Kind, CallId), Span>,
     operations: BTreeMap<AsyncId, &'static str>,
     volumes: BTreeMap<SnapshotId, &'t Name>,
     sets: BTreeMap<SnapshotSetId, usize>,
+    set_of: BTreeMap<SnapshotId, SnapshotSetId>,
+    pub(crate) sessions: Sessions<'t>,
+    /// Where the service put a document of an express writer on record.
+    express: BTreeMap<usize, ExpressWriter>,
+}
+
+/// A writer for which VSS itself answers with a document of its store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ExpressWriter {
+    pub(crate) name: Name,
+    pub(crate) class: WriterClassId,
+    pub(crate) instance: WriterInstanceId,
+}
+
+impl ExpressWriter {
+    /// The writer that a document is of, if it names one.
+    fn of(document: &str) -> Option<ExpressWriter> {
+        let metadata = WriterMetadata::read(document.as_bytes()).ok()?;
+        let is = metadata.identification();
+        let (name, class, instance) = (is.name().into(), is.writer(), is.instance());
+        (!class.0.is_null() && !instance.0.is_null()).then_some(ExpressWriter { name, class, instance })
+    }
 }
 
 /// What a number may name; each kind of end looks for its own kind of begin.
@@ -56,16 +81,21 @@ impl<'t> Index<'t> {
             operations: BTreeMap::new(),
             volumes: BTreeMap::new(),
             sets: BTreeMap::new(),
+            set_of: BTreeMap::new(),
+            sessions: Sessions::default(),
+            express: BTreeMap::new(),
         };
         for actor in &trace.header.actors {
             index.roles.entry(&actor.name).or_insert(&actor.role);
             if let Role::Writer { instance, .. } = actor.role {
-                index.instances.entry(instance).or_insert(&actor.name);
+                index.instances.entry(instance).or_insert_with(|| actor.name.clone());
             }
         }
         for (at, record) in trace.records.iter().enumerate() {
             index.add(at, &record.what);
+            index.add_writers(at, record);
         }
+        index.sessions = Sessions::of(&index);
         index
     }
 
@@ -79,6 +109,7 @@ impl<'t> Index<'t> {
             What::Return { .. } | What::Handled { .. } | What::CallbackReturn { .. } => self.end(at, what),
             What::SnapshotState { snapshot, volume, set, .. } => {
                 self.volumes.entry(*snapshot).or_insert(volume);
+                self.set_of.entry(*snapshot).or_insert(*set);
                 self.meet(*set);
             }
             What::Commit { snapshot, volume } => {
@@ -86,6 +117,28 @@ impl<'t> Index<'t> {
             }
             _ => {}
         }
+    }
+
+    /// Instances and writers that the header does not have.
+    fn add_writers(&mut self, at: usize, record: &'t Record) {
+        let role = self.role(&record.actor);
+        match &record.what {
+            What::Instance { instance } if matches!(role, Some(Role::Writer { .. })) => {
+                self.instances.entry(*instance).or_insert_with(|| record.actor.clone());
+            }
+            What::Document { kind: DocumentKind::WriterMetadata, text, .. } if role == Some(&Role::Service) => {
+                if let Some(writer) = ExpressWriter::of(text) {
+                    self.instances.entry(writer.instance).or_insert_with(|| writer.name.clone());
+                    self.express.insert(at, writer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The express writer whose document this record is.
+    pub(crate) fn express(&self, at: usize) -> Option<&ExpressWriter> {
+        self.express.get(&at)
     }
 
     fn end(&mut self, at: usize, what: &'t What) {
@@ -118,8 +171,8 @@ impl<'t> Index<'t> {
     }
 
     /// The writer of that instance, by its actor's name.
-    pub(crate) fn instance(&self, instance: WriterInstanceId) -> Option<&'t str> {
-        self.instances.get(&instance).copied()
+    pub(crate) fn instance(&self, instance: WriterInstanceId) -> Option<&str> {
+        self.instances.get(&instance).map(|name| &**name)
     }
 
     /// The call, event or callback that a record belongs to.
@@ -164,6 +217,36 @@ impl<'t> Index<'t> {
     /// The place of a set among the sets of the trace, counted from 1.
     pub(crate) fn set(&self, set: SnapshotSetId) -> Option<usize> {
         self.sets.get(&set).copied()
+    }
+
+    /// The set of a shadow copy, where several backups at once have copies of one volume.
+    pub(crate) fn set_to_tell_apart(&self, snapshot: SnapshotId) -> Option<SnapshotSetId> {
+        self.set_of.get(&snapshot).copied().filter(|_| self.sessions.overlap() && self.sets.len() > 1)
+    }
+
+    /// The backup components object that a call is made on, that an event or its end or a state is of.
+    fn object_of(&self, what: &What) -> Option<u32> {
+        match what {
+            What::Event { object, .. } | What::WriterState { object, .. } => *object,
+            What::Handled { .. } => match self.trace.records.get(self.span(what)?.begin).map(|begin| &begin.what) {
+                Some(What::Event { object, .. }) => *object,
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The backup components object on which the call was made that a record answers.
+    pub(crate) fn object_of_call(&self, what: &What) -> Option<u32> {
+        match self.trace.records.get(self.span(what)?.begin).map(|begin| &begin.what) {
+            Some(What::Call { object, .. }) => Some(*object),
+            _ => None,
+        }
+    }
+
+    /// Whose backup or restore an event, its end or a writer's state is of; where that must be told.
+    pub(crate) fn whose(&self, what: &What) -> Option<String> {
+        self.sessions.whose(self.object_of(what))
     }
 
     pub(crate) fn set_count(&self) -> usize {

@@ -11,7 +11,9 @@ use vssim_model::time::Ticks;
 use vssim_model::trace::{Name, Trace};
 
 use crate::Expectation;
+use crate::index::Index;
 use crate::outcome::{Entry, Outcome};
+use crate::sessions::{Session, Sessions};
 use crate::statistics::{Comparison, DataState, Freeze, HeldSpan, ShadowCopy, Statistics};
 use crate::writers::{self, Writer};
 
@@ -36,11 +38,15 @@ pub const FORMAT: u32 = 1;
 ///                 findings [{records, sentence}] where violated, reason where excused
 /// invariants      [{record, name, detail}]
 /// expectations    [{name, met, detail}]
-/// writers         [{name, class, instance, state, value, state_text, failure, error_text, ended}]
+/// writers         [{name, class, instance, state, value, state_text, failure, error_text, ended}], and
+///                 express: true for an express writer; where a writer
+///                 took part in several backups or restores at once, each also has
+///                 sessions [{object, requester, state, value, state_text, failure, error_text, over}]
 /// shadow_copies   [{snapshot, set, volume, state, committed, device}]
 /// comparisons     [{record, snapshot, compared, excluded_vss, excluded_free, different}]
 /// consistency     [{record, application, set, state, detail}]
-/// statistics      duration, records, records_by_kind {kind: n}, freezes [{writer, from, to, duration}],
+/// statistics      duration, records, records_by_kind {kind: n}, freezes [{writer, from, to, duration}], with object
+///                 where sessions are listed,
 ///                 holds [{volume, from, to, duration, queued}]
 /// ```
 ///
@@ -51,7 +57,7 @@ pub fn json(trace: &Trace, report: &Report, expectations: &[Expectation]) -> Str
 }
 
 pub(crate) fn render(trace: &Trace, outcome: &Outcome<'_>, expectations: &[Expectation]) -> String {
-    let statistics = Statistics::of(trace);
+    let (index, statistics) = (Index::of(trace), Statistics::of(trace));
     let document = Document {
         format: FORMAT,
         vssim: &trace.header.vssim,
@@ -67,7 +73,7 @@ pub(crate) fn render(trace: &Trace, outcome: &Outcome<'_>, expectations: &[Expec
         verdicts: outcome.entries.iter().map(RuleVerdict::of).collect(),
         invariants: outcome.invariants,
         expectations,
-        writers: writers::last_states(trace).iter().map(WriterLine::of).collect(),
+        writers: writers::last_states(&index).iter().map(|writer| WriterLine::of(writer, &index.sessions)).collect(),
         shadow_copies: &statistics.copies,
         comparisons: &statistics.comparisons,
         consistency: &statistics.data,
@@ -96,7 +102,7 @@ struct Document<'a> {
     verdicts: Vec<RuleVerdict<'a>>,
     invariants: &'a [BrokenInvariant],
     expectations: &'a [Expectation],
-    writers: Vec<WriterLine>,
+    writers: Vec<WriterLine<'a>>,
     shadow_copies: &'a [ShadowCopy],
     comparisons: &'a [Comparison],
     consistency: &'a [DataState],
@@ -147,7 +153,7 @@ impl<'a> RuleVerdict<'a> {
 }
 
 #[derive(Serialize)]
-struct WriterLine {
+struct WriterLine<'a> {
     name: Name,
     class: WriterClassId,
     instance: WriterInstanceId,
@@ -157,6 +163,39 @@ struct WriterLine {
     failure: HResult,
     error_text: &'static str,
     ended: Option<Ended>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    express: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sessions: Vec<SessionLine<'a>>,
+}
+
+/// How a writer stands in one of several backups and restores.
+#[derive(Serialize)]
+struct SessionLine<'a> {
+    object: u32,
+    requester: Option<&'a str>,
+    state: WriterState,
+    value: i32,
+    state_text: &'static str,
+    failure: HResult,
+    error_text: &'static str,
+    /// When it was over.
+    over: Option<Ticks>,
+}
+
+impl<'a> SessionLine<'a> {
+    fn of(session: &Session, sessions: &Sessions<'a>) -> SessionLine<'a> {
+        SessionLine {
+            object: session.object,
+            requester: sessions.owner(session.object),
+            state: session.state,
+            value: session.state.value(),
+            state_text: session.state.display_name(),
+            failure: session.failure,
+            error_text: writer_error_text(session.failure),
+            over: session.until,
+        }
+    }
 }
 
 /// How a writer's process ended.
@@ -166,8 +205,9 @@ struct Ended {
     at: Ticks,
 }
 
-impl WriterLine {
-    fn of(writer: &Writer) -> WriterLine {
+impl<'a> WriterLine<'a> {
+    fn of(writer: &Writer, sessions: &Sessions<'a>) -> WriterLine<'a> {
+        let each = sessions.to_tell_apart(&writer.name).iter();
         WriterLine {
             name: writer.name.clone(),
             class: writer.class,
@@ -178,6 +218,8 @@ impl WriterLine {
             failure: writer.failure,
             error_text: writer_error_text(writer.failure),
             ended: writer.ended.map(|(how, at)| Ended { how, at }),
+            express: writer.express.then_some(true),
+            sessions: each.map(|session| SessionLine::of(session, sessions)).collect(),
         }
     }
 }

@@ -31,6 +31,7 @@ pub mod junit;
 mod outcome;
 pub mod record;
 pub mod sequence;
+mod sessions;
 mod statistics;
 pub mod style;
 pub mod summary;

@@ -10,7 +10,7 @@ use vssim_model::api::{
 use vssim_model::context::Context;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{ProviderId, SnapshotId, SnapshotSetId};
-use vssim_model::states::WriterState;
+use vssim_model::states::{WriterEvent, WriterState};
 use vssim_model::trace::{
     Consistency, DocumentKind, Edge, EventLogEntry, Io, Phase, Placement, ProcessEdge, Record, Restored, TimerEdge,
     TimerName, What,
@@ -35,7 +35,7 @@ impl Words<'_, '_> {
     /// What a record says.
     pub(crate) fn what(self, record: &Record) -> String {
         match &record.what {
-            What::Call { id, call, .. } => format!("→ {}  (call {})", self.call(call), id.0),
+            What::Call { id, call, object } => format!("→ {}  (call {})", self.call_on(*object, call), id.0),
             What::Callback { id, call } => format!("▶ {}  (callback {})", self.call(call), id.0),
             What::Return { id, hresult, out } => {
                 format!("← {} {hresult}{}", self.method(&record.what, "call", id.0), equals(&self.out(out)))
@@ -43,28 +43,33 @@ impl Words<'_, '_> {
             What::CallbackReturn { id, hresult } => {
                 format!("◀ {} {hresult}", self.method(&record.what, "callback", id.0))
             }
-            What::Event { event, set, .. } => match set {
-                Some(set) => format!("▶ {event} of {}", self.set(*set)),
-                None => format!("▶ {event}"),
-            },
-            What::Handled { event, returned, failure, .. } => format!("◀ {event}{}", handled(*returned, *failure)),
-            What::WriterState { from, to, failure, .. } => match *failure {
-                HResult::S_OK => change(*from, *to),
-                failure => format!("{}, {failure}", change(*from, *to)),
-            },
+            What::Event { event, set: Some(set), .. } => {
+                format!("▶ {} of {}", self.event(&record.what, *event), self.set(*set))
+            }
+            What::Event { event, .. } => format!("▶ {}", self.event(&record.what, *event)),
+            What::Handled { event, returned, failure, .. } => {
+                format!("◀ {}{}", self.event(&record.what, *event), handled(*returned, *failure))
+            }
+            What::WriterState { from, to, failure, .. } => {
+                let whose = self.whose(&record.what).map_or_else(String::new, |whose| format!("for {whose}: "));
+                match *failure {
+                    HResult::S_OK => format!("{whose}{}", change(*from, *to)),
+                    failure => format!("{whose}{}, {failure}", change(*from, *to)),
+                }
+            }
             What::SnapshotState { snapshot, volume, from, to, .. } => {
                 format!("shadow copy {} of {} {from} → {to}", short(snapshot.0), label(&name(volume)))
             }
             What::AsyncEnd { operation, hresult } => {
                 format!("{} ended: {hresult}", self.operation(operation.0, *operation))
             }
-            other => self.machinery(other),
+            _ => self.machinery(record),
         }
     }
 
     /// What a record of the machinery says: phases, timers, I/O, logs, findings.
-    fn machinery(self, what: &What) -> String {
-        match what {
+    fn machinery(self, record: &Record) -> String {
+        match &record.what {
             What::Phase { name, edge: Edge::Enter } => format!("{} begins", phase(*name)),
             What::Phase { name, edge: Edge::Leave } => format!("{} ends", phase(*name)),
             What::CreationLock { holder: Some(set) } => format!("creation lock taken by {}", self.set(*set)),
@@ -85,7 +90,10 @@ impl Words<'_, '_> {
                     DocumentKind::BackupComponents => "Backup Components Document",
                     _ => "document",
                 };
-                format!("{kind} of {}, SHA-256 {}", size(text.len() as u64), harmless(sha256, 12))
+                let place = self.index.and_then(|index| Some((index, index.record(record.n)?.0)));
+                let express = place.and_then(|(index, at)| index.express(at));
+                let of = express.map_or_else(String::new, |of| format!("of the express writer {}, ", name(&of.name)));
+                format!("{kind} {of}of {}, SHA-256 {}", size(text.len() as u64), harmless(sha256, 12))
             }
             What::Process(ProcessEdge::Started) => "process started".to_owned(),
             What::Process(ProcessEdge::Exited) => "process exited".to_owned(),
@@ -131,6 +139,19 @@ impl Words<'_, '_> {
         }
     }
 
+    /// Whose backup or restore a record of a writer is of, where several go on at once.
+    pub(crate) fn whose(self, what: &What) -> Option<String> {
+        self.index.and_then(|index| index.whose(what))
+    }
+
+    /// An event, or its end: with whose it is, where that must be told.
+    pub(crate) fn event(self, what: &What, event: WriterEvent) -> String {
+        match self.whose(what) {
+            Some(whose) => format!("{event} for {whose}"),
+            None => event.to_string(),
+        }
+    }
+
     /// The method that a return answers, or the number that names nothing.
     fn method(self, what: &What, kind: &str, id: u64) -> String {
         match self.index.and_then(|index| index.call_of(what)) {
@@ -147,11 +168,13 @@ impl Words<'_, '_> {
         }
     }
 
-    /// A shadow copy, by its volume where that is known.
+    /// A shadow copy, by its volume where that is known, and by its set where several backups go on at once.
     pub(crate) fn snapshot(self, snapshot: SnapshotId) -> String {
-        match self.index.and_then(|index| index.volume(snapshot)) {
-            Some(volume) => format!("shadow copy of {}", name(volume)),
-            None => format!("shadow copy {}", short(snapshot.0)),
+        let set = self.index.and_then(|index| index.set_to_tell_apart(snapshot));
+        match (self.index.and_then(|index| index.volume(snapshot)), set) {
+            (Some(volume), Some(set)) => format!("shadow copy of {} in {}", name(volume), self.set(set)),
+            (Some(volume), None) => format!("shadow copy of {}", name(volume)),
+            (None, _) => format!("shadow copy {}", short(snapshot.0)),
         }
     }
 
@@ -170,6 +193,18 @@ impl Words<'_, '_> {
         let parts = [writer.unwrap_or_default(), &component.logical_path, &component.name];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).map(name).collect();
         parts.join("\\")
+    }
+
+    /// A call; where several backups go on at once and the requester has several objects, with the number of its own.
+    pub(crate) fn call_on(self, object: u32, call: &Call) -> String {
+        format!("{}{}", self.call(call), self.on(object))
+    }
+
+    /// ` (object 2)`, where that must be told.
+    pub(crate) fn on(self, object: u32) -> String {
+        let sessions = self.index.map(|index| &index.sessions);
+        let tell = sessions.is_some_and(|sessions| sessions.overlap() && sessions.is_one_of_several(object));
+        if tell { format!(" (object {object})") } else { String::new() }
     }
 
     /// A call: method and arguments.
@@ -209,6 +244,8 @@ impl Words<'_, '_> {
                 | CreateSnapshotSetCall::PostFinalCommitSnapshots(set)
                 | CreateSnapshotSetCall::AbortSnapshots(set),
             ) => self.several_sets(*set),
+            // A method that is called by its name in the catalogue reads like the same call in its own step.
+            Call::Method(call) => call.typed().map(|typed| self.arguments(&typed)).unwrap_or_default(),
             _ => String::new(),
         }
     }

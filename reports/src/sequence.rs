@@ -133,7 +133,8 @@ impl<'t> Diagram<'t> {
             What::Return { .. } | What::Handled { .. } | What::CallbackReturn { .. } => self.end(at, record),
             What::WriterState { to, failure, .. } if to.is_failed() => {
                 let code = if *failure == HResult::S_OK { String::new() } else { format!(", {failure}") };
-                self.note(&record.actor, &format!("{to}{code}"));
+                let whose = self.index.whose(&record.what).map_or_else(String::new, |whose| format!("for {whose}: "));
+                self.note(&record.actor, &format!("{whose}{to}{code}"));
             }
             What::Hold { volume } => self.instant("writes held on", volume),
             What::Release { volume, .. } => self.instant("writes released on", volume),
@@ -159,9 +160,14 @@ impl<'t> Diagram<'t> {
         let service = self.service.clone();
         let words = Words { index: Some(&self.index) };
         let (head, text, key) = match &record.what {
-            What::Call { call, .. } => (format!("{actor}->>{service}"), words.call(call), call.name().1),
-            What::Callback { call, .. } => (format!("{service}->>{actor}"), words.call(call), call.name().1),
-            What::Event { event, .. } => (format!("{service}->>{actor}"), event.name().to_owned(), ""),
+            What::Call { call, object, .. } => {
+                let key = format!("{}{}", call.name().1, words.on(*object));
+                (format!("{actor}->>{service}"), words.call_on(*object, call), key)
+            }
+            What::Callback { call, .. } => (format!("{service}->>{actor}"), words.call(call), call.name().1.to_owned()),
+            What::Event { event, .. } => {
+                (format!("{service}->>{actor}"), words.event(&record.what, *event), String::new())
+            }
             _ => return,
         };
         let end = self.index.span(&record.what).filter(|span| span.begin == at && span.end == Some(at + 1));
@@ -186,8 +192,8 @@ impl<'t> Diagram<'t> {
             _ => format!("{actor}-->>{service}"),
         };
         let method = match &record.what {
-            What::Handled { event, .. } => event.name(),
-            what => self.index.call_of(what).map_or("answer", |call| call.name().1),
+            What::Handled { event, .. } => Words { index: Some(&self.index) }.event(&record.what, *event),
+            what => self.index.call_of(what).map_or("answer", |call| call.name().1).to_owned(),
         };
         self.step(head, &format!("{method}{}", answer(&record.what, true)), String::new());
     }

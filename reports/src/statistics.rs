@@ -10,10 +10,15 @@ use vssim_model::states::{SnapshotState, WriterEvent};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{Consistency, Name, Record, Trace, What};
 
+use crate::index::Index;
+
 /// The span of a writer's freeze: from its receipt of Freeze to its receipt of Thaw or Abort.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Freeze {
     pub(crate) writer: Name,
+    /// The backup components object, where several backups go on at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) object: Option<u32>,
     pub(crate) from: Ticks,
     /// Absent when the trace ends before.
     pub(crate) to: Option<Ticks>,
@@ -86,19 +91,26 @@ impl Statistics {
             *statistics.kinds.entry(kind(&record.what)).or_default() += 1;
             statistics.add(record);
         }
+        if !Index::of(trace).sessions.overlap() {
+            statistics.freezes.iter_mut().for_each(|freeze| freeze.object = None);
+        }
         statistics
     }
 
     fn add(&mut self, record: &Record) {
         match &record.what {
-            What::Event { event: WriterEvent::Freeze, .. } => {
-                let freeze = Freeze { writer: record.actor.clone(), from: record.t, to: None, duration: None };
+            What::Event { event: WriterEvent::Freeze, object, .. } => {
+                let (writer, object, from) = (record.actor.clone(), *object, record.t);
+                let freeze = Freeze { writer, object, from, to: None, duration: None };
                 self.frozen.insert(record.actor.clone(), self.freezes.len());
                 self.freezes.push(freeze);
             }
-            What::Event { event: WriterEvent::Thaw | WriterEvent::Abort, .. } => {
-                let freeze = self.frozen.remove(&record.actor).and_then(|at| self.freezes.get_mut(at));
-                if let Some(freeze) = freeze {
+            What::Event { event: WriterEvent::Thaw | WriterEvent::Abort, object, .. } => {
+                let freeze = self.frozen.get(&record.actor).and_then(|at| self.freezes.get_mut(*at));
+                // Another backup that is aborted meanwhile does not thaw the writer.
+                let ends = |freeze: &Freeze| freeze.object.zip(*object).is_none_or(|(frozen, by)| frozen == by);
+                if let Some(freeze) = freeze.filter(|freeze| ends(freeze)) {
+                    self.frozen.remove(&record.actor);
                     (freeze.to, freeze.duration) = (Some(record.t), Some(record.t - freeze.from));
                 }
             }

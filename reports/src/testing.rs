@@ -17,6 +17,7 @@ use vssim_model::trace::{
 };
 
 use crate::Expectation;
+use crate::index::Index;
 use crate::outcome::{Entry, Outcome};
 
 pub(crate) const SET: SnapshotSetId = SnapshotSetId(Guid(0xdead_beef << 96));
@@ -97,6 +98,26 @@ impl Tape {
         self.note("backup", What::Return { id, hresult, out });
     }
 
+    /// A call of a requester on an object, which returns at once.
+    fn call_on(&mut self, requester: &str, object: u32, call: B, out: Out) {
+        let id = self.id();
+        self.note(requester, What::Call { id, object, call: Call::BackupComponents(call) });
+        self.note(requester, What::Return { id, hresult: HResult::S_OK, out });
+    }
+
+    /// An event of a backup to all of these writers at once.
+    fn event_of(&mut self, object: u32, writers: &[&str], event: E, set: Option<SnapshotSetId>, failure: HResult) {
+        let ids: Vec<CallId> = writers.iter().map(|_| self.id()).collect();
+        for (writer, id) in writers.iter().zip(&ids) {
+            self.note(writer, What::Event { id: *id, event, set, object: Some(object) });
+        }
+        self.wait(20);
+        let failure = failure.is_failure().then_some(failure);
+        for (writer, id) in writers.iter().zip(ids) {
+            self.note(writer, What::Handled { id, event, returned: true, failure });
+        }
+    }
+
     /// An asynchronous call; the middle runs while the requester waits for it.
     fn asynchronous(&mut self, n: u32, call: B, end: HResult, middle: impl FnOnce(&mut Tape)) {
         let operation = AsyncId(n);
@@ -172,7 +193,7 @@ pub(crate) fn backup(scenario: &str, writers: &[&str], ill: Ill) -> Trace {
         finish(&mut tape, writers);
     }
     tape.asynchronous(5, B::GatherWriterStatus, HResult::VSS_S_ASYNC_FINISHED, |tape| tape.wait(10));
-    let last = crate::writers::last_states(&tape.trace);
+    let last = crate::writers::last_states(&Index::of(&tape.trace));
     for (index, writer) in last.into_iter().enumerate() {
         let status = WriterStatus {
             instance: writer.instance,
@@ -415,4 +436,57 @@ pub(crate) fn finding(records: &[u64], sentence: &str) -> Finding {
 
 pub(crate) fn expectation(name: &str, met: bool, detail: &str) -> Expectation {
     Expectation { name: name.to_owned(), met, detail: detail.to_owned() }
+}
+
+/// Two backups of one writer at once, by these two objects' requesters: the second begins while the first still copies, and
+/// fails at BackupComplete. With `released` both are over in the end.
+pub(crate) fn two_at_once(writers: &[&str], requesters: [&str; 2], released: bool) -> Trace {
+    let mut tape = Tape::new("backups-at-once", writers);
+    let name = |name: &str| Actor { name: name.into(), role: Role::Requester };
+    let mut requesting: Vec<Actor> = requesters.into_iter().map(name).collect();
+    requesting.dedup();
+    tape.trace.header.actors.splice(..1, requesting);
+    let begin = |tape: &mut Tape, object: u32, requester: &str| {
+        tape.call_on(requester, object, B::CreateVssBackupComponents, Out::Nothing);
+        tape.wait(100);
+        let set = SnapshotSetId(Guid(u128::from(object) << 96));
+        for (event, from, to) in [
+            (E::PrepareForBackup, W::Stable, W::Stable),
+            (E::PrepareForSnapshot, W::Stable, W::WaitingForFreeze),
+            (E::Freeze, W::WaitingForFreeze, W::WaitingForThaw),
+            (E::Thaw, W::WaitingForThaw, W::WaitingForPostSnapshot),
+            (E::PostSnapshot, W::WaitingForPostSnapshot, W::WaitingForBackupComplete),
+        ] {
+            tape.event_of(object, writers, event, (event > E::PrepareForBackup).then_some(set), HResult::S_OK);
+            for writer in writers {
+                tape.note(writer, What::WriterState { from, to, failure: HResult::S_OK, object: Some(object) });
+            }
+        }
+        let (snapshot, volume) = (copy_of(object as usize), Arc::from("D:"));
+        tape.note("service", What::SnapshotState { set, snapshot, volume, from: S::Prepared, to: S::Created });
+    };
+    let status = |tape: &mut Tape, object: u32, requester: &str, state: W, failure: HResult| {
+        for (n, name) in writers.iter().enumerate() {
+            let ((writer, instance), name) = (self::writer(n), (*name).to_owned());
+            let status = Out::WriterStatus(WriterStatus { instance, writer, name, state, failure });
+            tape.call_on(requester, object, B::GetWriterStatus { index: n as u32 }, status);
+        }
+    };
+    let [slow, quick] = requesters;
+    begin(&mut tape, 1, slow);
+    begin(&mut tape, 2, quick);
+    let failure = HResult::VSS_E_WRITERERROR_RETRYABLE;
+    tape.event_of(2, writers, E::BackupComplete, None, failure);
+    for writer in writers {
+        let (from, to) = (W::WaitingForBackupComplete, W::FailedAtBackupComplete);
+        tape.note(writer, What::WriterState { from, to, failure, object: Some(2) });
+    }
+    status(&mut tape, 2, quick, W::FailedAtBackupComplete, failure);
+    status(&mut tape, 1, slow, W::WaitingForBackupComplete, HResult::S_OK);
+    if released {
+        tape.wait(1_000);
+        tape.call_on(quick, 2, B::Release, Out::Nothing);
+        tape.call_on(slow, 1, B::Release, Out::Nothing);
+    }
+    tape.trace
 }

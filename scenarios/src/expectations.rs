@@ -135,8 +135,11 @@ fn check_codes(written: &syntax::Expectations, calls: &Calls<'_>, all: &mut Vec<
         found.dedup();
         let found: Vec<String> = found.iter().map(ToString::to_string).collect();
         let found = if found.is_empty() { "no such call".to_owned() } else { found.join(", ") };
+        // What is expected of several requesters is told apart by their names.
+        let same = |other: &&syntax::ExpectedCode| other.call.as_str() == method && other.hresult.0 == code;
+        let by = by.filter(|_| written.hresults.iter().filter(same).count() > 1);
         all.push(Expectation {
-            name: format!("{method} answers {code}"),
+            name: by.map_or_else(String::new, |by| format!("{by}: ")) + &format!("{method} answers {code}"),
             met,
             detail: format!("expected {code}; found {found}"),
         });

@@ -55,6 +55,7 @@ fn state() -> impl Strategy<Value = WriterState> {
 fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         Just(Call::BackupComponents(BackupComponentsCall::DoSnapshotSet)),
+        Just(Call::BackupComponents(BackupComponentsCall::Release)),
         any::<u32>().prop_map(|context| Call::BackupComponents(BackupComponentsCall::SetContext { context })),
         (0..9_u32).prop_map(|index| Call::BackupComponents(BackupComponentsCall::GetWriterStatus { index })),
         (0..3_u32).prop_map(|n| Call::Async(AsyncCall::QueryStatus { operation: AsyncId(n) })),
@@ -96,23 +97,24 @@ fn io() -> impl Strategy<Value = Io> {
 fn protocol() -> impl Strategy<Value = What> {
     let id = || (0..8_u64).prop_map(CallId);
     let event = || prop::sample::select(WriterEvent::ALL);
+    let object = || prop_oneof![Just(None), (0..3_u32).prop_map(Some), Just(Some(u32::MAX))];
     prop_oneof![
-        (id(), call()).prop_map(|(id, call)| What::Call { id, object: 1, call }),
+        (id(), 0..3_u32, call()).prop_map(|(id, object, call)| What::Call { id, object, call }),
         (id(), call()).prop_map(|(id, call)| What::Callback { id, call }),
         (id(), hresult(), out()).prop_map(|(id, hresult, out)| What::Return { id, hresult, out }),
         (id(), hresult()).prop_map(|(id, hresult)| What::CallbackReturn { id, hresult }),
-        (id(), event()).prop_map(|(id, event)| What::Event { id, event, set: None, object: None }),
+        (id(), event(), object()).prop_map(|(id, event, object)| What::Event { id, event, set: None, object }),
         (id(), event(), any::<bool>()).prop_map(|(id, event, returned)| What::Handled {
             id,
             event,
             returned,
             failure: None
         }),
-        (state(), state(), hresult()).prop_map(|(from, to, failure)| What::WriterState {
+        (state(), state(), hresult(), object()).prop_map(|(from, to, failure, object)| What::WriterState {
             from,
             to,
             failure,
-            object: None
+            object
         }),
         (guid(), actor()).prop_map(|(id, volume)| What::SnapshotState {
             set: SnapshotSetId(id),

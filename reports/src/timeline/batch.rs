@@ -50,28 +50,31 @@ impl<'t> Batches<'t> {
     pub(crate) fn find(index: &Index<'t>) -> Batches<'t> {
         let records = &index.trace.records;
         let mut found = Batches { all: Vec::new(), of: vec![None; records.len()] };
-        let mut open = false;
+        // The last batch of each backup, where several go on at once; of all of them where not.
+        let mut open: BTreeMap<Option<u32>, usize> = BTreeMap::new();
+        let told_apart = |object: &Option<u32>| object.filter(|_| index.sessions.overlap());
         // The batch in whose event each writer stands, until its state has changed or it hears the next event.
-        let mut inside: BTreeMap<&'t str, usize> = BTreeMap::new();
+        let mut inside: BTreeMap<(&'t str, Option<u32>), usize> = BTreeMap::new();
         for (at, record) in records.iter().enumerate() {
             match &record.what {
-                What::Event { event, set, .. } => {
-                    let batch = found.join(open, at, *event, *set);
-                    open = true;
+                What::Event { event, set, object, .. } => {
+                    let object = told_apart(object);
+                    let batch = found.join(open.get(&object).copied(), at, *event, *set);
+                    open.insert(object, batch);
                     found.all[batch].writers.push(&record.actor);
                     found.take(at, batch);
-                    inside.insert(&record.actor, batch);
+                    inside.insert((&record.actor, object), batch);
                 }
                 What::Handled { returned: true, failure: None, event, .. } => {
                     found.handled(index, at, record, *event);
                 }
-                What::WriterState { from, to, failure, .. } if calm(*to, *failure) => {
-                    if let Some(batch) = inside.remove(&*record.actor) {
+                What::WriterState { from, to, failure, object } if calm(*to, *failure) => {
+                    if let Some(batch) = inside.remove(&(&*record.actor, told_apart(object))) {
                         *found.all[batch].states.entry((*from, *to)).or_default() += 1;
                         found.take(at, batch);
                     }
                 }
-                What::Phase { .. } => open = false,
+                What::Phase { .. } => open.clear(),
                 _ => {}
             }
         }
@@ -79,10 +82,10 @@ impl<'t> Batches<'t> {
         found
     }
 
-    /// The batch that an event belongs to: the open one of the same event and set, else a new one.
-    fn join(&mut self, open: bool, at: usize, event: WriterEvent, set: Option<SnapshotSetId>) -> usize {
-        match self.all.last() {
-            Some(last) if open && last.event == event && last.set == set => self.all.len() - 1,
+    /// The batch that an event belongs to: the open one if it is of the same event and set, else a new one.
+    fn join(&mut self, open: Option<usize>, at: usize, event: WriterEvent, set: Option<SnapshotSetId>) -> usize {
+        match open.and_then(|open| Some((open, self.all.get(open)?))) {
+            Some((open, last)) if last.event == event && last.set == set => open,
             _ => {
                 let (writers, states) = (Vec::new(), BTreeMap::new());
                 self.all.push(Batch { event, set, writers, first: at, last: at, kept: 0, longest: None, states });

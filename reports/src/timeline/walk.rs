@@ -92,8 +92,10 @@ impl<'t> Walk<'_, 't> {
                 self.line(record, self.words.what(record), if bad { Tone::Bad } else { Tone::Plain });
                 self.freeze(record, *from, *to);
             }
-            What::SnapshotState { volume, from, to, .. } => {
-                let head = format!("{from} → {to}");
+            What::SnapshotState { snapshot, volume, from, to, .. } => {
+                let set = self.index.set_to_tell_apart(*snapshot);
+                let of = set.map_or_else(String::new, |set| format!("in {}: ", self.words.set(set)));
+                let head = format!("{of}{from} → {to}");
                 let run = Run { shape: Shape::Volumes, head: head.clone(), item: name(volume) };
                 self.line(record, format!("{} {head}", name(volume)), Tone::Plain);
                 self.run(run);
@@ -105,7 +107,13 @@ impl<'t> Walk<'_, 't> {
             What::Timer { edge: TimerEdge::Set(_) | TimerEdge::Stopped, .. } if !self.verbose => {
                 self.hidden.timers += 1;
             }
-            What::Document { .. } if !self.verbose => self.hidden.documents += 1,
+            What::Document { .. } if !self.verbose => match self.index.express(at) {
+                Some(express) => {
+                    let text = format!("metadata of the express writer {}", name(&express.name));
+                    self.line(record, text, Tone::Plain);
+                }
+                None => self.hidden.documents += 1,
+            },
             What::Process(edge) => {
                 let text = self.words.what(record);
                 let tone = if *edge == ProcessEdge::Crashed { Tone::Bad } else { Tone::Plain };
@@ -181,9 +189,8 @@ impl<'t> Walk<'_, 't> {
         (at + 1..self.index.trace.records.len()).find(|next| {
             !self.shown[*next]
                 && match self.index.trace.records.get(*next).map(|record| &record.what) {
-                    Some(What::Document { .. } | What::Timer { edge: TimerEdge::Set(_) | TimerEdge::Stopped, .. }) => {
-                        self.verbose
-                    }
+                    Some(What::Document { .. }) => self.verbose || self.index.express(*next).is_some(),
+                    Some(What::Timer { edge: TimerEdge::Set(_) | TimerEdge::Stopped, .. }) => self.verbose,
                     _ => self.batches.of(*next).is_none_or(|batch| *next == batch.first || *next == batch.last),
                 }
         })
@@ -201,9 +208,9 @@ impl<'t> Walk<'_, 't> {
             return;
         }
         let text = match &record.what {
-            What::Call { call, .. } => format!("→ {}", self.words.call(call)),
+            What::Call { object, call, .. } => format!("→ {}", self.words.call_on(*object, call)),
             What::Callback { call, .. } => format!("▶ {}", self.words.call(call)),
-            What::Event { event, .. } => format!("▶ {event}"),
+            What::Event { event, .. } => format!("▶ {}", self.words.event(&record.what, *event)),
             _ => return,
         };
         self.line(record, text, Tone::Plain);
@@ -213,16 +220,17 @@ impl<'t> Walk<'_, 't> {
     fn whole(&mut self, begin: &'t Record, end: &'t Record) {
         let took = end.t - begin.t;
         match (&begin.what, &end.what) {
-            (What::Call { call, .. }, What::Return { hresult, out, .. }) => {
-                let text = format!("{}{}", self.words.call(call), answer(self.words, *hresult, out, took));
+            (What::Call { object, call, .. }, What::Return { hresult, out, .. }) => {
+                let text = format!("{}{}", self.words.call_on(*object, call), answer(self.words, *hresult, out, took));
                 self.line(begin, text, call_tone(*hresult, out));
-                self.run_of_calls(call, *hresult, out);
+                self.run_of_calls(*object, call, *hresult, out);
             }
             (What::Callback { call, .. }, What::CallbackReturn { hresult, .. }) => {
                 let text = format!("{}{}", self.words.call(call), answer(self.words, *hresult, &Out::Nothing, took));
                 self.line(begin, text, tone_of(*hresult));
             }
             (What::Event { event, .. }, What::Handled { returned, failure, .. }) => {
+                let event = self.words.event(&begin.what, *event);
                 let text = format!("{event}{}{}", handled(*returned, *failure), duration(took));
                 self.line(begin, text, handler_tone(*returned, *failure));
             }
@@ -231,9 +239,10 @@ impl<'t> Walk<'_, 't> {
     }
 
     /// Calls of one method with one code are a run, whatever their arguments.
-    fn run_of_calls(&mut self, call: &Call, hresult: HResult, out: &Out) {
+    fn run_of_calls(&mut self, object: u32, call: &Call, hresult: HResult, out: &Out) {
         let method = call.name().1;
         let code = if hresult == HResult::S_OK { String::new() } else { format!(" → {hresult}") };
+        let code = self.words.on(object) + &code;
         let (head, item) = match (method, out) {
             (_, Out::Status(status)) => (format!("{method} = {status}{code}"), String::new()),
             ("GetWriterMetadata", _) => (format!("{method}{code}"), String::new()),
@@ -260,6 +269,7 @@ impl<'t> Walk<'_, 't> {
             }
             What::Handled { event, returned, failure, .. } => {
                 let tone = handler_tone(*returned, *failure);
+                let event = self.words.event(&record.what, *event);
                 self.line(record, format!("◀ {event}{}{took}", handled(*returned, *failure)), tone);
             }
             _ => {}
@@ -283,7 +293,9 @@ impl<'t> Walk<'_, 't> {
             self.whole_batch(record, text);
         }
         let last = self.batches.of(at).filter(|batch| batch.last == at && batch.first != at);
-        if let Some((end, states)) = last.map(|batch| (batch_end(batch), batch_states(batch))) {
+        if let Some((end, states)) = last
+            .map(|batch| (batch_end(batch, &self.batch_event(batch)), batch_states(batch, &self.batch_whose(batch))))
+        {
             self.whole_batch(record, end);
             self.milestone();
             for text in states {
@@ -301,11 +313,23 @@ impl<'t> Walk<'_, 't> {
     /// The begin of a batch; the writers of the one before are not named again.
     fn batch_begin(&self, batch: &Batch<'_>) -> String {
         let writers = count(batch.writers.len() as u64, "writer");
+        let event = self.batch_event(batch);
         if self.named == batch.writers {
-            return format!("▶ {} to the same {writers}", batch.event);
+            return format!("▶ {event} to the same {writers}");
         }
         let names: Vec<String> = batch.writers.iter().map(|writer| name(writer)).collect();
-        format!("▶ {} to {writers}: {}", batch.event, list(&names, NAMED))
+        format!("▶ {event} to {writers}: {}", list(&names, NAMED))
+    }
+
+    /// The event of a batch, with whose it is where that must be told.
+    fn batch_event(&self, batch: &Batch<'_>) -> String {
+        self.at(batch.first).map_or_else(String::new, |first| self.words.event(&first.what, batch.event))
+    }
+
+    /// Whose the states of a batch are, where that must be told.
+    fn batch_whose(&self, batch: &Batch<'_>) -> String {
+        let whose = self.at(batch.first).and_then(|first| self.words.whose(&first.what));
+        whose.map_or_else(String::new, |whose| format!(" for {whose}"))
     }
 
     /// A line about many writers.
@@ -350,7 +374,8 @@ impl<'t> Walk<'_, 't> {
             match edge {
                 Edge::Enter => {
                     self.phases.insert((&record.actor, which), record.t);
-                    self.ruler(record, '─', Tone::Dim, word);
+                    let whose = self.index.sessions.overlap().then(|| format!(" of {}", name(&record.actor)));
+                    self.ruler(record, '─', Tone::Dim, word + &whose.unwrap_or_default());
                 }
                 Edge::Leave => {
                     let took = self.phases.remove(&(&*record.actor, which)).map(|begin| duration(record.t - begin));
@@ -498,7 +523,7 @@ const fn kind_of(io: Io) -> (u8, u64) {
     }
 }
 
-fn batch_end(batch: &Batch<'_>) -> String {
+fn batch_end(batch: &Batch<'_>, event: &str) -> String {
     let all = batch.writers.len();
     let who =
         if batch.kept == all { format!("all {}", number(all as u64)) } else { format!("{} of {}", batch.kept, all) };
@@ -506,14 +531,14 @@ fn batch_end(batch: &Batch<'_>) -> String {
         Some((took, writer)) if took > Ticks::ZERO => format!("  longest {} ({})", span(took), name(writer)),
         _ => String::new(),
     };
-    format!("◀ {} → TRUE from {who}{longest}", batch.event)
+    format!("◀ {event} → TRUE from {who}{longest}")
 }
 
-fn batch_states(batch: &Batch<'_>) -> Vec<String> {
+fn batch_states(batch: &Batch<'_>, whose: &str) -> Vec<String> {
     let all = batch.writers.len();
     let line = |((from, to), n): (&(WriterState, WriterState), &usize)| {
         let who = if *n == all { format!("all {all}") } else { format!("{n} of {all}") };
-        format!("{who}: {}", change(*from, *to))
+        format!("{who}{whose}: {}", change(*from, *to))
     };
     batch.states.iter().map(line).collect()
 }
