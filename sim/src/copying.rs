@@ -159,8 +159,8 @@ impl World {
     /// writer says itself what is backed up (BKP-SET-005).
     pub(crate) fn not_to_backup(&self, object: &Object) -> Vec<&Excluded> {
         let there = |name: &str| {
-            let writers = object.identified.iter().filter_map(|writer| self.plan.writers.get(usize::from(*writer)));
-            writers.into_iter().any(|writer| writer.name.eq_ignore_ascii_case(name))
+            let mut names = object.identified.iter().filter_map(|writer| self.service.name_of(*writer));
+            names.any(|writer| writer.eq_ignore_ascii_case(name))
         };
         let values = self.plan.not_to_backup.iter().filter(|(name, _)| !there(name));
         values.flat_map(|(_, excluded)| excluded).collect()

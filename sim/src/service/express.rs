@@ -90,6 +90,14 @@ impl Service {
         }
     }
 
+    /// The name of a writer, with a process or without.
+    pub(crate) fn name_of(&self, writer: u16) -> Option<&str> {
+        match self.plan.writers.get(usize::from(writer)) {
+            Some(plan) => Some(&plan.name),
+            None => Some(&self.express(writer)?.name),
+        }
+    }
+
     /// The number of a writer by class and instance. Of express writers one that the object knows comes first: a text can be
     /// registered again under the instance that it had.
     #[must_use]
