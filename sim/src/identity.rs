@@ -136,6 +136,7 @@ impl World {
         hash_document(&object.document.to_xml(), &mut Vec::new(), state);
         // Which backup a restore reads; the text of the document alone does not say it.
         object.restored_from.as_deref().map(place).hash(state);
+        self.service.left_out(object).hash(state);
         self.copying.hash_object(number, &self.store, state);
         for name in self.restores.chosen(number) {
             (&name.writer, &name.logical_path, &name.name).hash(state);

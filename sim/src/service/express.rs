@@ -170,7 +170,8 @@ impl Service {
     /// documents go on record. One that left the store stays in the list only if a component of it was added.
     pub(super) fn gather_express(&mut self, index: u32) {
         let Some(object) = self.objects.get(index) else { return };
-        let takes_part = |(writer, express): &(u16, &Express)| object.choice.takes_part(*writer, express.class);
+        let takes_part =
+            |(writer, express): &(u16, &Express)| object.choice.lets_in(*writer, express.class, express.instance.0);
         let found: Vec<u16> = self.registered().filter(takes_part).map(|(writer, _)| writer).collect();
         let added = |writer: &u16| object.components.iter().any(|component| component.writer == *writer);
         let gone = |writer: &u16| self.is_express(*writer) && !found.contains(writer) && !added(writer);
@@ -186,6 +187,13 @@ impl Service {
         for writer in found {
             self.list_writer(index, writer);
         }
+    }
+
+    /// The express writers that a backup or restore leaves out as instances, and how many instances it leaves out.
+    pub(crate) fn left_out(&self, object: &Object) -> (usize, Vec<u16>) {
+        let named = object.choice.named();
+        let of = self.all_express().filter(|(_, express)| named.contains(&express.instance.0));
+        (named.len(), of.map(|(writer, _)| writer).collect())
     }
 
     /// A writer is in the list of an object from here on: express writers first, then by number.
@@ -219,5 +227,6 @@ impl Service {
 /// The writers that a backup or restore knows by their numbers.
 fn known_to(object: &Object) -> impl Iterator<Item = u16> {
     let added = object.components.iter().map(|component| component.writer);
-    object.identified.iter().copied().chain(added)
+    let damaged = object.damaged.keys().copied();
+    object.identified.iter().copied().chain(added).chain(damaged)
 }
