@@ -19,6 +19,7 @@ use vssim_model::states::WriterState;
 use vssim_model::trace::DocumentKind;
 
 use super::{Document, Effect, Object, Service};
+use crate::identity::Ids;
 use crate::plan::{ActorId, MetadataPlan};
 use crate::unhashed::Unhashed;
 
@@ -118,7 +119,7 @@ impl Service {
     ///
     /// # Errors
     /// `VSS_E_OBJECT_ALREADY_EXISTS` if the store has metadata of this class.
-    pub(super) fn register_express(&mut self, metadata: ExaminedMetadata) -> Result<(), HResult> {
+    pub(crate) fn register_express(&mut self, metadata: ExaminedMetadata) -> Result<(), HResult> {
         let identity = metadata.identity().map_err(|_| HResult::VSS_E_INVALID_XML_DOCUMENT)?;
         let (class, instance, name) = (identity.writer, identity.instance, identity.name.to_owned());
         if self.registered().any(|(_, express)| express.class == class) {
@@ -194,6 +195,17 @@ impl Service {
         let named = object.choice.named();
         let of = self.all_express().filter(|(_, express)| named.contains(&express.instance.0));
         (named.len(), of.map(|(writer, _)| writer).collect())
+    }
+
+    /// The instances of the writers by number, those of express writers behind the others.
+    pub(crate) fn known_instances<'t>(&self) -> Ids<'t> {
+        let running = self.writers.iter().map(|writer| writer.instance.0);
+        Ids::of(running.chain(self.all_express().map(|(_, express)| express.instance.0)))
+    }
+
+    /// The documents of the express writers that anybody knows, by number: what they say decides what is backed up.
+    pub(crate) fn express_documents(&self) -> impl Iterator<Item = &str> {
+        self.all_express().map(|(_, express)| &*express.document.text)
     }
 
     /// A writer is in the list of an object from here on: express writers first, then by number.
