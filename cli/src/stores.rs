@@ -84,8 +84,8 @@ fn not_a_store(folder: &Path) -> Option<String> {
 /// Writes a store into a folder beside the one that is meant, which then gets its name.
 pub(crate) fn save(store: &BackupStore, folder: &Path, force: bool) -> Result<(), BadInput> {
     let wrong = |error: io::Error| BadInput(format!("error: cannot write {}: {error}", folder.display()));
-    saved::check_size(store)
-        .map_err(|why| BadInput(format!("error: {} cannot be loaded again: {why}", folder.display())))?;
+    let not_again = |why: String| BadInput(format!("error: {} cannot be loaded again: {why}", folder.display()));
+    saved::check_size(store).map_err(not_again)?;
     let parent = match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -94,6 +94,7 @@ pub(crate) fn save(store: &BackupStore, folder: &Path, force: bool) -> Result<()
     let made = temporary.path().join("store");
     create(&made).map_err(wrong)?;
     saved::save(store, |name, contents| write(&made.join(name), contents)).map_err(wrong)?;
+    saved::check(&|name, most| read(&made, name, most)).map_err(|error| not_again(error.to_string()))?;
     check_free(folder, force)?;
     replace(temporary, &made, folder, |from, to| fs::rename(from, to))
 }

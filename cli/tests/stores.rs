@@ -124,6 +124,58 @@ fn a_store_that_is_loaded_and_saved_is_the_same_one() {
     assert_eq!(names(folder.path()), ["monday", "tuesday"]);
 }
 
+/// A backup of a machine whose express writer's metadata have a fault, so that nothing of it can be added.
+const FAULTY: &str = r#"format: 1
+name: faulty
+title: Faulty
+teaches: Express metadata with a fault.
+release: server-2022
+machine:
+  name: SERVER1
+  disks: [{name: Disk0, size: 8 MiB}]
+  volumes: [{name: 'D:', size: 8 MiB, files: [{file: {path: 'D:\Index\a', size: 20 KiB, seed: 1}}]}]
+  writers:
+    - {name: One, metadata: {inline: {restore: {method: restore-if-can-replace}, components: [{name: Index, selectable: true, files: [{path: 'D:\Index', spec: '*'}]}]}}}
+requesters:
+  - name: Express
+    script:
+      - call: {method: CreateVssExpressWriter, as: e}
+      - call: {method: IVssExpressWriter::LoadMetadata, on: $e, with: {metadata: '<WRITER_METADATA xmlns="x-schema:#VssWriterMetadataInfo" version="1.2"><IDENTIFICATION writerId="6f2a1b3c-0d4e-4f5a-9b6c-7d8e9f0a1b2c" instanceId="c3cf83ea-ac51-4011-8736-44d4bc0a2eda" friendlyName="Old" usage="SYSTEM_SERVICE" dataSource="OTHER" majorVersion="1" minorVersion="0"/><RESTORE_METHOD method="RESTORE_IF_CAN_BE_REPLACED" writerRestore="never" rebootRequired="no"/><BACKUP_LOCATIONS><FILE_GROUP componentName="Settings" restoreMetadata="no" notifyOnBackupComplete="no" selectable="perhaps" selectableForRestore="yes" componentFlags="0"/></BACKUP_LOCATIONS></WRITER_METADATA>'}}
+      - call: {method: IVssExpressWriter::Register, on: $e, expect: S_OK}
+  - {name: Backup, starts_at: 10s, script: [{backup: {volumes: ['D:']}}]}
+expect: {}
+"#;
+
+#[test]
+fn a_document_with_a_fault_inside_is_saved_and_loaded_as_it_was_gathered() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("faulty.yaml"), FAULTY).unwrap();
+    shown(folder.path(), &["run", "faulty.yaml", "--save", "monday"], 0);
+    shown(folder.path(), &["run", "faulty.yaml", "--load", "monday", "--save", "tuesday"], 0);
+    let first = files(&folder.path().join("monday/backup-0001")).into_values().collect::<Vec<_>>();
+    assert!(first.iter().any(|bytes| String::from_utf8_lossy(bytes).contains("perhaps")));
+    assert!(first == files(&folder.path().join("tuesday/backup-0001")).into_values().collect::<Vec<_>>());
+}
+
+#[test]
+fn what_could_not_be_loaded_is_not_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = shown(folder.path(), &["list", "--show", "backup"], 0);
+    let scenario = scenario.split("\nexpect:").next().unwrap();
+    for (length, code) in [(32_767, 0), (32_768, 2)] {
+        let stamp = format!("text: {}}}", "g".repeat(length));
+        let changed = scenario.replacen("text: generation}", &stamp, 1);
+        assert_ne!(changed, scenario);
+        fs::write(folder.path().join("stamp.yaml"), format!("{changed}\nexpect: {{}}\n")).unwrap();
+        let told = shown(folder.path(), &["run", "stamp.yaml", "--save", &format!("{length}"), "--brief"], code);
+        let why = ": a text is longer than 32767 bytes";
+        let refused = told.contains("error: 32768 cannot be loaded again: store.json:") && told.contains(why);
+        assert_eq!(refused, code == 2, "{told}");
+    }
+    shown(folder.path(), &["run", "backup", "--load", "32767", "--brief"], 0);
+    assert_eq!(names(folder.path()), ["32767", "stamp.yaml"]);
+}
+
 #[test]
 fn what_the_registry_keeps_out_is_not_restored_either() {
     let folder = monday();

@@ -18,7 +18,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use vssim_model::api::{BackupType, ComponentName};
-use vssim_model::documents::{BackupComponents, WriterMetadata};
+use vssim_model::documents::{BackupComponents, ExaminedMetadata};
 use vssim_model::text;
 use vssim_sim::backup_store::{BackupStore, StoredBackup, StoredComponent, StoredFile};
 use vssim_sim::storage::{Bytes, path};
@@ -281,7 +281,7 @@ fn data_name(backup: usize, number: u32) -> String {
     format!("{}/files/{number:06}.bin", folder(backup))
 }
 
-/// Whether a store can be loaded again once it is saved.
+/// Whether a store is small enough to be loaded again once it is saved. [`check`] tells the rest.
 ///
 /// # Errors
 /// What of it is too large, in words.
@@ -406,6 +406,18 @@ pub type Read<'a> = dyn Fn(&str, u64) -> Result<Vec<u8>, String> + 'a;
 /// # Errors
 /// The file that is missing or wrong, and why.
 pub fn load(read: &Read<'_>) -> Result<BackupStore, LoadError> {
+    put_together(read, true)
+}
+
+/// Whether what was just written can be loaded. The bytes of files are not asked for: nobody has changed them yet.
+///
+/// # Errors
+/// As [`load`].
+pub fn check(read: &Read<'_>) -> Result<(), LoadError> {
+    put_together(read, false).map(drop)
+}
+
+fn put_together(read: &Read<'_>, with_bytes: bool) -> Result<BackupStore, LoadError> {
     let wrong = |why| LoadError { file: MANIFEST.to_owned(), place: None, why };
     let text = read(MANIFEST, LONGEST_TEXT).map_err(wrong)?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| {
@@ -414,7 +426,7 @@ pub fn load(read: &Read<'_>) -> Result<BackupStore, LoadError> {
         let why = told.rsplit_once(" at line ").map_or(told.as_str(), |(why, _)| why).to_owned();
         LoadError { file: MANIFEST.to_owned(), place: Some((error.line(), error.column())), why }
     })?;
-    let mut loader = Loader { read, left: LARGEST_STORE };
+    let mut loader = Loader { read, with_bytes, left: LARGEST_STORE };
     let mut store = BackupStore::default();
     let mut names = BTreeSet::new();
     for (index, backup) in manifest.backups.into_iter().enumerate() {
@@ -435,6 +447,8 @@ fn check_sum(bytes: &[u8], sum: &Sum) -> Result<(), String> {
 
 struct Loader<'a> {
     read: &'a Read<'a>,
+    /// Whether the bytes of files are read.
+    with_bytes: bool,
     /// How many bytes the files to come may have together.
     left: u64,
 }
@@ -481,17 +495,22 @@ impl Loader<'_> {
         Some(())
     }
 
-    /// A document: it has to be one.
+    /// A document: it has to be one. Faults inside it may be what a backup is about: it is kept as it was gathered.
     fn document(&mut self, file: &str, sum: &Sum, of_writer: bool) -> Result<Arc<str>, LoadError> {
         let wrong = |place, why| LoadError { file: file.to_owned(), place, why };
         let bytes = (self.read)(file, LONGEST_TEXT).map_err(|why| wrong(None, why))?;
         self.charge(bytes.len() as u64).ok_or_else(|| wrong(None, TOO_LARGE.to_owned()))?;
         check_sum(&bytes, sum).map_err(|why| wrong(None, why))?;
-        let fault = if of_writer { WriterMetadata::read(&bytes).err() } else { BackupComponents::read(&bytes).err() };
-        if let Some(error) = fault {
-            return Err(wrong(None, error.to_string()));
+        let text = String::from_utf8(bytes).map_err(|_| wrong(None, "the document is not UTF-8".to_owned()))?;
+        let fault = if of_writer {
+            ExaminedMetadata::load(text.as_bytes()).err()
+        } else {
+            BackupComponents::read_stored(&text).err()
+        };
+        match fault {
+            Some(error) => Err(wrong(None, error.to_string())),
+            None => Ok(text.into()),
         }
-        String::from_utf8(bytes).map(Arc::from).map_err(|_| wrong(None, "the document is not UTF-8".to_owned()))
     }
 
     fn file(&mut self, backup: usize, component: &ComponentName, file: File) -> Result<StoredFile, LoadError> {
@@ -544,6 +563,9 @@ impl Loader<'_> {
         let wanted = wanted.filter(|wanted| *wanted <= LONGEST_FILE);
         let wanted = wanted.ok_or_else(|| wrong(format!("{MANIFEST} has parts of it of more than 1 GiB")))?;
         self.charge(wanted).ok_or_else(|| wrong(TOO_LARGE.to_owned()))?;
+        if !self.with_bytes {
+            return Ok(parts.iter().map(|&(offset, length)| (offset, Bytes::zeros(length))).collect());
+        }
         let bytes = (self.read)(name, wanted).map_err(wrong)?;
         if bytes.len() as u64 != wanted {
             return Err(wrong(format!("it has {} bytes, and by {MANIFEST} it has {wanted}", bytes.len())));

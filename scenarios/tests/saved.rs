@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use vssim_scenarios::saved::{Contents, LoadError, MANIFEST, check_size, load, save};
+use vssim_scenarios::saved::{Contents, LoadError, MANIFEST, check, check_size, load, save};
 use vssim_scenarios::{NoFiles, Scenario, library, stage};
 use vssim_sim::backup_store::BackupStore;
 use vssim_sim::run::run_unrecorded;
@@ -181,6 +181,23 @@ fn documents_have_to_be_documents() {
     let told = loaded(&saved(&store)).unwrap_err();
     assert_eq!(told.file, "backup-0001/backup-components.xml");
     assert!(told.why.contains("line 1"), "{}", told.why);
+}
+
+#[test]
+fn what_was_written_is_checked_but_for_the_bytes_of_files() {
+    let folder = saved(&store());
+    let checked = |folder: &Folder| {
+        check(&|name, _| {
+            assert!(!name.ends_with(".bin"), "{name}");
+            folder.get(name).cloned().ok_or_else(|| "is not there".to_owned())
+        })
+    };
+    assert_eq!(checked(&folder), Ok(()));
+    for name in folder.keys().filter(|name| !name.ends_with(".bin")) {
+        let mut folder = folder.clone();
+        folder.insert(name.clone(), b"<x/>".to_vec());
+        assert_eq!(checked(&folder).unwrap_err().file, *name);
+    }
 }
 
 #[test]

@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 use vssim_model::api::{BackupType, ComponentName};
 use vssim_model::documents::BackupComponents;
+use xxhash_rust::xxh3::Xxh3;
 
-use crate::identity::hash_document;
+use crate::identity::{Ids, hash_document};
 use crate::storage::Bytes;
 
 /// Everything that requesters backed up, oldest first.
@@ -123,20 +124,19 @@ impl BackupStore {
         }
     }
 
+    /// Hashes all that later steps of a run can tell apart. Moments are compared elsewhere (`identity`), and random ids count by their
+    /// place behind those that are known.
+    pub(crate) fn hash_with<H: Hasher>(&self, ids: &Ids<'_>, state: &mut H) {
+        state.write_usize(self.backups.len());
+        for backup in &self.backups {
+            backup.hash_known(&mut ids.clone(), state);
+        }
+    }
+
     /// The backup of that name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&StoredBackup> {
         self.backups.iter().find(|backup| backup.name == name).map(AsRef::as_ref)
-    }
-}
-
-/// With all that later steps of a run can tell apart. Moments are compared elsewhere (`identity`), and random ids count by their place.
-impl Hash for BackupStore {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_usize(self.backups.len());
-        for backup in &self.backups {
-            backup.hash_known(state);
-        }
     }
 }
 
@@ -158,32 +158,36 @@ impl StoredBackup {
         self.components.iter().flat_map(|(name, stored)| stored.files.iter().map(move |file| (name, file)))
     }
 
-    fn hash_known<H: Hasher>(&self, state: &mut H) {
-        let mut ids = Vec::new();
+    fn hash_known<'t, H: Hasher>(&'t self, ids: &mut Ids<'t>, state: &mut H) {
         self.name.hash(state);
         self.backup_type.hash(state);
-        hash_document(&self.backup_components, &mut ids, state);
+        hash_document(&self.backup_components, ids, state);
         state.write_usize(self.writer_metadata.len());
         for text in &self.writer_metadata {
-            hash_document(text, &mut ids, state);
+            hash_document(text, ids, state);
         }
-        // In an order that does not turn on the instances, which are random.
+        // In an order that does not turn on the instances, which are random: a writer's that is there or that a document names stands
+        // where that does, others by what was copied.
         let mut components: Vec<(&ComponentName, &StoredComponent)> = self.components.iter().collect();
-        components.sort_by_key(|(name, _)| (name.writer, &name.logical_path, &name.name));
-        let mut instances = Vec::new();
+        components.sort_by_cached_key(|(name, stored)| {
+            let place = ids.known(name.instance).ok_or_else(|| stored.digest());
+            (name.writer, &name.logical_path, &name.name, place)
+        });
         state.write_usize(components.len());
         for (name, stored) in components {
-            let known = instances.iter().position(|instance| *instance == name.instance);
-            if known.is_none() {
-                instances.push(name.instance);
-            }
-            (known, name.writer, &name.logical_path, &name.name).hash(state);
+            (ids.place(name.instance), name.writer, &name.logical_path, &name.name).hash(state);
             stored.hash_known(state);
         }
     }
 }
 
 impl StoredComponent {
+    fn digest(&self) -> u128 {
+        let mut digest = Xxh3::new();
+        self.hash_known(&mut digest);
+        digest.digest128()
+    }
+
     fn hash_known<H: Hasher>(&self, state: &mut H) {
         (self.backup_type, self.succeeded, &self.stamp, self.files.len()).hash(state);
         for file in &self.files {

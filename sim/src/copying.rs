@@ -20,7 +20,7 @@ use vssim_model::trace::{EventLog, EventLogEntry, Io, What as Record};
 
 use crate::backup_set::{Given, Item, Problem, ProblemKind, Selection, Source, VolumeFiles, What, select};
 use crate::backup_store::{BackupStore, StoredBackup, StoredComponent, StoredFile};
-use crate::identity::hash_document;
+use crate::identity::{Ids, hash_document};
 use crate::plan::{ActorId, ComponentOf, SHADOW_COPY_OPTIMIZATION_WRITER};
 use crate::service::Object;
 use crate::storage::{Bytes, FileId, StorageError, Volume};
@@ -38,13 +38,13 @@ pub(crate) struct Copying {
 
 impl Copying {
     /// What is known of an object's backup: which one of the store it is, and its document before anything was copied.
-    pub(crate) fn hash_object<H: Hasher>(&self, object: u32, store: &BackupStore, state: &mut H) {
+    pub(crate) fn hash_object<H: Hasher>(&self, object: u32, store: &BackupStore, ids: &Ids<'_>, state: &mut H) {
         let name = self.names.get(&object);
         name.map(|name| store.backups.iter().position(|backup| backup.name == *name)).hash(state);
         let document = self.documents.get(&object);
         state.write_u8(u8::from(document.is_some()));
         if let Some(text) = document {
-            hash_document(text, &mut Vec::new(), state);
+            hash_document(text, &mut ids.clone(), state);
         }
     }
 }
@@ -159,8 +159,8 @@ impl World {
     /// writer says itself what is backed up (BKP-SET-005).
     pub(crate) fn not_to_backup(&self, object: &Object) -> Vec<&Excluded> {
         let there = |name: &str| {
-            let writers = object.identified.iter().filter_map(|writer| self.plan.writers.get(usize::from(*writer)));
-            writers.into_iter().any(|writer| writer.name.eq_ignore_ascii_case(name))
+            let mut names = object.identified.iter().filter_map(|writer| self.service.name_of(*writer));
+            names.any(|writer| writer.eq_ignore_ascii_case(name))
         };
         let values = self.plan.not_to_backup.iter().filter(|(name, _)| !there(name));
         values.flat_map(|(_, excluded)| excluded).collect()

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  number of an object    ──► its place among those that live
-//!  id in a document       ──► the how-maniest of the text it is
+//!  id in a document       ──► the writer of that instance, or the how-maniest of the text it is
 //!  a moment that is past  ──► its rank among those that files are compared with
 //!  a moment to come       ──► how far away it is
 //! ```
@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use vssim_model::api::Value;
 use vssim_model::documents::{BackupComponents, ComponentView, WriterComponents};
+use vssim_model::ids::{Guid, WriterInstanceId};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::plan::{Argument, MethodOp, Op, Plan};
@@ -76,16 +77,51 @@ fn time_of(call: &MethodOp) -> Option<u64> {
     }
 }
 
+/// A random id, as documents write them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Id<'t> {
+    Guid(Guid),
+    /// What is no GUID: somebody damaged it.
+    Text(&'t str),
+}
+
+/// The random ids that texts have had so far. They begin with the instances of the writers, by number: a document that names one of
+/// them means that writer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ids<'t>(Vec<Id<'t>>);
+
+impl<'t> Ids<'t> {
+    /// Those of these writers.
+    pub(crate) fn of(writers: impl Iterator<Item = WriterInstanceId>) -> Ids<'t> {
+        Ids(writers.map(|instance| Id::Guid(instance.0)).collect())
+    }
+
+    fn place_of(&mut self, id: Id<'t>) -> usize {
+        let known = self.0.iter().position(|known| *known == id);
+        known.unwrap_or_else(|| {
+            self.0.push(id);
+            self.0.len() - 1
+        })
+    }
+
+    /// Which of them an instance is; the next one if it is new.
+    pub(crate) fn place(&mut self, instance: WriterInstanceId) -> usize {
+        self.place_of(Id::Guid(instance.0))
+    }
+
+    /// Which of them an instance is, if it is not new.
+    pub(crate) fn known(&self, instance: WriterInstanceId) -> Option<usize> {
+        self.0.iter().position(|known| *known == Id::Guid(instance.0))
+    }
+}
+
 /// Hashes the text of a document. A random id counts as the how-maniest it is.
-pub(crate) fn hash_document<'t, H: Hasher>(text: &'t str, ids: &mut Vec<&'t str>, state: &mut H) {
+pub(crate) fn hash_document<'t, H: Hasher>(text: &'t str, ids: &mut Ids<'t>, state: &mut H) {
     let mut before = "";
     for part in text.split('"') {
         if RANDOM.iter().any(|name| before.ends_with(name)) {
-            let known = ids.iter().position(|id| *id == part);
-            state.write_usize(known.unwrap_or(ids.len()));
-            if known.is_none() {
-                ids.push(part);
-            }
+            let id = part.parse().map_or(Id::Text(part), Id::Guid);
+            state.write_usize(ids.place_of(id));
         } else {
             part.hash(state);
         }
@@ -130,13 +166,14 @@ impl World {
     }
 
     /// The documents of an object, what of it is in the store, and what was chosen for its restore.
-    fn hash_object<H: Hasher>(&self, object: &Object, state: &mut H) {
+    fn hash_object<H: Hasher>(&self, object: &Object, ids: &Ids<'_>, state: &mut H) {
         let number = object.number.0;
         let place = |text: &str| self.store.backups.iter().position(|backup| &*backup.backup_components == text);
-        hash_document(&object.document.to_xml(), &mut Vec::new(), state);
+        hash_document(&object.document.to_xml(), &mut ids.clone(), state);
         // Which backup a restore reads; the text of the document alone does not say it.
         object.restored_from.as_deref().map(place).hash(state);
-        self.copying.hash_object(number, &self.store, state);
+        self.service.left_out(object).hash(state);
+        self.copying.hash_object(number, &self.store, ids, state);
         for name in self.restores.chosen(number) {
             (&name.writer, &name.logical_path, &name.name).hash(state);
         }
@@ -182,13 +219,14 @@ impl World {
 
 impl Hash for World {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        let ids = self.service.known_instances();
         self.queue.hash_relative(self.now, state);
         self.service.hash(state);
         self.processes.hash(state);
         self.applications.hash(state);
         self.kernel.hash(state);
         self.storage.hash(state);
-        self.store.hash(state);
+        self.store.hash_with(&ids, state);
         self.restores.hash(state);
         self.calls.hash(state);
         self.watch.hash(state);
@@ -199,7 +237,10 @@ impl Hash for World {
         by_age.iter().for_each(|(_, place)| place.hash(state));
         for (place, object) in self.service.objects.iter() {
             state.write_u32(place);
-            self.hash_object(object, state);
+            self.hash_object(object, &ids, state);
+        }
+        for text in self.service.express_documents() {
+            hash_document(text, &mut ids.clone(), state);
         }
         self.hash_moments(state);
     }

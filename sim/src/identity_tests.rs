@@ -6,7 +6,7 @@ use std::sync::Arc;
 use vssim_model::api::{BackupComponentsCall, BackupType};
 use vssim_model::catalogue::find;
 use vssim_model::documents::{
-    BackupSchema, ComponentSpec, ComponentType, FileSpec, SourceType, UsageType, WriterMetadata,
+    BackupSchema, ComponentSpec, ComponentType, ExaminedMetadata, FileSpec, SourceType, UsageType, WriterMetadata,
 };
 use vssim_model::ids::WriterInstanceId;
 use vssim_model::states::WriterEvent;
@@ -217,7 +217,7 @@ fn all_that_a_store_holds_tells_states_apart() {
 fn random_ids_of_a_document_count_by_their_place() {
     let hash = |text: &str| {
         let mut state = Xxh3::new();
-        hash_document(text, &mut Vec::new(), &mut state);
+        hash_document(text, &mut Ids::default(), &mut state);
         state.digest128()
     };
     let text = |set: &str, one: &str, other: &str, name: &str| {
@@ -226,6 +226,67 @@ fn random_ids_of_a_document_count_by_their_place() {
     assert_eq!(hash(&text("1", "2", "3", "n")), hash(&text("7", "8", "9", "n")));
     assert_ne!(hash(&text("1", "2", "3", "n")), hash(&text("1", "2", "2", "n")));
     assert_ne!(hash(&text("1", "2", "3", "n")), hash(&text("1", "2", "3", "m")));
+}
+
+#[test]
+fn an_id_of_a_document_is_that_of_the_writer_that_is_there() {
+    let world = after(plan(None), 1);
+    let (there, gone) = (world.service.writers[0].instance.0, WriterInstanceId(Guid(0x77)));
+    let named = |instance: WriterInstanceId| {
+        let mut world = world.clone();
+        let backup = Arc::make_mut(&mut Arc::make_mut(&mut world.store).backups[0]);
+        backup.backup_components = format!(r#"<A instanceId="{}"/>"#, instance.0).into();
+        backup.writer_metadata.clear();
+        backup.components.clear();
+        world.identity()
+    };
+    assert_ne!(named(there), named(gone));
+    assert_eq!(named(gone), named(WriterInstanceId(Guid(0x78))));
+}
+
+#[test]
+fn components_of_alike_writers_count_in_an_order_that_their_instances_do_not_decide() {
+    let world = after(plan(None), 1);
+    let stored = |one: u128, other: u128, named: bool| {
+        let mut world = world.clone();
+        let backup = Arc::make_mut(&mut Arc::make_mut(&mut world.store).backups[0]);
+        let [one, other] = [one, other].map(|instance| WriterInstanceId(Guid(instance)));
+        let text = format!(r#"<A instanceId="{}"/><B instanceId="{}"/>"#, one.0, other.0);
+        backup.backup_components = if named { text.into() } else { "".into() };
+        backup.writer_metadata.clear();
+        let (name, stored) = backup.components.pop_first().unwrap();
+        let failed = crate::backup_store::StoredComponent { succeeded: Some(false), ..stored.clone() };
+        backup.components.clear();
+        let of = |instance| vssim_model::api::ComponentName { instance, ..name.clone() };
+        backup.components.extend([(of(one), stored), (of(other), failed)]);
+        world.identity()
+    };
+    for named in [true, false] {
+        assert_eq!(stored(1, 2, named), stored(2, 1, named), "{named}");
+    }
+    assert_ne!(stored(1, 2, true), stored(1, 2, false));
+}
+
+#[test]
+fn what_an_express_writer_says_tells_states_apart() {
+    let world = after(plan(None), 1);
+    let with = |instance: u128, component: &str| {
+        let text = format!(
+            r#"<WRITER_METADATA xmlns="x-schema:#VssWriterMetadataInfo" version="1.2"><IDENTIFICATION
+            writerId="{}" instanceId="{}" friendlyName="Print" usage="SYSTEM_SERVICE"
+            dataSource="OTHER"/><RESTORE_METHOD method="RESTORE_IF_CAN_BE_REPLACED" writerRestore="never"
+            rebootRequired="no"/><BACKUP_LOCATIONS><FILE_GROUP componentName="{component}" restoreMetadata="no"
+            notifyOnBackupComplete="no" selectable="yes" selectableForRestore="no"
+            componentFlags="0"/></BACKUP_LOCATIONS></WRITER_METADATA>"#,
+            Guid(5),
+            Guid(instance)
+        );
+        let mut world = world.clone();
+        world.service.register_express(ExaminedMetadata::load(text.as_bytes()).unwrap()).unwrap();
+        world.identity()
+    };
+    assert_ne!(with(1, "Settings"), with(1, "Queues"));
+    assert_eq!(with(1, "Settings"), with(2, "Settings"));
 }
 
 #[test]

@@ -16,6 +16,7 @@ use vssim_model::hresult::HResult;
 use vssim_model::trace::What;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::identity::Ids;
 use crate::message::Slot;
 use crate::plan::ActorId;
 use crate::service::methods::Caller;
@@ -85,7 +86,7 @@ impl World {
         self.storage.hash(&mut digest.0);
         self.storage.digest_of_ids().hash(&mut digest.0);
         self.applications.hash(&mut digest.0);
-        self.store.hash(&mut digest.0);
+        self.store.hash_with(&Ids::default(), &mut digest.0);
         self.processes.hash(&mut digest.0);
         let World { kernel, copying, restores, calls, watch, instances, documents, .. } = self;
         // Writing to a digest cannot fail.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use vssim_model::api::{BackupType, ComponentName};
 use vssim_model::ids::{Guid, WriterClassId, WriterInstanceId};
-use vssim_scenarios::saved::{Contents, LoadError, MANIFEST, check_size, is_name, load, save};
+use vssim_scenarios::saved::{Contents, LoadError, MANIFEST, check, check_size, is_name, load, save};
 use vssim_sim::backup_store::{BackupStore, StoredBackup, StoredComponent, StoredFile};
 use vssim_sim::storage::Bytes;
 
@@ -98,7 +98,9 @@ pub fn saved_store(bytes: &[u8]) -> bool {
     };
     assert_eq!(check_size(&store), Ok(()), "a store that was loaded is too large to be saved");
     let again = files(&store);
-    let again = again.iter().map(|(name, bytes)| (name.as_bytes(), bytes.as_slice())).collect();
+    let again = again.iter().map(|(name, bytes)| (name.as_bytes(), bytes.as_slice())).collect::<BTreeMap<_, _>>();
+    let written = |name: &str, _| Ok(again.get(name.as_bytes()).copied().unwrap_or_default().to_vec());
+    assert_eq!(check(&written), Ok(()), "a store that was loaded is not fit to be saved");
     assert!(loaded(&again).as_ref() == Ok(&store), "a store does not load as it was saved");
     true
 }

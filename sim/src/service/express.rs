@@ -19,6 +19,7 @@ use vssim_model::states::WriterState;
 use vssim_model::trace::DocumentKind;
 
 use super::{Document, Effect, Object, Service};
+use crate::identity::Ids;
 use crate::plan::{ActorId, MetadataPlan};
 use crate::unhashed::Unhashed;
 
@@ -90,6 +91,14 @@ impl Service {
         }
     }
 
+    /// The name of a writer, with a process or without.
+    pub(crate) fn name_of(&self, writer: u16) -> Option<&str> {
+        match self.plan.writers.get(usize::from(writer)) {
+            Some(plan) => Some(&plan.name),
+            None => Some(&self.express(writer)?.name),
+        }
+    }
+
     /// The number of a writer by class and instance. Of express writers one that the object knows comes first: a text can be
     /// registered again under the instance that it had.
     #[must_use]
@@ -110,7 +119,7 @@ impl Service {
     ///
     /// # Errors
     /// `VSS_E_OBJECT_ALREADY_EXISTS` if the store has metadata of this class.
-    pub(super) fn register_express(&mut self, metadata: ExaminedMetadata) -> Result<(), HResult> {
+    pub(crate) fn register_express(&mut self, metadata: ExaminedMetadata) -> Result<(), HResult> {
         let identity = metadata.identity().map_err(|_| HResult::VSS_E_INVALID_XML_DOCUMENT)?;
         let (class, instance, name) = (identity.writer, identity.instance, identity.name.to_owned());
         if self.registered().any(|(_, express)| express.class == class) {
@@ -162,7 +171,8 @@ impl Service {
     /// documents go on record. One that left the store stays in the list only if a component of it was added.
     pub(super) fn gather_express(&mut self, index: u32) {
         let Some(object) = self.objects.get(index) else { return };
-        let takes_part = |(writer, express): &(u16, &Express)| object.choice.takes_part(*writer, express.class);
+        let takes_part =
+            |(writer, express): &(u16, &Express)| object.choice.lets_in(*writer, express.class, express.instance.0);
         let found: Vec<u16> = self.registered().filter(takes_part).map(|(writer, _)| writer).collect();
         let added = |writer: &u16| object.components.iter().any(|component| component.writer == *writer);
         let gone = |writer: &u16| self.is_express(*writer) && !found.contains(writer) && !added(writer);
@@ -178,6 +188,24 @@ impl Service {
         for writer in found {
             self.list_writer(index, writer);
         }
+    }
+
+    /// The express writers that a backup or restore leaves out as instances, and how many instances it leaves out.
+    pub(crate) fn left_out(&self, object: &Object) -> (usize, Vec<u16>) {
+        let named = object.choice.named();
+        let of = self.all_express().filter(|(_, express)| named.contains(&express.instance.0));
+        (named.len(), of.map(|(writer, _)| writer).collect())
+    }
+
+    /// The instances of the writers by number, those of express writers behind the others.
+    pub(crate) fn known_instances<'t>(&self) -> Ids<'t> {
+        let running = self.writers.iter().map(|writer| writer.instance.0);
+        Ids::of(running.chain(self.all_express().map(|(_, express)| express.instance.0)))
+    }
+
+    /// The documents of the express writers that anybody knows, by number: what they say decides what is backed up.
+    pub(crate) fn express_documents(&self) -> impl Iterator<Item = &str> {
+        self.all_express().map(|(_, express)| &*express.document.text)
     }
 
     /// A writer is in the list of an object from here on: express writers first, then by number.
@@ -211,5 +239,6 @@ impl Service {
 /// The writers that a backup or restore knows by their numbers.
 fn known_to(object: &Object) -> impl Iterator<Item = u16> {
     let added = object.components.iter().map(|component| component.writer);
-    object.identified.iter().copied().chain(added)
+    let damaged = object.damaged.keys().copied();
+    object.identified.iter().copied().chain(added).chain(damaged)
 }

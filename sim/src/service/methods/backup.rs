@@ -10,6 +10,7 @@ use vssim_model::ids::{WriterClassId, WriterInstanceId};
 use vssim_model::tables::RequesterGuard;
 
 use crate::service::Service;
+use crate::unhashed::Unhashed;
 
 /// Which writers a requester lets take part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -18,8 +19,11 @@ pub struct WriterChoice {
     enabled: Option<BTreeSet<WriterClassId>>,
     /// The classes that DisableWriterClasses took out since.
     disabled: BTreeSet<WriterClassId>,
-    /// The writers that do not take part as instances.
+    /// The writers with a process that do not take part as instances.
     instances: BTreeSet<u16>,
+    /// The instances that DisableWriterInstances named, by which express writers are left out: the number of one that left the store
+    /// may be another one's by now. Random; which of them are whose is hashed with the world.
+    named: Unhashed<BTreeSet<WriterInstanceId>>,
 }
 
 impl WriterChoice {
@@ -28,6 +32,16 @@ impl WriterChoice {
     pub fn takes_part(&self, writer: u16, class: WriterClassId) -> bool {
         let enabled = self.enabled.as_ref().is_none_or(|enabled| enabled.contains(&class));
         enabled && !self.disabled.contains(&class) && !self.instances.contains(&writer)
+    }
+
+    /// Whether an express writer takes part, by number, class and instance.
+    pub(in crate::service) fn lets_in(&self, writer: u16, class: WriterClassId, instance: WriterInstanceId) -> bool {
+        self.takes_part(writer, class) && !self.named.contains(&instance)
+    }
+
+    /// The instances that DisableWriterInstances named.
+    pub(in crate::service) fn named(&self) -> &BTreeSet<WriterInstanceId> {
+        &self.named
     }
 }
 
@@ -82,12 +96,11 @@ impl Service {
 
     /// DisableWriterInstances: other instances of the class still take part.
     pub(in crate::service) fn disable_instances(&mut self, index: u32, instances: &[WriterInstanceId]) {
-        let express = self.registered().map(|(writer, _)| writer);
-        let named = self.all_writers().into_iter().chain(express);
         let is_named = |writer: &u16| self.instance_of(*writer).is_some_and(|instance| instances.contains(&instance));
-        let named: Vec<u16> = named.filter(is_named).collect();
+        let named: Vec<u16> = self.all_writers().into_iter().filter(is_named).collect();
         if let Some(object) = self.objects.get_mut(index) {
             object.choice.instances.extend(named);
+            object.choice.named.extend(instances);
         }
     }
 

@@ -27,9 +27,19 @@ pub struct ExpressWriter {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Metadata {
     /// CreateMetadata handed this object out.
-    Created(u32),
+    Created(Unhashed<u32>),
     /// LoadMetadata read it.
     Loaded(Unhashed<ExaminedMetadata>),
+}
+
+impl ExpressWriter {
+    /// The number of the metadata that CreateMetadata handed out for it.
+    pub(super) const fn metadata_made(&self) -> Option<u32> {
+        match &self.metadata {
+            Some(Metadata::Created(number)) => Some(number.0),
+            _ => None,
+        }
+    }
 }
 
 impl Service {
@@ -84,7 +94,7 @@ impl Service {
         builder.set_instance(None, version).map_err(|error| error.hresult())?;
         let object = self.hand_out(caller, Object::ExpressMetadata(builder.into()));
         if let (Some(number), Object::ExpressWriter(writer)) = (object.as_object(), self.object_of_mut(caller, call)?) {
-            writer.metadata = Some(Metadata::Created(number));
+            writer.metadata = Some(Metadata::Created(number.into()));
         }
         Done::ok(Out::values([("ppMetadata", object)]))
     }
@@ -104,7 +114,7 @@ impl Service {
     fn register(&mut self, caller: Caller, metadata: Option<Metadata>) -> Result<Done, HResult> {
         let metadata = match metadata {
             Some(Metadata::Loaded(loaded)) => Some(loaded.0),
-            Some(Metadata::Created(number)) => match self.held.get_mut(caller.actor, number) {
+            Some(Metadata::Created(number)) => match self.held.get_mut(caller.actor, number.0) {
                 Some(Object::ExpressMetadata(builder)) => Some(ExaminedMetadata::from(&builder.0.clone().finish())),
                 _ => None,
             },

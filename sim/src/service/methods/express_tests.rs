@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use vssim_model::api::{BackupComponentsCall as B, Call, ComponentName, MethodCall, Out, Value, WriterStatus};
 use vssim_model::catalogue::find;
+use vssim_model::documents::Damage;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, WriterClassId, WriterInstanceId};
 use vssim_model::states::WriterState;
@@ -14,7 +15,7 @@ use super::Caller;
 use crate::fixture::{Small, small};
 use crate::message::Answer;
 use crate::plan::{ActorId, OpenChoices};
-use crate::service::{Effect, Service};
+use crate::service::{Effect, Planted, PlantedInto, Service};
 
 const CLASS: WriterClassId = WriterClassId(Guid(0xe0));
 const INSTANCE: WriterInstanceId = WriterInstanceId(Guid(0xe1));
@@ -30,13 +31,18 @@ fn service() -> Service {
 
 /// The metadata of an express writer with one component.
 fn text(instance: WriterInstanceId, component: &str) -> String {
+    of_class(CLASS, instance, component)
+}
+
+/// The same for any class.
+fn of_class(class: WriterClassId, instance: WriterInstanceId, component: &str) -> String {
     format!(
         r#"<WRITER_METADATA xmlns="x-schema:#VssWriterMetadataInfo" version="1.2"><IDENTIFICATION writerId="{}"
         instanceId="{}" friendlyName="Print" usage="SYSTEM_SERVICE" dataSource="OTHER"/><RESTORE_METHOD
         method="RESTORE_IF_CAN_BE_REPLACED" writerRestore="never" rebootRequired="no"/><BACKUP_LOCATIONS><FILE_GROUP
         componentName="{component}" restoreMetadata="no" notifyOnBackupComplete="no" selectable="yes"
         selectableForRestore="no" componentFlags="0"/></BACKUP_LOCATIONS></WRITER_METADATA>"#,
-        CLASS.0, instance.0
+        class.0, instance.0
     )
 }
 
@@ -215,6 +221,50 @@ fn damaged_metadata_in_the_store_is_listed_and_has_no_component() {
     let object = gathered(&mut service);
     assert_eq!(listed(&mut service, object).len(), 2);
     assert_eq!(add(&mut service, object, "Settings"), HResult::E_INVALIDARG);
+}
+
+const OTHER: (WriterClassId, WriterInstanceId) = (WriterClassId(Guid(0xf0)), WriterInstanceId(Guid(0xf1)));
+
+#[test]
+fn a_writer_is_not_left_out_for_one_that_was_unregistered_before_it_came() {
+    let mut service = service();
+    register(&mut service, &text(INSTANCE, "Settings"));
+    let (_, Out::Object(object)) = ask(&mut service, 0, B::CreateVssBackupComponents) else { panic!("no object") };
+    ask(&mut service, object, B::InitializeForBackup { xml: None });
+    let instances = vec![INSTANCE];
+    assert_eq!(ask(&mut service, object, B::DisableWriterInstances { instances }).0, HResult::S_OK);
+    unregister(&mut service);
+    register(&mut service, &of_class(OTHER.0, OTHER.1, "Settings"));
+    ask(&mut service, object, B::GatherWriterMetadata);
+    assert_eq!(listed(&mut service, object), [OTHER.1, PLAN_INSTANCE]);
+    // The instance that was named is left out whatever its number.
+    register(&mut service, &text(INSTANCE, "Settings"));
+    let index = service.object_numbered(object).unwrap().0;
+    service.gather_express(index);
+    assert_eq!(listed(&mut service, object), [OTHER.1, PLAN_INSTANCE]);
+}
+
+#[test]
+fn a_writer_has_no_part_in_the_damage_of_one_that_was_unregistered_before_it_came() {
+    let mut service = service();
+    register(&mut service, &text(INSTANCE, "Settings"));
+    let object = gathered(&mut service);
+    let attribute = Some("usage".to_owned());
+    let fault = Damage { element: "IDENTIFICATION".to_owned(), which: 0, attribute, value: None };
+    let planted = Planted { object, into: PlantedInto::Gathered(1), fault };
+    service.damage(ActorId::Requester(0), None, &planted);
+    let index = service.object_numbered(object).unwrap().0;
+    let is_sound = |service: &Service, writer| service.examined_metadata(index, writer).unwrap().identity().is_ok();
+    assert!(!is_sound(&service, 1));
+    unregister(&mut service);
+    // A second gathering, after one that failed, no longer lists it.
+    service.gather_express(index);
+    service.forget_express();
+    register(&mut service, &of_class(OTHER.0, OTHER.1, "Settings"));
+    service.gather_express(index);
+    assert_eq!(listed(&mut service, object), [OTHER.1, PLAN_INSTANCE]);
+    let writer = service.object_numbered(object).unwrap().1.identified[0];
+    assert!(is_sound(&service, writer));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The objects that calls hand back: who holds them, and what they are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 
 use vssim_model::api::{MethodCall, Value};
 use vssim_model::documents::{ExaminedComponent, ExaminedMetadata, WriterMetadataBuilder};
@@ -62,13 +63,30 @@ impl Object {
 }
 
 /// The objects of all processes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// By holder and number.
     objects: BTreeMap<ActorId, BTreeMap<u32, Object>>,
     /// Those that show the document of a backup components object, by that object and their holder.
     shown: BTreeMap<u32, BTreeMap<ActorId, BTreeSet<u32>>>,
     made: u32,
+}
+
+/// By their order alone: numbers only grow, and what shows a document says so itself. A search would never come back to a state.
+impl Hash for Held {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for (holder, objects) in self.objects.iter().filter(|(_, objects)| !objects.is_empty()) {
+            (holder, objects.len()).hash(state);
+            for object in objects.values() {
+                object.hash(state);
+                if let Object::ExpressWriter(writer) = object {
+                    let metadata = writer.metadata_made();
+                    metadata.map(|made| objects.range(..made).count()).hash(state);
+                }
+            }
+        }
+        state.write_u8(u8::MAX);
+    }
 }
 
 impl Held {
@@ -211,6 +229,31 @@ mod tests {
         held.forget(ONE);
         assert_eq!(there(&held), [false; 3]);
         assert!(held.get(ONE, apart).is_none());
+    }
+
+    #[test]
+    fn what_is_held_tells_states_apart_and_how_often_something_was_handed_out_does_not() {
+        let identity = |held: &Held| {
+            let mut digest = xxhash_rust::xxh3::Xxh3::new();
+            held.hash(&mut digest);
+            digest.digest128()
+        };
+        let mut held = Held::default();
+        let empty = identity(&held);
+        let first = held.add(ONE, shows(1));
+        let one = identity(&held);
+        let second = held.add(ONE, shows(1));
+        let two = identity(&held);
+        held.release(ONE, &[first]);
+        assert_eq!(identity(&held), one);
+        held.release(ONE, &[second]);
+        assert_eq!(identity(&held), empty);
+        held.add(ONE, shows(2));
+        let other = identity(&held);
+        held.forget_backup(2);
+        held.add(OTHER, shows(1));
+        let all = [empty, one, two, other, identity(&held)];
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
     }
 
     #[test]
