@@ -30,6 +30,7 @@ use vssim_model::trace::{EventLogEntry, Io, ProcessEdge, Record, Role, TimerName
 use crate::metadata::Metadata;
 
 pub use express::Registration;
+pub(crate) use views::OPENING;
 pub use views::{CallFact, CallbackFact, EventFact, Object, Operation, SetFacts, StateFact, Step, Writer};
 
 /// The calls of a restore that set something in the document. They stand in a trace by the names of the headers alone.
@@ -174,9 +175,29 @@ impl<'t> Facts<'t> {
     /// Whether a writer takes part in a backup or restore at a mark: the first event of it was raised before.
     #[must_use]
     pub fn takes_part(&self, writer: &str, object: u32, at: Mark) -> bool {
-        let first = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
         let events = self.objects.get(&object).map(|object| object.events_to(writer));
-        events.into_iter().flatten().any(|event| event.begin < at && first.contains(&event.event))
+        events.into_iter().flatten().any(|event| event.begin < at && OPENING.contains(&event.event))
+    }
+
+    /// Whether a writer had no session left for a backup or restore whose first event was due between two marks: VSS said so,
+    /// and another object is seen to have had one.
+    #[must_use]
+    pub fn had_no_session(&self, object: &Object<'t>, name: &str, from: Mark, to: Mark) -> bool {
+        let told = self.writers.get(name).is_some_and(|writer| object.told_of_no_session(writer));
+        let holds = |other: &Object<'t>| {
+            let until = self.session_over(other, name);
+            self.takes_part(name, other.number, to) && until.is_none_or(|until| from < until)
+        };
+        told && self.objects.values().any(|other| other.number != object.number && holds(other))
+    }
+
+    /// When the part that a writer has in an object's backup or restore is over: the object is gone, and BackupShutdown, if it
+    /// came, was handled.
+    #[must_use]
+    pub fn session_over(&self, object: &Object<'t>, writer: &str) -> Option<Mark> {
+        let gone = object.released().or_else(|| self.gone_after(object.actor, object.begin()))?;
+        let shutdown = object.events_to(writer).filter(|event| event.event == WriterEvent::BackupShutdown).last();
+        shutdown.map_or(Some(gone), |event| event.end.map(|end| end.max(gone)))
     }
 
     /// The beginnings and ends of an actor's process, in order.

@@ -237,9 +237,10 @@ impl<'t> Object<'t> {
         })
     }
 
-    /// Whether VSS said that the writer had no session left for this backup or restore (LIM-008).
+    /// Whether VSS said that the writer had no session left for this backup or restore (LIM-008). Whether that was so,
+    /// [`Facts::had_no_session`](super::Facts::had_no_session) answers.
     #[must_use]
-    pub fn had_no_session(&self, writer: &Writer) -> bool {
+    pub fn told_of_no_session(&self, writer: &Writer) -> bool {
         self.calls.iter().any(|call| match call.out {
             Out::WriterStatus(status) => {
                 status.failure == HResult::VSS_E_WRITER_STATUS_NOT_AVAILABLE && writer.is(status.instance)
@@ -259,6 +260,9 @@ impl<'t> Object<'t> {
         self.first("Release").map(|call| call.begin)
     }
 }
+
+/// With one of these a backup or restore begins for a writer.
+pub(crate) const OPENING: [WriterEvent; 2] = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
 
 /// An event and the end of its handler.
 #[derive(Clone, Copy, Debug)]

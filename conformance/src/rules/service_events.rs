@@ -172,7 +172,7 @@ fn prepare_all(facts: &Facts<'_>, findings: &mut Findings) {
         let Some(prepare) = object.accepted("PrepareForBackup") else { continue };
         let Some(done) = prepare.finished() else { continue };
         let instances = object.instances();
-        for (name, writer) in
+        for (name, _) in
             facts.writers.iter().filter(|(_, writer)| instances.iter().any(|&instance| writer.is(instance)))
         {
             let left = facts.was_unsubscribed(name, object.begin(), done);
@@ -184,7 +184,7 @@ fn prepare_all(facts: &Facts<'_>, findings: &mut Findings) {
                 continue;
             }
             let reached = object.events_to(name).any(|event| event.event == WriterEvent::PrepareForBackup);
-            if !reached && object.had_no_session(writer) {
+            if !reached && facts.had_no_session(object, name, prepare.begin, done) {
                 findings.excused(format!("{name} had no session left"));
                 continue;
             }

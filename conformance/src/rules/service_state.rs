@@ -8,7 +8,7 @@ use vssim_model::states::{SnapshotState, WriterEvent, WriterState};
 use crate::catalogue::Bound::Service;
 use crate::catalogue::Level::Fact;
 use crate::catalogue::Rule;
-use crate::facts::{EventFact, Facts, Mark, StateFact, WriterChange};
+use crate::facts::{EventFact, Facts, Mark, OPENING, StateFact, WriterChange};
 use crate::verdict::Findings;
 
 pub(crate) const RULES: &[Rule] = &[
@@ -197,9 +197,6 @@ fn leads_to(events: &[&EventFact<'_>], to: WriterState) -> bool {
         || (opens && to == WriterState::Stable)
 }
 
-/// With one of these a backup or restore begins for a writer.
-const OPENING: [WriterEvent; 2] = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
-
 /// What is known of a writer's states: in each backup or restore, and where it changed last.
 #[derive(Default)]
 struct Known {
@@ -285,7 +282,8 @@ fn failure_shown(facts: &Facts<'_>, findings: &mut Findings) {
         if given_up.any(|change| event.begin < change.at && change.at < end) {
             continue;
         }
-        let shown = states.iter().any(|change| event.begin < change.at && change.at < next && change.to == state);
+        let mut shown = states.iter().filter(of_object);
+        let shown = shown.any(|change| event.begin < change.at && change.at < next && change.to == state);
         findings.check(shown, event.records(), || {
             format!("{} failed at {} and never showed {state}", event.writer, event.event)
         });
