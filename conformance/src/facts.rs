@@ -9,8 +9,8 @@
 //! ```
 //!
 //! A record belongs to a set when it names the set or one of its shadow copies; flush and hold names neither and
-//! belongs to the set whose creation was last seen to go on. An event belongs to the object that made its set, else to
-//! the object at the head of its chain of causes, else to the only object of the trace, else to the one object whose
+//! belongs to the set whose creation was last seen to go on. An event belongs to the object that its record names, else to
+//! that which made its set, else to the object at the head of its chain of causes, else to the only object of the trace, else to the one object whose
 //! call that raises such events was running. What belongs nowhere (an imported trace without calls) is in no object's
 //! view, and rules about objects then have no occasion.
 

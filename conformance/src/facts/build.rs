@@ -29,8 +29,9 @@ struct Builder<'t> {
     operations: BTreeMap<AsyncId, usize>,
     /// Operations that ended before the call that started them returned: the records of one moment have no fixed order.
     early_ends: BTreeMap<AsyncId, (Mark, HResult)>,
-    /// The object at the head of each record's chain of causes; 0 for none.
-    origins: Vec<u32>,
+    /// The object at the head of each record's chain of causes, with the record's number; 0 for none. A trace from which
+    /// records were left out has gaps in its numbers.
+    origins: Vec<(u64, u32)>,
     /// The latest object of each requester.
     latest_object: BTreeMap<&'t str, u32>,
     /// The set whose creation was last seen to go on.
@@ -104,10 +105,15 @@ impl<'t> Builder<'t> {
         self.facts.sets.entry(id).or_insert_with(|| SetFacts { id, ..SetFacts::default() })
     }
 
+    /// The object at the head of the chain of causes of a record that was read; 0 for none.
+    fn origin(&self, record: u64) -> u32 {
+        let at = self.origins.binary_search_by_key(&record, |(n, _)| *n);
+        at.ok().and_then(|index| self.origins.get(index)).map_or(0, |(_, object)| *object)
+    }
+
     fn read(&mut self, record: &'t Record) {
         let at = mark(record);
-        let caused = record.cause.checked_sub(1).and_then(|index| usize::try_from(index).ok());
-        let inherited = caused.and_then(|index| self.origins.get(index)).copied().unwrap_or(0);
+        let inherited = self.origin(record.cause);
         let actor = record.actor.as_ref();
         let origin = match &record.what {
             What::Call { id, object, call } => {
@@ -127,7 +133,7 @@ impl<'t> Builder<'t> {
             What::Event { .. } => self.left_by_the_dead(actor, record.cause).unwrap_or(inherited),
             _ => inherited,
         };
-        self.origins.push(origin);
+        self.origins.push((record.n, origin));
         self.read_other(record, at, origin);
     }
 
@@ -165,6 +171,7 @@ impl<'t> Builder<'t> {
                     event,
                     set,
                     object,
+                    told: *known,
                     begin: at,
                     end: None,
                     returned: true,
@@ -394,7 +401,8 @@ impl<'t> Builder<'t> {
         }
         for event in &mut self.facts.events {
             let maker = event.set.and_then(|set| self.facts.sets.get(&set)).and_then(|set| set.object);
-            event.object = maker.or(event.object).or(only);
+            // What an event says of itself outweighs who made the set that it names.
+            event.object = event.told.or(maker).or(event.object).or(only);
         }
         self.facts.express = super::express::collect(&self.facts.calls, &self.facts.metadata);
         self.guess_objects();

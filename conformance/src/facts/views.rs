@@ -275,6 +275,8 @@ pub struct EventFact<'t> {
     pub set: Option<SnapshotSetId>,
     /// The backup components object behind it.
     pub object: Option<u32>,
+    /// The backup components object that its record names.
+    pub told: Option<u32>,
     /// When the writer received it.
     pub begin: Mark,
     /// When the handler returned.

@@ -244,7 +244,12 @@ const fn place(event: WriterEvent) -> Option<u8> {
 fn in_order(facts: &Facts<'_>, findings: &mut Findings) {
     type Backup<'a> = (Option<u32>, Option<SnapshotSetId>, &'a str);
     let mut last: BTreeMap<Backup<'_>, (u8, &EventFact<'_>)> = BTreeMap::new();
+    // The preparations that failed or were cancelled, by object and end, with their beginnings.
+    let preparations = facts.objects.values().flat_map(|object| object.named("PrepareForBackup"));
+    let undone: BTreeMap<(u32, Mark), Mark> =
+        preparations.filter_map(|call| Some(((call.object, call.failed()?.0), call.begin))).collect();
     for event in &facts.events {
+        of_its_backup(facts, event, findings);
         let Some(place) = place(event.event) else { continue };
         // Without an object behind it, an event is compared only with those of the same set.
         let key = match (event.object, event.set) {
@@ -252,13 +257,32 @@ fn in_order(facts: &Facts<'_>, findings: &mut Findings) {
             (None, Some(set)) => (None, Some(set), event.writer),
             (None, None) => continue,
         };
-        if let Some((before, earlier)) = last.insert(key, (place, event)) {
+        let earlier = last.insert(key, (place, event));
+        // What raised the earlier event may be done again, and raises it again.
+        let again = |earlier: &EventFact<'_>| {
+            let Some(object) = event.object.filter(|_| earlier.begin < event.begin) else { return false };
+            let mut between = undone.range((object, earlier.begin)..(object, event.begin));
+            between.any(|(_, begin)| *begin < earlier.begin)
+        };
+        if let Some((before, earlier)) = earlier.filter(|(_, earlier)| !again(earlier)) {
             findings.check(before < place, [earlier.begin.n, event.begin.n], || {
                 format!("{} got {} after {}", event.writer, event.event, earlier.event)
             });
         }
     }
     none_left_out(facts, findings);
+}
+
+/// The set that an event names was made by the object that it names.
+fn of_its_backup(facts: &Facts<'_>, event: &EventFact<'_>, findings: &mut Findings) {
+    let set = event.set.and_then(|set| facts.sets.get(&set));
+    let Some((told, (set, maker))) = event.told.zip(set.and_then(|set| Some((set, set.object?)))) else { return };
+    if told != maker {
+        let start = set.start.map_or(0, |call| call.begin.n);
+        let (writer, event, at) = (event.writer, event.event, event.begin.n);
+        let sentence = format!("{writer} got {event} of object {told} for the set of object {maker}");
+        findings.broken([start, at], sentence);
+    }
 }
 
 /// Of a creation that succeeds, a writer that has not failed gets every event (BKP-ORD-034). That Thaw follows Freeze is a

@@ -1,10 +1,11 @@
 //! A writer in several backups at once, and one after the other: whose event, whose state, whose session.
 
+use vssim_conformance::facts::{Facts, Typed};
 use vssim_conformance::{Report, Verdict, judge};
 use vssim_model::api::{BackupComponentsCall as B, Call, Out};
 use vssim_model::hresult::HResult;
 use vssim_model::states::{WriterEvent, WriterState};
-use vssim_model::trace::{ProcessEdge, What};
+use vssim_model::trace::{ProcessEdge, Trace, What};
 
 use crate::support::*;
 
@@ -85,4 +86,72 @@ fn that_a_writer_had_no_session_left_is_believed_only_where_another_backup_has_o
         let died = beside(&|s| s.push("crash", "other", What::Process(ProcessEdge::Crashed)));
         assert!(broken(&died, rule), "{rule}: the other one's process was gone");
     }
+}
+
+/// Gives the records of this actor, from one number on, the cause.
+fn caused(trace: &mut Trace, actor: &str, from: u64, cause: u64) {
+    let of = trace.records.iter_mut().filter(|record| record.n >= from && &*record.actor == actor);
+    of.for_each(|record| record.cause = cause);
+}
+
+#[test]
+fn a_trace_with_a_gap_in_its_numbers_yields_the_same_facts() {
+    let mut script = Script::new();
+    script.push("lock", "vss", What::CreationLock { holder: None });
+    for object in [1, 2] {
+        call(&mut script, object, B::InitializeForBackup { xml: None });
+    }
+    state(&mut script, None, WriterState::Stable, WriterState::WaitingForFreeze);
+    let mut whole = script.trace();
+    caused(&mut whole, "files", 4, 3);
+    let mut gap = whole.clone();
+    gap.records.remove(0);
+    for trace in [whole, gap] {
+        let typed = Typed::of(&trace);
+        let facts = Facts::of(&trace, &typed);
+        assert_eq!(facts.states_of("files").first().and_then(|change| change.object), Some(2));
+    }
+}
+
+#[test]
+fn an_event_belongs_to_the_object_that_it_names_and_not_to_another_that_made_its_set() {
+    let of = |object: u32| {
+        let script = good().edit("event Freeze files", |what| {
+            if let What::Event { object: named, .. } = what {
+                *named = Some(object);
+            }
+        });
+        let mut script = script;
+        call(&mut script, 2, B::InitializeForBackup { xml: None });
+        script.trace()
+    };
+    for object in [1, 2] {
+        let trace = of(object);
+        let typed = Typed::of(&trace);
+        let facts = Facts::of(&trace, &typed);
+        let freeze = facts.events_to("files").iter().find(|event| event.event == WriterEvent::Freeze);
+        assert_eq!(freeze.and_then(|event| event.object), Some(object));
+        assert_eq!(broken(&judge(&trace), "writer-events-in-order"), object == 2, "{object}");
+    }
+}
+
+#[test]
+fn a_preparation_that_failed_or_was_cancelled_may_raise_its_event_again() {
+    let twice = |first: HResult| {
+        let script = good().before("call PrepareForBackup", |s| {
+            s.run(B::PrepareForBackup, first, |s| {
+                TAKING_PART.iter().for_each(|writer| s.handle(writer, WriterEvent::PrepareForBackup, |_| ()));
+            });
+        });
+        broken(&judge(&script.trace()), "writer-events-in-order")
+    };
+    assert!(!twice(HResult::VSS_S_ASYNC_CANCELLED));
+    assert!(!twice(HResult::VSS_E_UNEXPECTED));
+    assert!(twice(HResult::VSS_S_ASYNC_FINISHED));
+    // A call that was refused raised nothing, and undoes nothing.
+    let refused = good().after("waited PrepareForBackup", |s| {
+        s.call_with(B::PrepareForBackup, HResult::VSS_E_BAD_STATE, Out::Nothing, |_| ());
+        s.handle("files", WriterEvent::PrepareForBackup, |_| ());
+    });
+    assert!(broken(&judge(&refused.trace()), "writer-events-in-order"));
 }
