@@ -155,3 +155,51 @@ fn a_preparation_that_failed_or_was_cancelled_may_raise_its_event_again() {
     });
     assert!(broken(&judge(&refused.trace()), "writer-events-in-order"));
 }
+
+/// One backup in which the writer fails, and another.
+fn after_a_failure(between: impl FnOnce(&mut Script)) -> Report {
+    let mut script = Script::new();
+    call(&mut script, 1, B::InitializeForBackup { xml: None });
+    call(&mut script, 2, B::InitializeForBackup { xml: None });
+    event(&mut script, 1, WriterEvent::PrepareForBackup, false);
+    state(&mut script, Some(1), WriterState::Stable, WriterState::FailedAtPrepareBackup);
+    between(&mut script);
+    event(&mut script, 2, WriterEvent::PrepareForBackup, true);
+    state(&mut script, Some(2), WriterState::Stable, WriterState::Stable);
+    judge(&script.trace())
+}
+
+#[test]
+fn a_backup_that_is_over_is_none_beside_which_another_begins() {
+    let beside = after_a_failure(|_| ());
+    assert!(!broken(&beside, "writer-state-follows-event"), "a session beside another begins ready");
+    let alone = after_a_failure(|s| {
+        call(s, 1, B::Release);
+        event(s, 1, WriterEvent::BackupShutdown, true);
+    });
+    assert!(broken(&alone, "writer-state-follows-event"), "one that begins alone begins where the last one ended");
+}
+
+#[test]
+fn a_writer_has_no_state_in_a_backup_in_which_it_has_no_part() {
+    let report = |object: u32, told: bool| {
+        let mut script = Script::new();
+        for object in [1, 2] {
+            call(&mut script, object, B::InitializeForBackup { xml: None });
+        }
+        event(&mut script, 1, WriterEvent::PrepareForBackup, true);
+        state(&mut script, Some(1), WriterState::Stable, WriterState::Stable);
+        event(&mut script, object, WriterEvent::PrepareForSnapshot, true);
+        state(&mut script, told.then_some(object), WriterState::Stable, WriterState::WaitingForFreeze);
+        let mut trace = script.trace();
+        if let Some([.., handled, state]) = trace.records.get_mut(..) {
+            state.cause = handled.n;
+            handled.cause = handled.n - 1;
+        }
+        judge(&trace)
+    };
+    for told in [true, false] {
+        assert!(!broken(&report(1, told), "writer-state-follows-event"), "{told}");
+        assert!(broken(&report(2, told), "writer-state-follows-event"), "{told}");
+    }
+}
