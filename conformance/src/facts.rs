@@ -29,9 +29,9 @@ use vssim_model::trace::{EventLogEntry, Io, ProcessEdge, Record, Role, TimerName
 
 use crate::metadata::Metadata;
 
-pub use express::Registration;
+pub use express::Registrations;
 pub(crate) use views::OPENING;
-pub use views::{CallFact, CallbackFact, EventFact, Object, Operation, SetFacts, StateFact, Step, Writer};
+pub use views::{CallFact, CallbackFact, Choice, EventFact, Object, Operation, SetFacts, StateFact, Step, Writer};
 
 /// The calls of a restore that set something in the document. They stand in a trace by the names of the headers alone.
 pub(crate) const RESTORE_SETTERS: [&str; 13] = [
@@ -108,8 +108,8 @@ pub struct Facts<'t> {
     pub set_of: BTreeMap<SnapshotId, SnapshotSetId>,
     /// The Writer Metadata Documents, by SHA-256, each with the record that brought it.
     pub metadata: BTreeMap<&'t str, (Mark, Metadata)>,
-    /// The express writers of the store, in the order in which they were registered.
-    pub express: Vec<Registration>,
+    /// The express writers of the store, by class.
+    pub express: Registrations,
     /// The beginnings and ends of each actor's process, in order.
     pub processes: BTreeMap<&'t str, Vec<(Mark, ProcessEdge)>>,
     /// The changes of the mask of each writer that joins by calls of its own, in order; 0 for not subscribed.

@@ -11,8 +11,8 @@ use vssim_model::trace::{
 };
 
 use super::{
-    CallFact, CallbackFact, EventFact, Facts, Mark, Object, Operation, RESTORE_SETTERS, SetFacts, StateFact, Step,
-    Typed, Writer, WriterChange,
+    CallFact, CallbackFact, EventFact, Facts, Mark, OPENING, Object, Operation, RESTORE_SETTERS, SetFacts, StateFact,
+    Step, Typed, Writer, WriterChange,
 };
 use crate::metadata::Metadata;
 
@@ -34,6 +34,12 @@ struct Builder<'t> {
     origins: Vec<(u64, u32)>,
     /// The latest object of each requester.
     latest_object: BTreeMap<&'t str, u32>,
+    /// Who called first on each object.
+    owners: BTreeMap<u32, &'t str>,
+    /// The latest object of a requester in which a writer takes part, by writer and requester.
+    latest_part: BTreeMap<(&'t str, &'t str), u32>,
+    /// Whose process ended, by record.
+    ends: BTreeMap<u64, &'t str>,
     /// The set whose creation was last seen to go on.
     current: Option<SnapshotSetId>,
     /// The set for which each volume is held.
@@ -77,7 +83,7 @@ impl<'t> Builder<'t> {
             sets: BTreeMap::new(),
             set_of: BTreeMap::new(),
             metadata: BTreeMap::new(),
-            express: Vec::new(),
+            express: super::Registrations::default(),
             processes: BTreeMap::new(),
             subscriptions: super::subscriptions::collect(trace),
             locks: Vec::new(),
@@ -96,6 +102,9 @@ impl<'t> Builder<'t> {
             early_ends: BTreeMap::new(),
             origins: Vec::with_capacity(trace.records.len()),
             latest_object: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            latest_part: BTreeMap::new(),
+            ends: BTreeMap::new(),
             current: None,
             held_for: BTreeMap::new(),
         }
@@ -126,7 +135,10 @@ impl<'t> Builder<'t> {
                 self.facts.processes.entry(actor).or_default().push((at, *edge));
                 match edge {
                     ProcessEdge::Started => inherited,
-                    _ => self.latest_object.get(actor).copied().unwrap_or(inherited),
+                    _ => {
+                        self.ends.insert(record.n, actor);
+                        self.latest_object.get(actor).copied().unwrap_or(inherited)
+                    }
                 }
             }
             What::Event { object: Some(object), .. } | What::WriterState { object: Some(object), .. } => *object,
@@ -139,18 +151,9 @@ impl<'t> Builder<'t> {
 
     /// An event that the end of a process brings is about that object of its, the latest, in which the writer takes part. A
     /// process may have had others since.
-    fn left_by_the_dead(&self, writer: &str, cause: u64) -> Option<u32> {
-        let is_cause = |edges: &Vec<(Mark, ProcessEdge)>| {
-            edges.iter().any(|(at, edge)| at.n == cause && *edge != ProcessEdge::Started)
-        };
-        let (dead, _) = self.facts.processes.iter().find(|(_, edges)| is_cause(edges))?;
-        let of_dead = |event: &&EventFact<'_>| {
-            let is_of_dead = |object| self.facts.calls.iter().any(|call| call.object == object && call.actor == *dead);
-            event.object.is_some_and(is_of_dead)
-        };
-        let to_writer = self.facts.events.iter().rev().filter(|event| event.writer == writer);
-        let part = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
-        to_writer.filter(|event| part.contains(&event.event)).find(of_dead)?.object
+    fn left_by_the_dead(&self, writer: &'t str, cause: u64) -> Option<u32> {
+        let dead = self.ends.get(&cause)?;
+        self.latest_part.get(&(writer, *dead)).copied()
     }
 
     fn read_other(&mut self, record: &'t Record, at: Mark, origin: u32) {
@@ -166,6 +169,10 @@ impl<'t> Builder<'t> {
                 self.open_events.insert(*id, self.facts.events.len());
                 let object = known.or((origin > 0).then_some(origin));
                 let (event, set) = (*event, *set);
+                let part = object.filter(|_| OPENING.contains(&event));
+                if let Some((object, owner)) = part.and_then(|object| Some((object, *self.owners.get(&object)?))) {
+                    self.latest_part.insert((actor, owner), object);
+                }
                 self.facts.events.push(EventFact {
                     writer: actor,
                     event,
@@ -308,6 +315,7 @@ impl<'t> Builder<'t> {
     fn call(&mut self, at: Mark, actor: &'t str, id: CallId, object: u32, call: &'t Call) {
         if object > 0 {
             self.latest_object.insert(actor, object);
+            self.owners.entry(object).or_insert(actor);
         }
         if let Call::Application(order) = call {
             self.facts.orders.entry(actor).or_default().push((at, order));

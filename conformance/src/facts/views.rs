@@ -117,6 +117,23 @@ impl<'t> CallFact<'t> {
     }
 }
 
+/// Which writer classes an object lets take part.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// The only ones, if any were named.
+    only: Option<BTreeSet<WriterClassId>>,
+    /// Those that were left out.
+    left_out: BTreeSet<WriterClassId>,
+}
+
+impl Choice {
+    /// Whether it lets a class take part.
+    #[must_use]
+    pub fn lets_in(&self, class: WriterClassId) -> bool {
+        !self.left_out.contains(&class) && self.only.as_ref().is_none_or(|only| only.contains(&class))
+    }
+}
+
 /// One backup components object and the calls on it.
 #[derive(Clone, Debug)]
 pub struct Object<'t> {
@@ -188,22 +205,26 @@ impl<'t> Object<'t> {
         })
     }
 
-    /// Whether the choice of writers lets a class take part (BKP-ORD-011: choices after the gathering count not).
+    /// The choice of writer classes (BKP-ORD-011: choices after the gathering count not).
     #[must_use]
-    pub fn lets_in(&self, class: WriterClassId, until: Mark) -> bool {
-        let mut only: Option<bool> = None;
+    pub fn choice(&self, until: Mark) -> Choice {
+        let mut choice = Choice::default();
         for call in self.calls.iter().take_while(|call| call.begin < until).filter(|call| call.accepted()) {
             match call.request() {
                 Some(BackupComponentsCall::EnableWriterClasses { classes }) => {
-                    only = Some(only.unwrap_or(false) || classes.contains(&class));
+                    choice.only.get_or_insert_default().extend(classes);
                 }
-                Some(BackupComponentsCall::DisableWriterClasses { classes }) if classes.contains(&class) => {
-                    return false;
-                }
+                Some(BackupComponentsCall::DisableWriterClasses { classes }) => choice.left_out.extend(classes),
                 _ => {}
             }
         }
-        only.unwrap_or(true)
+        choice
+    }
+
+    /// Whether the choice of writers lets a class take part.
+    #[must_use]
+    pub fn lets_in(&self, class: WriterClassId, until: Mark) -> bool {
+        self.choice(until).lets_in(class)
     }
 
     /// The instances that were left out before a mark.

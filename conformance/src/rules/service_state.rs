@@ -274,7 +274,8 @@ fn writer_state(facts: &Facts<'_>, findings: &mut Findings) {
                 && known.parts.between(*at, *at) > 0
                 && let Some(stray) = of_object.get(object).and_then(|events| moving(events))
             {
-                findings.broken([stray.begin.n, at.n], format!("{name} went to {to} in a backup of which it is no part"));
+                findings
+                    .broken([stray.begin.n, at.n], format!("{name} went to {to} in a backup of which it is no part"));
             }
             if let Some((before, state)) = known.replace(part, *at, *to, *from) {
                 findings.check(state == *from, [before.n, at.n], || {
