@@ -219,18 +219,23 @@ impl<'t> Facts<'t> {
         ends.map(|(at, _)| *at).find(|at| *at > from)
     }
 
-    /// When VSS gave a writer up because it did not answer: its state is unknown from then on (API-003).
+    /// Whether VSS had given a writer up, at the latest at the second mark, because it did not answer: its state is unknown
+    /// from then on (API-003), in this backup or restore and until the next one begins for it. Without an object, in any.
     #[must_use]
-    pub fn given_up(&self, writer: &str) -> Option<Mark> {
-        self.states_of(writer).iter().find(|change| change.to == WriterState::Unknown).map(|change| change.at)
+    pub fn given_up(&self, writer: &str, object: Option<u32>, from: Mark, to: Mark) -> bool {
+        let same = |other: Option<u32>| object.is_none() || other.is_none() || other == object;
+        let mut unknown = self.states_of(writer).iter().rev().filter(|change| change.to == WriterState::Unknown);
+        let Some(last) = unknown.find(|change| change.at <= to && same(change.object)) else { return false };
+        let mut begun = self.events_to(writer).iter().rev().filter(|event| OPENING.contains(&event.event));
+        begun.find(|event| event.begin <= from && same(event.object)).is_none_or(|event| event.begin < last.at)
     }
 
     /// Whether the actor was not there for at least a moment between two marks: its process had ended, or, of a writer,
-    /// VSS had given it up, or it was not subscribed. A process of which nothing is recorded is there all the time; one whose first record is its
+    /// VSS had given it up in this backup or restore, or it was not subscribed. A process of which nothing is recorded is there all the time; one whose first record is its
     /// beginning was not there before.
     #[must_use]
-    pub fn was_gone(&self, actor: &str, from: Mark, to: Mark) -> bool {
-        if self.given_up(actor).is_some_and(|at| at <= to) || self.was_unsubscribed(actor, from, to) {
+    pub fn was_gone(&self, actor: &str, object: Option<u32>, from: Mark, to: Mark) -> bool {
+        if self.given_up(actor, object, from, to) || self.was_unsubscribed(actor, from, to) {
             return true;
         }
         let processes = self.processes_of(actor);

@@ -369,7 +369,7 @@ fn pre_restore_all(facts: &Facts<'_>, findings: &mut Findings) {
                 findings.excused(format!("{name} is an express writer's, who gets no events"));
                 continue;
             }
-            let gone = |writer: &str| facts.was_gone(writer, pre.begin, pre.last());
+            let gone = |writer: &str| facts.was_gone(writer, Some(object.number), pre.begin, pre.last());
             if known && of_class.clone().all(gone) {
                 findings.excused(format!("the writer of {name} was gone"));
                 continue;

@@ -147,7 +147,7 @@ fn identify_all(facts: &Facts<'_>, findings: &mut Findings) {
             .map(|event| event.writer)
             .collect();
         for (name, writer) in &facts.writers {
-            if !enabled(object, writer, gather.begin) || facts.was_gone(name, gather.begin, done) {
+            if !enabled(object, writer, gather.begin) || facts.was_gone(name, Some(object.number), gather.begin, done) {
                 continue;
             }
             findings.check(reached.contains(name), [gather.begin.n, done.n], || format!("{name} got no Identify"));
@@ -176,7 +176,7 @@ fn prepare_all(facts: &Facts<'_>, findings: &mut Findings) {
             facts.writers.iter().filter(|(_, writer)| instances.iter().any(|&instance| writer.is(instance)))
         {
             let left = facts.was_unsubscribed(name, object.begin(), done);
-            if left || facts.was_gone(name, prepare.begin, done) {
+            if left || facts.was_gone(name, Some(object.number), prepare.begin, done) {
                 continue;
             }
             if !facts.wants(name, WriterEvent::PrepareForBackup, prepare.begin) {
@@ -296,7 +296,7 @@ fn none_left_out(facts: &Facts<'_>, findings: &mut Findings) {
             let failed = set.events_to(writer).any(|event| !event.succeeded());
             for (event, next) in pairs {
                 let Some(handled) = set.event_to(writer, event).filter(|_| !failed) else { continue };
-                if facts.was_gone(writer, handled.begin, done) {
+                if facts.was_gone(writer, set.object, handled.begin, done) {
                     continue;
                 }
                 findings.check(set.event_to(writer, next).is_some(), [handled.begin.n, done.n], || {
@@ -333,7 +333,7 @@ fn all_before_any(facts: &Facts<'_>, findings: &mut Findings, before: WriterEven
         let Some(first) = set.of(after).next() else { continue };
         for event in set.of(before) {
             let unfinished = event.end.is_none_or(|end| end > first.begin);
-            if unfinished && facts.was_gone(event.writer, event.begin, first.begin) {
+            if unfinished && facts.was_gone(event.writer, set.object, event.begin, first.begin) {
                 continue;
             }
             findings.check(event.end.is_some_and(|end| end < first.begin), [event.begin.n, first.begin.n], || {
@@ -391,7 +391,7 @@ fn thaw_or_abort(facts: &Facts<'_>, findings: &mut Findings) {
                         format!("{} got {} next after Freeze", freeze.writer, next.event)
                     });
                 }
-                None if facts.was_gone(freeze.writer, freeze.begin, facts.end) => {
+                None if facts.was_gone(freeze.writer, set.object, freeze.begin, facts.end) => {
                     findings.excused(format!("{} was gone before it could be thawed", freeze.writer));
                 }
                 None => findings.broken([freeze.begin.n], format!("{} was never thawed or aborted", freeze.writer)),
@@ -439,7 +439,10 @@ fn complete_all(facts: &Facts<'_>, findings: &mut Findings) {
         let set = facts.set_by(object).filter(|set| set.creation.is_some_and(|call| CallFact::accepted(&call)));
         for writer in took_part(object) {
             let left = facts.was_unsubscribed(writer, object.begin(), done);
-            if left || !went_well(object, set, writer) || facts.was_gone(writer, complete.begin, done) {
+            if left
+                || !went_well(object, set, writer)
+                || facts.was_gone(writer, Some(object.number), complete.begin, done)
+            {
                 continue;
             }
             let reached = object.events_to(writer).any(|event| {
@@ -465,7 +468,7 @@ fn shutdown_once(facts: &Facts<'_>, findings: &mut Findings) {
                 .map(|event| event.begin.n)
                 .collect();
             let left = facts.was_unsubscribed(writer, object.begin(), end);
-            if shutdowns.is_empty() && (left || facts.was_gone(writer, end, facts.end)) {
+            if shutdowns.is_empty() && (left || facts.was_gone(writer, Some(object.number), end, facts.end)) {
                 findings.excused(format!("{writer} was gone by the end of the backup"));
                 continue;
             }

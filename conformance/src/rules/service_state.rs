@@ -284,7 +284,7 @@ fn writer_state(facts: &Facts<'_>, findings: &mut Findings) {
             }
             let so_far = part.and_then(|object| of_object.get(&object)).unwrap_or(&so_far);
             // A process that begins anew begins ready.
-            let restarted = *to == WriterState::Stable && facts.was_gone(name, Mark::default(), *at);
+            let restarted = *to == WriterState::Stable && facts.was_gone(name, *object, Mark::default(), *at);
             // A writer that does not answer is given up (API-003).
             let unanswered = so_far.iter().any(|event| event.end.is_none_or(|end| end > *at));
             let given_up = *to == WriterState::Unknown && unanswered;

@@ -203,3 +203,25 @@ fn a_writer_has_no_state_in_a_backup_in_which_it_has_no_part() {
         assert!(broken(&report(2, told), "writer-state-follows-event"), "{told}");
     }
 }
+
+#[test]
+fn a_writer_that_was_given_up_in_one_backup_is_missed_in_the_next() {
+    let rule = "prepare-reaches-writers-with-components";
+    let missed = |given_up_in: Option<u32>| {
+        let script = good().drop("event PrepareForBackup files").drop("handled PrepareForBackup files");
+        let script = script.before("call CreateVssBackupComponents", |s| {
+            call(s, 9, B::InitializeForBackup { xml: None });
+            event(s, 9, WriterEvent::PrepareForBackup, true);
+            state(s, given_up_in, WriterState::Stable, WriterState::Unknown);
+        });
+        broken(&judge(&script.trace()), rule)
+    };
+    assert!(missed(Some(9)));
+    assert!(!missed(Some(1)), "it was given up in this one");
+    assert!(!missed(None), "whose state it was is not told");
+    let again = good().before("call CreateVssBackupComponents", |s| {
+        state(s, None, WriterState::Stable, WriterState::Unknown);
+    });
+    let again = again.drop("event BackupComplete files").drop("handled BackupComplete files");
+    assert!(broken(&judge(&again.trace()), "complete-reaches-participants"), "the next backup began for it");
+}
