@@ -9,8 +9,8 @@
 //! ```
 //!
 //! A record belongs to a set when it names the set or one of its shadow copies; flush and hold names neither and
-//! belongs to the set whose creation was last seen to go on. An event belongs to the object that made its set, else to
-//! the object at the head of its chain of causes, else to the only object of the trace, else to the one object whose
+//! belongs to the set whose creation was last seen to go on. An event belongs to the object that its record names, else to
+//! that which made its set, else to the object at the head of its chain of causes, else to the only object of the trace, else to the one object whose
 //! call that raises such events was running. What belongs nowhere (an imported trace without calls) is in no object's
 //! view, and rules about objects then have no occasion.
 
@@ -29,8 +29,9 @@ use vssim_model::trace::{EventLogEntry, Io, ProcessEdge, Record, Role, TimerName
 
 use crate::metadata::Metadata;
 
-pub use express::Registration;
-pub use views::{CallFact, CallbackFact, EventFact, Object, Operation, SetFacts, StateFact, Step, Writer};
+pub use express::Registrations;
+pub(crate) use views::OPENING;
+pub use views::{CallFact, CallbackFact, Choice, EventFact, Object, Operation, SetFacts, StateFact, Step, Writer};
 
 /// The calls of a restore that set something in the document. They stand in a trace by the names of the headers alone.
 pub(crate) const RESTORE_SETTERS: [&str; 13] = [
@@ -107,8 +108,8 @@ pub struct Facts<'t> {
     pub set_of: BTreeMap<SnapshotId, SnapshotSetId>,
     /// The Writer Metadata Documents, by SHA-256, each with the record that brought it.
     pub metadata: BTreeMap<&'t str, (Mark, Metadata)>,
-    /// The express writers of the store, in the order in which they were registered.
-    pub express: Vec<Registration>,
+    /// The express writers of the store, by class.
+    pub express: Registrations,
     /// The beginnings and ends of each actor's process, in order.
     pub processes: BTreeMap<&'t str, Vec<(Mark, ProcessEdge)>>,
     /// The changes of the mask of each writer that joins by calls of its own, in order; 0 for not subscribed.
@@ -174,9 +175,29 @@ impl<'t> Facts<'t> {
     /// Whether a writer takes part in a backup or restore at a mark: the first event of it was raised before.
     #[must_use]
     pub fn takes_part(&self, writer: &str, object: u32, at: Mark) -> bool {
-        let first = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
         let events = self.objects.get(&object).map(|object| object.events_to(writer));
-        events.into_iter().flatten().any(|event| event.begin < at && first.contains(&event.event))
+        events.into_iter().flatten().any(|event| event.begin < at && OPENING.contains(&event.event))
+    }
+
+    /// Whether a writer had no session left for a backup or restore whose first event was due between two marks: VSS said so,
+    /// and another object is seen to have had one.
+    #[must_use]
+    pub fn had_no_session(&self, object: &Object<'t>, name: &str, from: Mark, to: Mark) -> bool {
+        let told = self.writers.get(name).is_some_and(|writer| object.told_of_no_session(writer));
+        let holds = |other: &Object<'t>| {
+            let until = self.session_over(other, name);
+            self.takes_part(name, other.number, to) && until.is_none_or(|until| from < until)
+        };
+        told && self.objects.values().any(|other| other.number != object.number && holds(other))
+    }
+
+    /// When the part that a writer has in an object's backup or restore is over: the object is gone, and BackupShutdown, if it
+    /// came, was handled.
+    #[must_use]
+    pub fn session_over(&self, object: &Object<'t>, writer: &str) -> Option<Mark> {
+        let gone = object.released().or_else(|| self.gone_after(object.actor, object.begin()))?;
+        let shutdown = object.events_to(writer).filter(|event| event.event == WriterEvent::BackupShutdown).last();
+        shutdown.map_or(Some(gone), |event| event.end.map(|end| end.max(gone)))
     }
 
     /// The beginnings and ends of an actor's process, in order.
@@ -198,18 +219,23 @@ impl<'t> Facts<'t> {
         ends.map(|(at, _)| *at).find(|at| *at > from)
     }
 
-    /// When VSS gave a writer up because it did not answer: its state is unknown from then on (API-003).
+    /// Whether VSS had given a writer up, at the latest at the second mark, because it did not answer: its state is unknown
+    /// from then on (API-003), in this backup or restore and until the next one begins for it. Without an object, in any.
     #[must_use]
-    pub fn given_up(&self, writer: &str) -> Option<Mark> {
-        self.states_of(writer).iter().find(|change| change.to == WriterState::Unknown).map(|change| change.at)
+    pub fn given_up(&self, writer: &str, object: Option<u32>, from: Mark, to: Mark) -> bool {
+        let same = |other: Option<u32>| object.is_none() || other.is_none() || other == object;
+        let mut unknown = self.states_of(writer).iter().rev().filter(|change| change.to == WriterState::Unknown);
+        let Some(last) = unknown.find(|change| change.at <= to && same(change.object)) else { return false };
+        let mut begun = self.events_to(writer).iter().rev().filter(|event| OPENING.contains(&event.event));
+        begun.find(|event| event.begin <= from && same(event.object)).is_none_or(|event| event.begin < last.at)
     }
 
     /// Whether the actor was not there for at least a moment between two marks: its process had ended, or, of a writer,
-    /// VSS had given it up, or it was not subscribed. A process of which nothing is recorded is there all the time; one whose first record is its
+    /// VSS had given it up in this backup or restore, or it was not subscribed. A process of which nothing is recorded is there all the time; one whose first record is its
     /// beginning was not there before.
     #[must_use]
-    pub fn was_gone(&self, actor: &str, from: Mark, to: Mark) -> bool {
-        if self.given_up(actor).is_some_and(|at| at <= to) || self.was_unsubscribed(actor, from, to) {
+    pub fn was_gone(&self, actor: &str, object: Option<u32>, from: Mark, to: Mark) -> bool {
+        if self.given_up(actor, object, from, to) || self.was_unsubscribed(actor, from, to) {
             return true;
         }
         let processes = self.processes_of(actor);

@@ -11,3 +11,4 @@ pub mod ntfs_image;
 pub mod readers;
 pub mod samples;
 pub mod store_files;
+pub mod trace_bombs;

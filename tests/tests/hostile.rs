@@ -2,7 +2,7 @@
 //!
 //! A new reader is one more row of [`READERS`]. Each goes through the same mill: thousands of generated cases of up to
 //! 64 KiB (as many as `PROPTEST_CASES` says, at least 10,000), and at least 20 huge ones, read by a child process whose
-//! address space is limited.
+//! address space and time are limited.
 
 #![allow(
     clippy::print_stderr,
@@ -15,12 +15,13 @@ use std::process::Command;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use vssim_conformance::judge;
 use vssim_model::documents::{BackupComponents, MAX_BYTES, WriterMetadata};
 use vssim_model::trace_codec;
 use vssim_scenarios::{Scenario, library};
 use vssim_sim::ntfs::read_ntfs;
 use vssim_tests::ntfs_image::{Image, bombs};
-use vssim_tests::{readers, samples, store_files};
+use vssim_tests::{readers, samples, store_files, trace_bombs};
 
 /// Something that reads foreign bytes.
 struct Reader {
@@ -59,7 +60,23 @@ const READERS: &[Reader] = &[
             "\"n\":",
             "\"what\":",
         ],
-        bombs: trace_bombs,
+        bombs: traces_hard_to_read,
+    },
+    Reader {
+        name: "judged-trace",
+        read: |bytes| {
+            let _ = black_box(trace_codec::read(bytes).map(|trace| judge(&trace)));
+        },
+        sample: || samples::trace().to_json_lines().into_bytes(),
+        signs: &["{", "}", ":", ",", "\"", "\n", "1", "\"n\":", "\"what\":", "\"cause\":", "\"object\":"],
+        bombs: || {
+            let judged = [
+                case("many express writers, many objects", || trace_bombs::express_writers(JUDGED)),
+                case("many registrations of a class", || trace_bombs::registrations(JUDGED)),
+                case("many ends of a process", || trace_bombs::deaths(JUDGED)),
+            ];
+            traces_hard_to_read().into_iter().chain(judged).collect()
+        },
     },
     Reader {
         name: "writer-metadata",
@@ -210,6 +227,10 @@ const LARGEST: usize = 64 << 10;
 const HUGE: usize = 33 << 20;
 /// The address space of the child process, in KiB.
 const LIMIT_KIB: u64 = 1 << 20;
+/// The writers and objects of a trace that is made to be judged slowly. Judging may take what is quadratic in them.
+const JUDGED: usize = 4_000;
+/// The time that the child process may compute, in seconds.
+const LIMIT_SECONDS: u64 = 900;
 /// Tells the child process which reader to feed.
 const CHILD: &str = "VSSIM_HOSTILE_CHILD";
 
@@ -337,6 +358,11 @@ fn any_bytes_give_a_trace_or_an_error() {
 }
 
 #[test]
+fn any_bytes_that_are_a_trace_can_be_judged() {
+    mill("judged-trace");
+}
+
+#[test]
 fn any_bytes_give_writer_metadata_or_an_error() {
     mill("writer-metadata");
 }
@@ -364,6 +390,9 @@ fn any_bytes_give_an_ntfs_volume_or_an_error() {
 #[test]
 fn every_sample_is_accepted_before_it_is_damaged() {
     assert!(trace_codec::read(&(READERS[0].sample)()).is_ok());
+    for bomb in [trace_bombs::express_writers, trace_bombs::registrations, trace_bombs::deaths] {
+        trace_codec::read(bomb(3).as_slice()).expect("what is to be judged can be read");
+    }
     WriterMetadata::read(WRITER_METADATA.as_bytes()).expect("the sample is a document");
     BackupComponents::read(BACKUP_COMPONENTS.as_bytes()).expect("the sample is a document");
     let scenario = READERS.iter().find(|reader| reader.name == "scenario").expect("the reader is in the table");
@@ -423,7 +452,7 @@ fn with_field(field: &str) -> Vec<u8> {
     format!("{head}{record},{field}}}\n").into_bytes()
 }
 
-fn trace_bombs() -> Vec<Huge> {
+fn traces_hard_to_read() -> Vec<Huge> {
     const LINE: usize = trace_codec::LINE_LIMIT - 1024;
     let head = || trace_codec::header_line(&samples::header());
     let cause = |make: fn() -> String| move || with_field(&format!("\"cause\":{}", make()));
@@ -527,7 +556,8 @@ fn child_reads_huge_cases() {
 #[cfg(target_os = "linux")]
 fn child(task: &str) -> std::process::Output {
     let program = std::env::current_exe().expect("the test knows its own file");
-    let script = format!("ulimit -v {LIMIT_KIB} && exec \"$0\" --exact child_reads_huge_cases --ignored --nocapture");
+    let limits = format!("ulimit -v {LIMIT_KIB} && ulimit -t {LIMIT_SECONDS}");
+    let script = format!("{limits} && exec \"$0\" --exact child_reads_huge_cases --ignored --nocapture");
     let mut command = Command::new("sh");
     command.args(["-c", &script]).arg(program).env(CHILD, task).env("RUST_TEST_THREADS", "1");
     command.output().expect("the shell starts")
@@ -535,7 +565,7 @@ fn child(task: &str) -> std::process::Output {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn huge_cases_are_read_in_bounded_memory() {
+fn huge_cases_are_read_in_bounded_memory_and_time() {
     for reader in READERS {
         let output = child(reader.name);
         let shown = String::from_utf8_lossy(&output.stderr);

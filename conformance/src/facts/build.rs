@@ -11,8 +11,8 @@ use vssim_model::trace::{
 };
 
 use super::{
-    CallFact, CallbackFact, EventFact, Facts, Mark, Object, Operation, RESTORE_SETTERS, SetFacts, StateFact, Step,
-    Typed, Writer, WriterChange,
+    CallFact, CallbackFact, EventFact, Facts, Mark, OPENING, Object, Operation, RESTORE_SETTERS, SetFacts, StateFact,
+    Step, Typed, Writer, WriterChange,
 };
 use crate::metadata::Metadata;
 
@@ -29,10 +29,17 @@ struct Builder<'t> {
     operations: BTreeMap<AsyncId, usize>,
     /// Operations that ended before the call that started them returned: the records of one moment have no fixed order.
     early_ends: BTreeMap<AsyncId, (Mark, HResult)>,
-    /// The object at the head of each record's chain of causes; 0 for none.
-    origins: Vec<u32>,
+    /// The object at the head of each record's chain of causes, with the record's number; 0 for none. A trace from which
+    /// records were left out has gaps in its numbers.
+    origins: Vec<(u64, u32)>,
     /// The latest object of each requester.
     latest_object: BTreeMap<&'t str, u32>,
+    /// Who called first on each object.
+    owners: BTreeMap<u32, &'t str>,
+    /// The latest object of a requester in which a writer takes part, by writer and requester.
+    latest_part: BTreeMap<(&'t str, &'t str), u32>,
+    /// Whose process ended, by record.
+    ends: BTreeMap<u64, &'t str>,
     /// The set whose creation was last seen to go on.
     current: Option<SnapshotSetId>,
     /// The set for which each volume is held.
@@ -76,7 +83,7 @@ impl<'t> Builder<'t> {
             sets: BTreeMap::new(),
             set_of: BTreeMap::new(),
             metadata: BTreeMap::new(),
-            express: Vec::new(),
+            express: super::Registrations::default(),
             processes: BTreeMap::new(),
             subscriptions: super::subscriptions::collect(trace),
             locks: Vec::new(),
@@ -95,6 +102,9 @@ impl<'t> Builder<'t> {
             early_ends: BTreeMap::new(),
             origins: Vec::with_capacity(trace.records.len()),
             latest_object: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            latest_part: BTreeMap::new(),
+            ends: BTreeMap::new(),
             current: None,
             held_for: BTreeMap::new(),
         }
@@ -104,10 +114,15 @@ impl<'t> Builder<'t> {
         self.facts.sets.entry(id).or_insert_with(|| SetFacts { id, ..SetFacts::default() })
     }
 
+    /// The object at the head of the chain of causes of a record that was read; 0 for none.
+    fn origin(&self, record: u64) -> u32 {
+        let at = self.origins.binary_search_by_key(&record, |(n, _)| *n);
+        at.ok().and_then(|index| self.origins.get(index)).map_or(0, |(_, object)| *object)
+    }
+
     fn read(&mut self, record: &'t Record) {
         let at = mark(record);
-        let caused = record.cause.checked_sub(1).and_then(|index| usize::try_from(index).ok());
-        let inherited = caused.and_then(|index| self.origins.get(index)).copied().unwrap_or(0);
+        let inherited = self.origin(record.cause);
         let actor = record.actor.as_ref();
         let origin = match &record.what {
             What::Call { id, object, call } => {
@@ -120,31 +135,25 @@ impl<'t> Builder<'t> {
                 self.facts.processes.entry(actor).or_default().push((at, *edge));
                 match edge {
                     ProcessEdge::Started => inherited,
-                    _ => self.latest_object.get(actor).copied().unwrap_or(inherited),
+                    _ => {
+                        self.ends.insert(record.n, actor);
+                        self.latest_object.get(actor).copied().unwrap_or(inherited)
+                    }
                 }
             }
             What::Event { object: Some(object), .. } | What::WriterState { object: Some(object), .. } => *object,
             What::Event { .. } => self.left_by_the_dead(actor, record.cause).unwrap_or(inherited),
             _ => inherited,
         };
-        self.origins.push(origin);
+        self.origins.push((record.n, origin));
         self.read_other(record, at, origin);
     }
 
     /// An event that the end of a process brings is about that object of its, the latest, in which the writer takes part. A
     /// process may have had others since.
-    fn left_by_the_dead(&self, writer: &str, cause: u64) -> Option<u32> {
-        let is_cause = |edges: &Vec<(Mark, ProcessEdge)>| {
-            edges.iter().any(|(at, edge)| at.n == cause && *edge != ProcessEdge::Started)
-        };
-        let (dead, _) = self.facts.processes.iter().find(|(_, edges)| is_cause(edges))?;
-        let of_dead = |event: &&EventFact<'_>| {
-            let is_of_dead = |object| self.facts.calls.iter().any(|call| call.object == object && call.actor == *dead);
-            event.object.is_some_and(is_of_dead)
-        };
-        let to_writer = self.facts.events.iter().rev().filter(|event| event.writer == writer);
-        let part = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
-        to_writer.filter(|event| part.contains(&event.event)).find(of_dead)?.object
+    fn left_by_the_dead(&self, writer: &'t str, cause: u64) -> Option<u32> {
+        let dead = self.ends.get(&cause)?;
+        self.latest_part.get(&(writer, *dead)).copied()
     }
 
     fn read_other(&mut self, record: &'t Record, at: Mark, origin: u32) {
@@ -160,11 +169,16 @@ impl<'t> Builder<'t> {
                 self.open_events.insert(*id, self.facts.events.len());
                 let object = known.or((origin > 0).then_some(origin));
                 let (event, set) = (*event, *set);
+                let part = object.filter(|_| OPENING.contains(&event));
+                if let Some((object, owner)) = part.and_then(|object| Some((object, *self.owners.get(&object)?))) {
+                    self.latest_part.insert((actor, owner), object);
+                }
                 self.facts.events.push(EventFact {
                     writer: actor,
                     event,
                     set,
                     object,
+                    told: *known,
                     begin: at,
                     end: None,
                     returned: true,
@@ -301,6 +315,7 @@ impl<'t> Builder<'t> {
     fn call(&mut self, at: Mark, actor: &'t str, id: CallId, object: u32, call: &'t Call) {
         if object > 0 {
             self.latest_object.insert(actor, object);
+            self.owners.entry(object).or_insert(actor);
         }
         if let Call::Application(order) = call {
             self.facts.orders.entry(actor).or_default().push((at, order));
@@ -394,7 +409,8 @@ impl<'t> Builder<'t> {
         }
         for event in &mut self.facts.events {
             let maker = event.set.and_then(|set| self.facts.sets.get(&set)).and_then(|set| set.object);
-            event.object = maker.or(event.object).or(only);
+            // What an event says of itself outweighs who made the set that it names.
+            event.object = event.told.or(maker).or(event.object).or(only);
         }
         self.facts.express = super::express::collect(&self.facts.calls, &self.facts.metadata);
         self.guess_objects();

@@ -7,25 +7,47 @@ use std::collections::BTreeMap;
 
 use vssim_model::api::{Call, Value};
 use vssim_model::ids::WriterClassId;
+use vssim_model::time::Ticks;
 
 use super::{CallFact, Facts, Mark};
 use crate::metadata::Metadata;
 
-/// An express writer in the store.
+/// The express writers of the store, by class.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registrations(BTreeMap<WriterClassId, Vec<Stay>>);
+
+/// How long express writers of a class stood in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Registration {
-    /// Its class.
-    pub class: WriterClassId,
+struct Stay {
     /// When Register returned.
-    pub from: Mark,
-    /// When Unregister was called, if it was.
-    pub to: Option<Mark>,
+    from: Mark,
+    /// When Unregister was called for the last one of this stay and those before it; the end of time, if it was not.
+    until: Mark,
+}
+
+/// Behind every mark.
+const NEVER: Mark = Mark { n: u64::MAX, t: Ticks(u64::MAX) };
+
+impl Registrations {
+    /// The classes that were ever registered.
+    pub fn classes(&self) -> impl Iterator<Item = WriterClassId> {
+        self.0.keys().copied()
+    }
+
+    /// Whether a writer of the class was registered by one mark and not unregistered before the other.
+    fn stood(&self, class: WriterClassId, by: Mark, until: Mark) -> bool {
+        let Some(stays) = self.0.get(&class) else { return false };
+        let begun = stays.partition_point(|stay| stay.from <= by);
+        stays.get(..begun).and_then(<[Stay]>::last).is_some_and(|stay| until <= stay.until)
+    }
 }
 
 /// The registrations of a trace, in order. An object of IVssExpressWriter registers what it was given last.
-pub(super) fn collect(calls: &[CallFact<'_>], metadata: &BTreeMap<&str, (Mark, Metadata)>) -> Vec<Registration> {
+pub(super) fn collect(calls: &[CallFact<'_>], metadata: &BTreeMap<&str, (Mark, Metadata)>) -> Registrations {
     let mut given: BTreeMap<u32, WriterClassId> = BTreeMap::new();
-    let mut all: Vec<Registration> = Vec::new();
+    let mut all: BTreeMap<WriterClassId, Vec<Stay>> = BTreeMap::new();
+    // How many of a class left the store: the first one that stands leaves.
+    let mut left: BTreeMap<WriterClassId, usize> = BTreeMap::new();
     for fact in calls.iter().filter(|fact| fact.accepted()) {
         let Call::Method(call) = fact.call else { continue };
         let ("IVssExpressWriter", method) = call.method.name() else { continue };
@@ -44,30 +66,42 @@ pub(super) fn collect(calls: &[CallFact<'_>], metadata: &BTreeMap<&str, (Mark, M
             }
             "Register" => {
                 let from = fact.end.unwrap_or(fact.begin);
-                all.extend(given.get(&object).map(|&class| Registration { class, from, to: None }));
+                if let Some(class) = given.get(&object) {
+                    all.entry(*class).or_default().push(Stay { from, until: NEVER });
+                }
             }
             "Unregister" => {
-                let stands = |one: &&mut Registration| one.to.is_none() && Some(one.class) == named();
-                if let Some(stood) = all.iter_mut().find(stands) {
-                    stood.to = Some(fact.begin);
+                let Some(class) = named() else { continue };
+                let left = left.entry(class).or_default();
+                if let Some(stood) = all.get_mut(&class).and_then(|stays| stays.get_mut(*left)) {
+                    stood.until = fact.begin;
+                    *left += 1;
                 }
             }
             _ => {}
         }
     }
-    all
+    for stays in all.values_mut() {
+        stays.sort_by_key(|stay| stay.from);
+        let mut until = Mark::default();
+        for stay in stays {
+            until = until.max(stay.until);
+            stay.until = until;
+        }
+    }
+    Registrations(all)
 }
 
 impl Facts<'_> {
     /// Whether an express writer of a class stood in the store all the time between two marks.
     #[must_use]
     pub fn is_express(&self, class: WriterClassId, from: Mark, to: Mark) -> bool {
-        self.express.iter().any(|one| one.class == class && one.from <= from && one.to.is_none_or(|end| to <= end))
+        self.express.stood(class, from, to)
     }
 
     /// Whether an express writer of a class stood in the store at some moment between two marks.
     #[must_use]
     pub fn was_express(&self, class: WriterClassId, from: Mark, to: Mark) -> bool {
-        self.express.iter().any(|one| one.class == class && one.from <= to && one.to.is_none_or(|end| from <= end))
+        self.express.stood(class, to, from)
     }
 }

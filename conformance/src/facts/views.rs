@@ -117,6 +117,23 @@ impl<'t> CallFact<'t> {
     }
 }
 
+/// Which writer classes an object lets take part.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// The only ones, if any were named.
+    only: Option<BTreeSet<WriterClassId>>,
+    /// Those that were left out.
+    left_out: BTreeSet<WriterClassId>,
+}
+
+impl Choice {
+    /// Whether it lets a class take part.
+    #[must_use]
+    pub fn lets_in(&self, class: WriterClassId) -> bool {
+        !self.left_out.contains(&class) && self.only.as_ref().is_none_or(|only| only.contains(&class))
+    }
+}
+
 /// One backup components object and the calls on it.
 #[derive(Clone, Debug)]
 pub struct Object<'t> {
@@ -188,22 +205,26 @@ impl<'t> Object<'t> {
         })
     }
 
-    /// Whether the choice of writers lets a class take part (BKP-ORD-011: choices after the gathering count not).
+    /// The choice of writer classes (BKP-ORD-011: choices after the gathering count not).
     #[must_use]
-    pub fn lets_in(&self, class: WriterClassId, until: Mark) -> bool {
-        let mut only: Option<bool> = None;
+    pub fn choice(&self, until: Mark) -> Choice {
+        let mut choice = Choice::default();
         for call in self.calls.iter().take_while(|call| call.begin < until).filter(|call| call.accepted()) {
             match call.request() {
                 Some(BackupComponentsCall::EnableWriterClasses { classes }) => {
-                    only = Some(only.unwrap_or(false) || classes.contains(&class));
+                    choice.only.get_or_insert_default().extend(classes);
                 }
-                Some(BackupComponentsCall::DisableWriterClasses { classes }) if classes.contains(&class) => {
-                    return false;
-                }
+                Some(BackupComponentsCall::DisableWriterClasses { classes }) => choice.left_out.extend(classes),
                 _ => {}
             }
         }
-        only.unwrap_or(true)
+        choice
+    }
+
+    /// Whether the choice of writers lets a class take part.
+    #[must_use]
+    pub fn lets_in(&self, class: WriterClassId, until: Mark) -> bool {
+        self.choice(until).lets_in(class)
     }
 
     /// The instances that were left out before a mark.
@@ -237,9 +258,10 @@ impl<'t> Object<'t> {
         })
     }
 
-    /// Whether VSS said that the writer had no session left for this backup or restore (LIM-008).
+    /// Whether VSS said that the writer had no session left for this backup or restore (LIM-008). Whether that was so,
+    /// [`Facts::had_no_session`](super::Facts::had_no_session) answers.
     #[must_use]
-    pub fn had_no_session(&self, writer: &Writer) -> bool {
+    pub fn told_of_no_session(&self, writer: &Writer) -> bool {
         self.calls.iter().any(|call| match call.out {
             Out::WriterStatus(status) => {
                 status.failure == HResult::VSS_E_WRITER_STATUS_NOT_AVAILABLE && writer.is(status.instance)
@@ -260,6 +282,9 @@ impl<'t> Object<'t> {
     }
 }
 
+/// With one of these a backup or restore begins for a writer.
+pub(crate) const OPENING: [WriterEvent; 2] = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
+
 /// An event and the end of its handler.
 #[derive(Clone, Copy, Debug)]
 pub struct EventFact<'t> {
@@ -271,6 +296,8 @@ pub struct EventFact<'t> {
     pub set: Option<SnapshotSetId>,
     /// The backup components object behind it.
     pub object: Option<u32>,
+    /// The backup components object that its record names.
+    pub told: Option<u32>,
     /// When the writer received it.
     pub begin: Mark,
     /// When the handler returned.

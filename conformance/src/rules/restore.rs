@@ -358,17 +358,19 @@ fn pre_restore_all(facts: &Facts<'_>, findings: &mut Findings) {
         let Some(pre) = object.accepted("PreRestore").filter(|call| call.finished().is_some()) else { continue };
         for (class, _, name) in selected(object, pre.begin) {
             let mut of_class = facts.writers.iter().filter(|(_, writer)| writer.class == class).map(|(name, _)| *name);
-            let no_session = |writer: &str| facts.writers.get(writer).is_some_and(|it| object.had_no_session(it));
-            if of_class.clone().next().is_some() && of_class.clone().all(no_session) {
+            let no_session = |writer: &str| facts.had_no_session(object, writer, pre.begin, pre.last());
+            // Of a class without any writer none was gone and none lacked a session.
+            let known = of_class.clone().next().is_some();
+            if known && of_class.clone().all(no_session) {
                 findings.excused(format!("the writer of {name} had no session left"));
                 continue;
             }
-            if of_class.clone().next().is_none() && facts.was_express(class, object.begin(), pre.begin) {
+            if !known && facts.was_express(class, object.begin(), pre.begin) {
                 findings.excused(format!("{name} is an express writer's, who gets no events"));
                 continue;
             }
-            let gone = of_class.clone().all(|writer| facts.was_gone(writer, pre.begin, pre.last()));
-            if gone {
+            let gone = |writer: &str| facts.was_gone(writer, Some(object.number), pre.begin, pre.last());
+            if known && of_class.clone().all(gone) {
                 findings.excused(format!("the writer of {name} was gone"));
                 continue;
             }

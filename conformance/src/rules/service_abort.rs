@@ -124,7 +124,7 @@ fn all_aborted(facts: &Facts<'_>, findings: &mut Findings, set: &SetFacts<'_>, s
         if failed_early(set, writer) {
             continue;
         }
-        if facts.was_gone(writer, Mark::default(), facts.end) {
+        if facts.was_gone(writer, set.object, Mark::default(), facts.end) {
             findings.excused(format!("{writer} was gone before it could be told"));
             continue;
         }
@@ -172,7 +172,7 @@ fn window_enforced(facts: &Facts<'_>, findings: &mut Findings) {
             });
             let until = ended.map_or(facts.end, |event| event.begin);
             let frozen = until.t.saturating_sub(freeze.begin.t);
-            if ended.is_none() && facts.was_gone(freeze.writer, freeze.begin, facts.end) {
+            if ended.is_none() && facts.was_gone(freeze.writer, set.object, freeze.begin, facts.end) {
                 continue;
             }
             findings.check(frozen <= writer.freeze_timeout, [freeze.begin.n, until.n], || {
@@ -281,7 +281,7 @@ fn abort_backup(facts: &Facts<'_>, findings: &mut Findings) {
                 .events_to(event.writer)
                 .any(|other| matches!(other.event, WriterEvent::PostSnapshot | WriterEvent::BackupComplete));
             let failed = set.is_some_and(|set| failed_early(set, event.writer));
-            if ended || failed || facts.was_gone(event.writer, event.begin, until) {
+            if ended || failed || facts.was_gone(event.writer, Some(object.number), event.begin, until) {
                 continue;
             }
             let aborted = object.events_to(event.writer).any(|other| other.event == WriterEvent::Abort);

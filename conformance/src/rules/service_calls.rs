@@ -166,7 +166,7 @@ fn unknown_component(facts: &Facts<'_>, findings: &mut Findings) {
 /// The occasion is a requester that read all metadata that was gathered. Instances that were left out cannot be told apart
 /// from express writers by the calls that registered those.
 fn express_listed(facts: &Facts<'_>, findings: &mut Findings) {
-    let classes: BTreeSet<WriterClassId> = facts.express.iter().map(|one| one.class).collect();
+    let with_process: BTreeSet<WriterClassId> = facts.writers.values().map(|writer| writer.class).collect();
     for object in facts.objects.values() {
         let mut gathers = object.named("GatherWriterMetadata").filter(|call| call.accepted());
         let (Some(gather), None) = (gathers.next(), gathers.next()) else { continue };
@@ -179,15 +179,16 @@ fn express_listed(facts: &Facts<'_>, findings: &mut Findings) {
         if !all_read || object.disabled_instances(gather.begin).next().is_some() {
             continue;
         }
-        for &class in &classes {
-            let listed = facts.metadata_of(object).any(|document| document.class == Some(class));
-            let (from, to) = (gather.begin, gather.last());
-            if facts.is_express(class, from, to) && object.lets_in(class, from) {
+        let (from, to) = (gather.begin, gather.last());
+        let found: BTreeSet<WriterClassId> = facts.metadata_of(object).filter_map(|document| document.class).collect();
+        let choice = object.choice(from);
+        for class in facts.express.classes() {
+            let listed = found.contains(&class);
+            if facts.is_express(class, from, to) && choice.lets_in(class) {
                 findings.check(listed, [from.n, to.n], || {
                     format!("the express writer {} is registered, and was not found", class.0)
                 });
-            } else if !facts.was_express(class, from, to) && !facts.writers.values().any(|writer| writer.class == class)
-            {
+            } else if !facts.was_express(class, from, to) && !with_process.contains(&class) {
                 findings.check(!listed, [from.n, to.n], || {
                     format!("the express writer {} was found, and is not registered", class.0)
                 });

@@ -206,7 +206,7 @@ fn frozen_before(
             let freeze = set.event_to(writer, WriterEvent::Freeze);
             // A writer that failed before accepts no Freeze, and one that is gone gets none.
             let failed = set.event_to(writer, WriterEvent::PrepareForSnapshot).is_some_and(|event| !event.succeeded());
-            if facts.was_gone(writer, Mark::default(), mark) || (freeze.is_none() && failed) {
+            if facts.was_gone(writer, set.object, Mark::default(), mark) || (freeze.is_none() && failed) {
                 continue;
             }
             let kept = freeze.and_then(|event| event.end).is_some_and(|end| end < mark);
@@ -335,7 +335,7 @@ fn final_commit(facts: &Facts<'_>, findings: &mut Findings) {
         for call in set.step(Step::PostFinalCommit) {
             for post in &posts {
                 let handled = post.end.is_some_and(|end| end < call.begin);
-                let kept = handled || facts.was_gone(post.writer, post.begin, call.begin);
+                let kept = handled || facts.was_gone(post.writer, set.object, post.begin, call.begin);
                 findings.check(kept, [post.begin.n, call.begin.n], || {
                     format!(
                         "{} got PostFinalCommitSnapshots before {} had handled PostSnapshot",

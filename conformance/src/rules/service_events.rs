@@ -147,7 +147,7 @@ fn identify_all(facts: &Facts<'_>, findings: &mut Findings) {
             .map(|event| event.writer)
             .collect();
         for (name, writer) in &facts.writers {
-            if !enabled(object, writer, gather.begin) || facts.was_gone(name, gather.begin, done) {
+            if !enabled(object, writer, gather.begin) || facts.was_gone(name, Some(object.number), gather.begin, done) {
                 continue;
             }
             findings.check(reached.contains(name), [gather.begin.n, done.n], || format!("{name} got no Identify"));
@@ -172,11 +172,11 @@ fn prepare_all(facts: &Facts<'_>, findings: &mut Findings) {
         let Some(prepare) = object.accepted("PrepareForBackup") else { continue };
         let Some(done) = prepare.finished() else { continue };
         let instances = object.instances();
-        for (name, writer) in
+        for (name, _) in
             facts.writers.iter().filter(|(_, writer)| instances.iter().any(|&instance| writer.is(instance)))
         {
             let left = facts.was_unsubscribed(name, object.begin(), done);
-            if left || facts.was_gone(name, prepare.begin, done) {
+            if left || facts.was_gone(name, Some(object.number), prepare.begin, done) {
                 continue;
             }
             if !facts.wants(name, WriterEvent::PrepareForBackup, prepare.begin) {
@@ -184,7 +184,7 @@ fn prepare_all(facts: &Facts<'_>, findings: &mut Findings) {
                 continue;
             }
             let reached = object.events_to(name).any(|event| event.event == WriterEvent::PrepareForBackup);
-            if !reached && object.had_no_session(writer) {
+            if !reached && facts.had_no_session(object, name, prepare.begin, done) {
                 findings.excused(format!("{name} had no session left"));
                 continue;
             }
@@ -244,7 +244,12 @@ const fn place(event: WriterEvent) -> Option<u8> {
 fn in_order(facts: &Facts<'_>, findings: &mut Findings) {
     type Backup<'a> = (Option<u32>, Option<SnapshotSetId>, &'a str);
     let mut last: BTreeMap<Backup<'_>, (u8, &EventFact<'_>)> = BTreeMap::new();
+    // The preparations that failed or were cancelled, by object and end, with their beginnings.
+    let preparations = facts.objects.values().flat_map(|object| object.named("PrepareForBackup"));
+    let undone: BTreeMap<(u32, Mark), Mark> =
+        preparations.filter_map(|call| Some(((call.object, call.failed()?.0), call.begin))).collect();
     for event in &facts.events {
+        of_its_backup(facts, event, findings);
         let Some(place) = place(event.event) else { continue };
         // Without an object behind it, an event is compared only with those of the same set.
         let key = match (event.object, event.set) {
@@ -252,13 +257,32 @@ fn in_order(facts: &Facts<'_>, findings: &mut Findings) {
             (None, Some(set)) => (None, Some(set), event.writer),
             (None, None) => continue,
         };
-        if let Some((before, earlier)) = last.insert(key, (place, event)) {
+        let earlier = last.insert(key, (place, event));
+        // What raised the earlier event may be done again, and raises it again.
+        let again = |earlier: &EventFact<'_>| {
+            let Some(object) = event.object.filter(|_| earlier.begin < event.begin) else { return false };
+            let mut between = undone.range((object, earlier.begin)..(object, event.begin));
+            between.any(|(_, begin)| *begin < earlier.begin)
+        };
+        if let Some((before, earlier)) = earlier.filter(|(_, earlier)| !again(earlier)) {
             findings.check(before < place, [earlier.begin.n, event.begin.n], || {
                 format!("{} got {} after {}", event.writer, event.event, earlier.event)
             });
         }
     }
     none_left_out(facts, findings);
+}
+
+/// The set that an event names was made by the object that it names.
+fn of_its_backup(facts: &Facts<'_>, event: &EventFact<'_>, findings: &mut Findings) {
+    let set = event.set.and_then(|set| facts.sets.get(&set));
+    let Some((told, (set, maker))) = event.told.zip(set.and_then(|set| Some((set, set.object?)))) else { return };
+    if told != maker {
+        let start = set.start.map_or(0, |call| call.begin.n);
+        let (writer, event, at) = (event.writer, event.event, event.begin.n);
+        let sentence = format!("{writer} got {event} of object {told} for the set of object {maker}");
+        findings.broken([start, at], sentence);
+    }
 }
 
 /// Of a creation that succeeds, a writer that has not failed gets every event (BKP-ORD-034). That Thaw follows Freeze is a
@@ -272,7 +296,7 @@ fn none_left_out(facts: &Facts<'_>, findings: &mut Findings) {
             let failed = set.events_to(writer).any(|event| !event.succeeded());
             for (event, next) in pairs {
                 let Some(handled) = set.event_to(writer, event).filter(|_| !failed) else { continue };
-                if facts.was_gone(writer, handled.begin, done) {
+                if facts.was_gone(writer, set.object, handled.begin, done) {
                     continue;
                 }
                 findings.check(set.event_to(writer, next).is_some(), [handled.begin.n, done.n], || {
@@ -309,7 +333,7 @@ fn all_before_any(facts: &Facts<'_>, findings: &mut Findings, before: WriterEven
         let Some(first) = set.of(after).next() else { continue };
         for event in set.of(before) {
             let unfinished = event.end.is_none_or(|end| end > first.begin);
-            if unfinished && facts.was_gone(event.writer, event.begin, first.begin) {
+            if unfinished && facts.was_gone(event.writer, set.object, event.begin, first.begin) {
                 continue;
             }
             findings.check(event.end.is_some_and(|end| end < first.begin), [event.begin.n, first.begin.n], || {
@@ -367,7 +391,7 @@ fn thaw_or_abort(facts: &Facts<'_>, findings: &mut Findings) {
                         format!("{} got {} next after Freeze", freeze.writer, next.event)
                     });
                 }
-                None if facts.was_gone(freeze.writer, freeze.begin, facts.end) => {
+                None if facts.was_gone(freeze.writer, set.object, freeze.begin, facts.end) => {
                     findings.excused(format!("{} was gone before it could be thawed", freeze.writer));
                 }
                 None => findings.broken([freeze.begin.n], format!("{} was never thawed or aborted", freeze.writer)),
@@ -415,7 +439,10 @@ fn complete_all(facts: &Facts<'_>, findings: &mut Findings) {
         let set = facts.set_by(object).filter(|set| set.creation.is_some_and(|call| CallFact::accepted(&call)));
         for writer in took_part(object) {
             let left = facts.was_unsubscribed(writer, object.begin(), done);
-            if left || !went_well(object, set, writer) || facts.was_gone(writer, complete.begin, done) {
+            if left
+                || !went_well(object, set, writer)
+                || facts.was_gone(writer, Some(object.number), complete.begin, done)
+            {
                 continue;
             }
             let reached = object.events_to(writer).any(|event| {
@@ -441,7 +468,7 @@ fn shutdown_once(facts: &Facts<'_>, findings: &mut Findings) {
                 .map(|event| event.begin.n)
                 .collect();
             let left = facts.was_unsubscribed(writer, object.begin(), end);
-            if shutdowns.is_empty() && (left || facts.was_gone(writer, end, facts.end)) {
+            if shutdowns.is_empty() && (left || facts.was_gone(writer, Some(object.number), end, facts.end)) {
                 findings.excused(format!("{writer} was gone by the end of the backup"));
                 continue;
             }

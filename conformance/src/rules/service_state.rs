@@ -8,7 +8,7 @@ use vssim_model::states::{SnapshotState, WriterEvent, WriterState};
 use crate::catalogue::Bound::Service;
 use crate::catalogue::Level::Fact;
 use crate::catalogue::Rule;
-use crate::facts::{EventFact, Facts, Mark, StateFact, WriterChange};
+use crate::facts::{EventFact, Facts, Mark, OPENING, StateFact, WriterChange};
 use crate::verdict::Findings;
 
 pub(crate) const RULES: &[Rule] = &[
@@ -197,12 +197,37 @@ fn leads_to(events: &[&EventFact<'_>], to: WriterState) -> bool {
         || (opens && to == WriterState::Stable)
 }
 
-/// With one of these a backup or restore begins for a writer.
-const OPENING: [WriterEvent; 2] = [WriterEvent::PrepareForBackup, WriterEvent::PreRestore];
+/// The backups and restores in which a writer takes part: when each began for it, and when those that are over ended.
+struct Parts {
+    of: BTreeMap<u32, Mark>,
+    opened: Vec<Mark>,
+    over: Vec<Mark>,
+}
+
+impl Parts {
+    fn of(facts: &Facts<'_>, writer: &str) -> Parts {
+        let mut of = BTreeMap::new();
+        for event in facts.events_to(writer).iter().filter(|event| OPENING.contains(&event.event)) {
+            event.object.map(|object| of.entry(object).or_insert(event.begin));
+        }
+        let mut opened: Vec<Mark> = of.values().copied().collect();
+        let objects = of.keys().filter_map(|object| facts.objects.get(object));
+        let mut over: Vec<Mark> = objects.filter_map(|object| facts.session_over(object, writer)).collect();
+        opened.sort_unstable();
+        over.sort_unstable();
+        Parts { of, opened, over }
+    }
+
+    /// How many began before a mark and were not over at another that is no later.
+    fn between(&self, from: Mark, to: Mark) -> usize {
+        let opened = self.opened.partition_point(|at| *at < to);
+        opened.saturating_sub(self.over.partition_point(|at| *at < from))
+    }
+}
 
 /// What is known of a writer's states: in each backup or restore, and where it changed last.
-#[derive(Default)]
 struct Known {
+    parts: Parts,
     of: BTreeMap<u32, (Mark, WriterState)>,
     last: Option<(Mark, WriterState)>,
 }
@@ -219,7 +244,8 @@ impl Known {
     ) -> Option<(Mark, WriterState)> {
         let last = self.last.replace((at, to));
         let Some(object) = object else { return last };
-        let beside_others = self.of.keys().any(|other| *other != object);
+        let began = self.parts.of.get(&object).copied().unwrap_or(at);
+        let beside_others = self.parts.between(began, at) > 1;
         match self.of.insert(object, (at, to)) {
             Some(before) => Some(before),
             None if beside_others && from == WriterState::Stable => None,
@@ -233,7 +259,7 @@ fn writer_state(facts: &Facts<'_>, findings: &mut Findings) {
         let mut events = facts.events_to(name).iter().peekable();
         let mut so_far: Vec<&EventFact<'_>> = Vec::new();
         let mut of_object: BTreeMap<u32, Vec<&EventFact<'_>>> = BTreeMap::new();
-        let mut known = Known::default();
+        let mut known = Known { parts: Parts::of(facts, name), of: BTreeMap::new(), last: None };
         for change in facts.states_of(name) {
             let WriterChange { at, from, to, object } = change;
             while let Some(event) = events.next_if(|event| event.begin < *at) {
@@ -242,8 +268,15 @@ fn writer_state(facts: &Facts<'_>, findings: &mut Findings) {
                     of_object.entry(object).or_default().push(event);
                 }
             }
-            let opens = |event: &&EventFact<'_>| OPENING.contains(&event.event);
-            let part = object.filter(|object| of_object.get(object).is_some_and(|events| events.iter().any(opens)));
+            let opened = |object: &u32| known.parts.of.get(object).is_some_and(|opened| opened < at);
+            let part = object.filter(opened);
+            if let (None, Some(object)) = (part, object)
+                && known.parts.between(*at, *at) > 0
+                && let Some(stray) = of_object.get(object).and_then(|events| moving(events))
+            {
+                findings
+                    .broken([stray.begin.n, at.n], format!("{name} went to {to} in a backup of which it is no part"));
+            }
             if let Some((before, state)) = known.replace(part, *at, *to, *from) {
                 findings.check(state == *from, [before.n, at.n], || {
                     format!("{name} was in {state} and is said to leave {from}")
@@ -251,7 +284,7 @@ fn writer_state(facts: &Facts<'_>, findings: &mut Findings) {
             }
             let so_far = part.and_then(|object| of_object.get(&object)).unwrap_or(&so_far);
             // A process that begins anew begins ready.
-            let restarted = *to == WriterState::Stable && facts.was_gone(name, Mark::default(), *at);
+            let restarted = *to == WriterState::Stable && facts.was_gone(name, *object, Mark::default(), *at);
             // A writer that does not answer is given up (API-003).
             let unanswered = so_far.iter().any(|event| event.end.is_none_or(|end| end > *at));
             let given_up = *to == WriterState::Unknown && unanswered;
@@ -261,6 +294,11 @@ fn writer_state(facts: &Facts<'_>, findings: &mut Findings) {
             });
         }
     }
+}
+
+/// The last event that moves a writer: all but Identify do.
+fn moving<'a, 't>(events: &[&'a EventFact<'t>]) -> Option<&'a EventFact<'t>> {
+    events.iter().rev().find(|event| event.event != WriterEvent::Identify).copied()
 }
 
 fn failure_shown(facts: &Facts<'_>, findings: &mut Findings) {
@@ -285,7 +323,8 @@ fn failure_shown(facts: &Facts<'_>, findings: &mut Findings) {
         if given_up.any(|change| event.begin < change.at && change.at < end) {
             continue;
         }
-        let shown = states.iter().any(|change| event.begin < change.at && change.at < next && change.to == state);
+        let mut shown = states.iter().filter(of_object);
+        let shown = shown.any(|change| event.begin < change.at && change.at < next && change.to == state);
         findings.check(shown, event.records(), || {
             format!("{} failed at {} and never showed {state}", event.writer, event.event)
         });

@@ -333,7 +333,7 @@ fn application_resumes(facts: &Facts<'_>, findings: &mut Findings) {
         for (index, (quiet, _)) in quiets {
             while ends.next_if(|event| event.begin < *quiet).is_some() {}
             let Some((released, end)) = ends.peek().and_then(|event| Some((event, event.end?))) else { continue };
-            if facts.was_gone(writer, *quiet, end) {
+            if facts.was_gone(writer, released.object, *quiet, end) {
                 continue;
             }
             let kept = orders

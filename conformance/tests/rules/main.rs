@@ -5,5 +5,6 @@ mod documents;
 mod recorded;
 mod restores;
 mod scope;
+mod sessions;
 mod support;
 mod table;

@@ -13,7 +13,7 @@ use vssim_model::api::{AsyncId, BackupComponentsCall, Call, MethodCall, Out, Val
 use vssim_model::catalogue::MethodRef;
 use vssim_model::states::WriterEvent;
 use vssim_model::time::Ticks;
-use vssim_model::trace::{Actor, CallId, Record, Role, TimerName, Trace, What};
+use vssim_model::trace::{Actor, CallId, Record, Role, TimerEdge, TimerName, Trace, What};
 
 /// How long VSS waits for the answer to an event; afterwards the calls of its handler come too late (S-03).
 const LIMIT: Ticks = Ticks::from_secs(600);
@@ -62,8 +62,10 @@ pub(crate) struct Book<'t> {
     operations: BTreeMap<AsyncId, &'t str>,
     /// The handlers that run, by writer.
     handlers: BTreeMap<CallId, (&'t str, WriterEvent, Ticks)>,
-    /// Handlers of events for which VSS waits no longer, and writers without an object of their own.
-    unsure: BTreeSet<&'t str>,
+    /// Writers without an object of their own.
+    destroyed: BTreeSet<&'t str>,
+    /// Writers whose freeze window ran out: VSS waits no longer for what they handle. The next event begins anew.
+    late: BTreeSet<&'t str>,
     open: BTreeMap<CallId, Open<'t>>,
 }
 
@@ -89,7 +91,7 @@ impl<'t> Book<'t> {
                     self.backup_gone(*object);
                 }
                 if call.name().1 == "~CVssWriter" {
-                    self.unsure.insert(actor);
+                    self.destroyed.insert(actor);
                 }
                 self.open.insert(*id, Open { object: *object, method, call });
             }
@@ -103,9 +105,17 @@ impl<'t> Book<'t> {
                     self.handed_out(actor, &open, out);
                 }
             }
-            What::Event { id, event, .. } => drop(self.handlers.insert(*id, (actor, *event, record.t))),
+            What::Event { id, event, .. } => {
+                // One that still runs stays late.
+                if !self.handlers.values().any(|(writer, ..)| *writer == actor) {
+                    self.late.remove(actor);
+                }
+                self.handlers.insert(*id, (actor, *event, record.t));
+            }
             What::Handled { id, .. } => drop(self.handlers.remove(id)),
-            What::Timer { name: TimerName::FreezeWindow(writer), .. } => drop(self.unsure.insert(&**writer)),
+            What::Timer { name: TimerName::FreezeWindow(writer), edge: TimerEdge::Fired } => {
+                self.late.insert(&**writer);
+            }
             What::Process(_) => self.holder_gone(actor),
             _ => {}
         }
@@ -168,7 +178,7 @@ impl<'t> Book<'t> {
         let Call::Method(call) = call else { return !matches!(call, Call::BackupComponents(_)) || backup() };
         match call.method.interface.name {
             "vsbackup.h" | "vswriter.h" => true,
-            name if name.starts_with("CVssWriter") => self.writers.contains(actor) && !self.unsure.contains(actor),
+            name if name.starts_with("CVssWriter") => self.writers.contains(actor) && !self.unsure(actor),
             name if name.starts_with("IVssBackupComponents") => {
                 matches!(call.on, Value::Null | Value::BackupComponents { .. }) && backup()
             }
@@ -191,11 +201,45 @@ impl<'t> Book<'t> {
         held.is_some_and(|held| held.holder == actor && held.family == family)
     }
 
+    fn unsure(&self, writer: &str) -> bool {
+        self.destroyed.contains(writer) || self.late.contains(writer)
+    }
+
     /// Whether a writer is in the handler of one of these events, in no other one, and VSS waits for it.
     fn handles(&self, actor: &str, events: &[WriterEvent], now: Ticks) -> bool {
         let mut running = self.handlers.values().filter(|(writer, ..)| *writer == actor);
-        let waited_for = |at: Ticks| now < at + LIMIT && !self.unsure.contains(actor);
+        let waited_for = |at: Ticks| now < at + LIMIT && !self.unsure(actor);
         let one = running.next().is_some_and(|(_, event, at)| events.contains(event) && waited_for(*at));
         one && running.next().is_none()
     }
+}
+
+#[test]
+fn only_a_freeze_window_that_ran_out_makes_a_writer_late_and_only_until_its_next_event() {
+    use vssim_model::catalogue::find;
+
+    let mut header = vssim_tests::samples::header();
+    header.actors.retain(|actor| matches!(actor.role, Role::Writer { .. }));
+    let writer = header.actors.first().expect("a writer").name.clone();
+    let event = |id, event| What::Event { id: CallId(id), event, set: None, object: Some(1) };
+    let handled = |id, event| What::Handled { id: CallId(id), event, returned: true, failure: None };
+    let window = |edge| What::Timer { name: TimerName::FreezeWindow(writer.clone()), edge };
+    let call = Call::Method(MethodCall::new(find("CVssWriter::GetCurrentLevel").expect("a documented method")));
+    let lives = |records: &[What]| {
+        let record =
+            |(n, what): (u64, &What)| Record { n, t: Ticks(n), actor: writer.clone(), what: what.clone(), cause: 0 };
+        let trace = Trace { header: header.clone(), records: (1..).zip(records).map(record).collect() };
+        let mut book = Book::of(&trace);
+        trace.records.iter().for_each(|record| book.read(record, None));
+        book.lives(&writer, 0, &call, Ticks(99))
+    };
+    let (freeze, thaw, abort) = (WriterEvent::Freeze, WriterEvent::Thaw, WriterEvent::Abort);
+    let frozen = [event(1, freeze), window(TimerEdge::Set(Ticks(50))), handled(1, freeze)];
+    assert!(lives(&frozen));
+    assert!(lives(&[frozen.to_vec(), vec![window(TimerEdge::Stopped), event(2, thaw)]].concat()));
+    let ran_out = [frozen.to_vec(), vec![window(TimerEdge::Fired)]].concat();
+    assert!(!lives(&ran_out));
+    assert!(lives(&[ran_out, vec![event(2, abort)]].concat()));
+    let hanging = vec![event(1, freeze), window(TimerEdge::Fired), event(2, abort)];
+    assert!(!lives(&hanging), "its handler still runs");
 }
