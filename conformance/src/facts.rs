@@ -9,10 +9,10 @@
 //! ```
 //!
 //! A record belongs to a set when it names the set or one of its shadow copies; flush and hold names neither and
-//! belongs to the set whose creation was last seen to go on. An event belongs to the object that its record names, else to
-//! that which made its set, else to the object at the head of its chain of causes, else to the only object of the trace, else to the one object whose
-//! call that raises such events was running. What belongs nowhere (an imported trace without calls) is in no object's
-//! view, and rules about objects then have no occasion.
+//! belongs to the set whose creation was last seen to go on. An event belongs to the object that its record names, else
+//! to that which made its set, else to the object at the head of its chain of causes, else to the only object of the
+//! trace, else to the one object whose call that raises such events was running. What belongs nowhere (an imported trace
+//! without calls) is in no object's view, and rules about objects then have no occasion.
 
 mod build;
 mod express;
@@ -231,8 +231,8 @@ impl<'t> Facts<'t> {
     }
 
     /// Whether the actor was not there for at least a moment between two marks: its process had ended, or, of a writer,
-    /// VSS had given it up in this backup or restore, or it was not subscribed. A process of which nothing is recorded is there all the time; one whose first record is its
-    /// beginning was not there before.
+    /// VSS had given it up in this backup or restore, or it was not subscribed. A process of which nothing is recorded is
+    /// there all the time; one whose first record is its beginning was not there before.
     #[must_use]
     pub fn was_gone(&self, actor: &str, object: Option<u32>, from: Mark, to: Mark) -> bool {
         if self.given_up(actor, object, from, to) || self.was_unsubscribed(actor, from, to) {

@@ -192,10 +192,8 @@ fn a_writer_has_no_state_in_a_backup_in_which_it_has_no_part() {
         event(&mut script, object, WriterEvent::PrepareForSnapshot, true);
         state(&mut script, told.then_some(object), WriterState::Stable, WriterState::WaitingForFreeze);
         let mut trace = script.trace();
-        if let Some([.., handled, state]) = trace.records.get_mut(..) {
-            state.cause = handled.n;
-            handled.cause = handled.n - 1;
-        }
+        let [.., handled, state] = trace.records.as_mut_slice() else { panic!("records") };
+        (handled.cause, state.cause) = (handled.n - 1, handled.n);
         judge(&trace)
     };
     for told in [true, false] {
