@@ -5,8 +5,9 @@
 //! ```
 //!
 //! The digest is taken of the whole machine: the service with documents, ids and objects, which a state's identity leaves
-//! out; storage, kernel, applications, backups; what is under way and what is due. Left out are the answer to the call
-//! itself, and what only counts: numbers of records and calls, the random bits that wait to be used.
+//! out; storage with the moments of files, kernel, applications, backups, what processes remember; what is under way and what is due.
+//! Left out are the answer to the call itself, the list of writes that power cuts are tried on, and what only counts: numbers of
+//! records and calls, the random bits that wait to be used.
 
 use std::fmt::{self, Write};
 use std::hash::Hash;
@@ -20,7 +21,7 @@ use crate::identity::Ids;
 use crate::message::Slot;
 use crate::plan::ActorId;
 use crate::service::methods::Caller;
-use crate::storage::BlockStore;
+use crate::storage::{BlockStore, Snapshot, Volume};
 use crate::world::{Event, Step, World};
 
 /// What was before a call.
@@ -81,18 +82,48 @@ impl World {
     /// A digest of the whole machine but for the answer to a call. `written`: whether a volume was written to, whose
     /// structures of VSS have no part in the digest of its blocks.
     fn digest_but(&self, slot: Slot, written: bool) -> u128 {
+        // Every field is named, so that a new one cannot be forgotten. What no call changes is left out, and what only counts.
+        let World {
+            plan: _,
+            now: _,
+            queue,
+            service,
+            processes,
+            applications,
+            kernel,
+            storage,
+            store,
+            copying,
+            compared: _,
+            restores,
+            calls,
+            watch,
+            names: _,
+            instances,
+            documents,
+            calls_made: _,
+            cause: _,
+            salt: _,
+            #[cfg(test)]
+                leak: _,
+        } = self;
         let mut digest = Digest(Xxh3::new());
-        self.service.digest().hash(&mut digest.0);
-        self.storage.hash(&mut digest.0);
-        self.storage.digest_of_ids().hash(&mut digest.0);
-        self.applications.hash(&mut digest.0);
-        self.store.hash_with(&Ids::default(), &mut digest.0);
-        self.processes.hash(&mut digest.0);
-        let World { kernel, copying, restores, calls, watch, instances, documents, .. } = self;
+        service.digest().hash(&mut digest.0);
+        storage.hash(&mut digest.0);
+        storage.digest_of_ids().hash(&mut digest.0);
+        let copies = storage.volumes().iter().filter_map(|volume| storage.snapshots(volume.id()).ok()).flatten();
+        let tables = storage.volumes().iter().map(Volume::files).chain(copies.map(Snapshot::file_table));
+        for files in tables {
+            for (file, _) in files.files() {
+                files.modified(file).hash(&mut digest.0);
+            }
+        }
+        // `Debug` knows no exceptions as `Hash` does, but of bytes it shows only how many there are.
+        store.hash_with(&Ids::default(), &mut digest.0);
         // Writing to a digest cannot fail.
-        let _ =
-            write!(digest, "{written}{kernel:?}{copying:?}{restores:?}{calls:?}{watch:?}{instances:?}{documents:?}");
-        for entry in self.queue.iter() {
+        let _ = write!(digest, "{written}{processes:?}{applications:?}{kernel:?}{store:?}{copying:?}{restores:?}");
+        let _ = write!(digest, "{calls:?}{watch:?}{instances:?}{documents:?}");
+        for entry in queue.iter() {
             if !matches!(entry.event, Event::Answer(to, _) | Event::WaitOver(to) if to == slot) {
                 let _ = write!(digest, "{}{:?}{:?}", entry.at, entry.class, entry.event);
             }

@@ -100,10 +100,10 @@ pub struct World {
     pub(crate) names: Arc<Names>,
     pub(crate) instances: Arc<[WriterInstanceId]>,
     pub(crate) documents: Unhashed<Arc<BTreeSet<String>>>,
-    calls_made: Unhashed<u64>,
-    cause: Unhashed<u64>,
+    pub(crate) calls_made: Unhashed<u64>,
+    pub(crate) cause: Unhashed<u64>,
     /// Changes the ids that are drawn when shadow copies are on the volumes already: the same seed may have made those.
-    salt: Unhashed<u64>,
+    pub(crate) salt: Unhashed<u64>,
     /// What a call that fails leaves behind: a planted defect.
     #[cfg(test)]
     pub(crate) leak: Option<fn(&mut World)>,

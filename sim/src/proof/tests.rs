@@ -48,11 +48,23 @@ fn run_with(leak: Option<fn(&mut World)>, then: Op) -> (Outcome, Trace) {
     run_plan(leak, &plan(then))
 }
 
+fn backup(name: &str) -> StoredBackup {
+    StoredBackup {
+        name: name.to_owned(),
+        backup_type: BackupType::Full,
+        taken: 0,
+        backup_components: "".into(),
+        writer_metadata: Vec::new(),
+        components: std::collections::BTreeMap::new(),
+    }
+}
+
 fn run_plan(leak: Option<fn(&mut World)>, plan: &Arc<Plan>) -> (Outcome, Trace) {
     let mut choices = Seeded::new(1);
     let mut world = build(plan, &mut choices).unwrap();
     world.watch.demand_proof_of_failures();
     world.leak = leak;
+    Arc::make_mut(&mut world.store).put(backup("Before"));
     let header = header(&world, 1);
     let mut recorder = Full::default();
     let outcome = drive(world, &mut choices, &mut recorder);
@@ -71,7 +83,7 @@ fn called(world: &mut World, name: &str) {
 type Leak = (&'static str, fn(&mut World));
 
 /// What a method that fails may leave behind, one thing each.
-const LEAKS: [Leak; 14] = [
+const LEAKS: [Leak; 18] = [
     ("a component in the document", |world| {
         let plan = Arc::clone(&world.plan);
         let of = plan.writers.first().map(|writer| writer.class).unwrap_or_default();
@@ -111,14 +123,27 @@ const LEAKS: [Leak; 14] = [
         world.storage.write_raw(volume, 300_000, &[0], &mut Default::default()).unwrap();
     }),
     ("a backup in the store", |world| {
-        Arc::make_mut(&mut world.store).put(StoredBackup {
-            name: "Left".to_owned(),
-            backup_type: BackupType::Full,
-            taken: 0,
-            backup_components: "".into(),
-            writer_metadata: Vec::new(),
-            components: std::collections::BTreeMap::new(),
-        });
+        Arc::make_mut(&mut world.store).put(backup("Left"));
+    }),
+    ("what a process remembers", |world| {
+        let process = world.process_mut(ActorId::Requester(0)).unwrap();
+        process.memory.snapshots.insert("C:".to_owned(), SnapshotId::default());
+    }),
+    ("the object that a process uses", |world| {
+        world.process_mut(ActorId::Requester(0)).unwrap().memory.object.0 += 1;
+    }),
+    ("the moment of a file", |world| {
+        let volume = world.storage.volumes()[0].id();
+        let file = world.storage.volume(volume).unwrap().files().find("data.txt").unwrap();
+        let mut byte = [0];
+        world.storage.read_file(volume, file, 0, &mut byte).unwrap();
+        let moment = world.storage.volume(volume).unwrap().files().modified(file);
+        world.storage.set_time(moment + 1);
+        world.storage.write_file(volume, file, 0, &byte, &mut Default::default()).unwrap();
+    }),
+    ("the moment of a backup", |world| {
+        let store = Arc::make_mut(&mut world.store);
+        Arc::make_mut(store.backups.first_mut().unwrap()).taken += 1;
     }),
     ("an event that is due", |world| world.queue.push(world.now, Class::Kernel, 0, Event::HoldLimit)),
     ("held writes", |world| world.kernel.hold = Some(crate::kernel::Hold { volumes: vec![0], flushing: None })),
