@@ -175,7 +175,9 @@ fn one_backup(facts: &Facts<'_>, findings: &mut Findings) {
         ["InitializeForBackup", "StartSnapshotSet", "PrepareForBackup", "DoSnapshotSet", "BackupComplete"];
     for object in facts.objects.values() {
         for step in STEPS {
-            let Some(first) = object.accepted(step) else { continue };
+            // PrepareForBackup that was cancelled may be called again (ABT-006).
+            let succeeded = |call: &&CallFact<'_>| call.accepted() && call.failed().is_none();
+            let Some(first) = object.named(step).find(succeeded) else { continue };
             findings.occasion();
             for again in object.named(step).filter(|call| call.begin > first.begin) {
                 findings.broken(
