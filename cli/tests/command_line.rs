@@ -144,6 +144,16 @@ fn a_search_prints_a_path_that_replays() {
     assert!(text(&clean.stdout).contains("every invariant holds"));
 }
 
+#[test]
+fn many_rules_without_an_occasion_are_counted_and_named_on_request() {
+    let folder = folder();
+    let told = |arguments: &[&str]| text(&vssim(folder.path(), arguments).stdout);
+    let (short, long) = (told(&["run", "restore"]), told(&["run", "restore", "--verbose"]));
+    assert!(short.contains(" rules; --verbose names them"), "{short}");
+    assert!(!short.contains("freeze-by-level"));
+    assert!(long.contains("· freeze-by-level: "));
+}
+
 /// What the README shows is what the program prints, line for line and in this order.
 #[test]
 fn the_readme_shows_what_the_program_prints() {

@@ -177,6 +177,9 @@ fn excused(page: &mut Page<'_>, outcome: &Outcome<'_>) {
     }
 }
 
+/// So many rules without an occasion are named; more would hide what was found.
+const NAMED: usize = 12;
+
 fn unexercised(page: &mut Page<'_>, outcome: &Outcome<'_>, verbosity: Verbosity) {
     let idle: Vec<&Entry<'_>> =
         outcome.entries.iter().filter(|entry| matches!(entry.verdict, Verdict::NotExercised)).collect();
@@ -189,6 +192,8 @@ fn unexercised(page: &mut Page<'_>, outcome: &Outcome<'_>, verbosity: Verbosity)
         for entry in idle {
             page.item(2, Tone::Dim, &format!("· {}: {}", entry.id, entry.sentence));
         }
+    } else if idle.len() > NAMED {
+        page.item(0, Tone::Dim, &format!("Not exercised: {} rules; --verbose names them", idle.len()));
     } else {
         let ids: Vec<&str> = idle.iter().map(|entry| entry.id).collect();
         page.hang("Not exercised: ", "  ", Tone::Dim, &ids.join(", "));
