@@ -362,3 +362,24 @@ fn a_second_set_is_refused_while_one_is_being_created_and_let_in_afterwards() {
         .collect();
     assert_eq!(refused, ["Second at 2 s"]);
 }
+
+/// The handler returns, and the process ends at that very moment: VSS has the answer, and gets no second one.
+#[test]
+fn an_answer_that_left_before_its_process_ended_arrives_and_counts_once() {
+    for seed in 1..=40 {
+        let mut plan = plan();
+        handler(&mut plan, 0, WriterEvent::Freeze, &[Op::Return(false), Op::Crash]);
+        let writer = plan.writers[0].name.clone();
+        let (outcome, trace) = run(&Arc::new(plan), seed).unwrap();
+        assert_eq!(outcome.broken, None, "seed {seed}");
+        let of_writer =
+            |what: fn(&What) -> bool| trace.records.iter().any(|record| record.actor == writer && what(&record.what));
+        let answered = |what: &What| matches!(what, What::Handled { event: WriterEvent::Freeze, .. });
+        let shown = |what: &What| matches!(what, What::WriterState { to: WriterState::FailedAtFreeze, .. });
+        assert!(of_writer(answered) && of_writer(shown), "seed {seed}");
+        let is_callback =
+            |what: &What| matches!(what, What::Callback { call, .. } if call.name().1 == "PreCommitSnapshots");
+        let callbacks = trace.records.iter().filter(|record| is_callback(&record.what)).count();
+        assert!(callbacks <= 1, "seed {seed}: {callbacks} calls of PreCommitSnapshots");
+    }
+}
