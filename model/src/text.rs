@@ -1,4 +1,4 @@
-//! Foreign text in messages: cut to a bearable length, and without what a terminal would obey.
+//! Foreign text in messages: cut to a bearable length, and without what a terminal would obey. Bytes as text.
 
 /// The most characters of a name in a message.
 const NAME: usize = 80;
@@ -39,6 +39,12 @@ pub fn printable(text: &str) -> String {
         c => c,
     };
     text.chars().map(shown).collect()
+}
+
+/// Bytes as hexadecimal digits, two for each.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

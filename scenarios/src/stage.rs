@@ -34,6 +34,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use vssim_model::ids::{Guid, WriterClassId};
 use vssim_model::tables::Tables;
+use vssim_model::text::hex;
 use vssim_sim::plan::{ImageSource, OpenChoices, Plan};
 
 use crate::error::{ErrorKind, Errors, Problem, shortened};
@@ -200,10 +201,6 @@ fn derived_id(parts: &[&str]) -> Guid {
     }
     let bits = hasher.finalize().iter().take(16).fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
     Guid::from_random_bits(bits)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A limit of the simulator that a scenario goes beyond.

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use vssim_model::api::Out;
 use vssim_model::documents::{BackupSchema, WriterMetadata};
 use vssim_model::ids::WriterInstanceId;
+use vssim_model::text::hex;
 use vssim_model::trace::DocumentKind;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -17,8 +18,7 @@ impl Document {
     /// A document, with the SHA-256 of its text.
     #[must_use]
     pub fn new(kind: DocumentKind, text: Arc<str>) -> Document {
-        let digest = Sha256::digest(text.as_bytes());
-        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(&Sha256::digest(text.as_bytes()));
         Document { sha256, kind, text }
     }
 }

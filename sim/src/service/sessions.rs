@@ -44,8 +44,8 @@ impl Session {
         }
     }
 
-    /// What stays of it once it is over.
-    fn ended(&self) -> Session {
+    /// What others see of it.
+    fn shown(&self) -> Session {
         Session { frozen: false, aborted: false, post_snapshot: false, ..self.clone() }
     }
 }
@@ -54,10 +54,9 @@ impl Session {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sessions {
     of: BTreeMap<u32, Session>,
-    /// The session that changed last, while it goes on: those that have none see this one.
-    last: Option<u32>,
-    /// What they see otherwise: how the session that changed last was left. A failure shows until the next operation.
-    left: Session,
+    /// What those that have none see: how that one stands, or stood, which changed last. A failure shows until the next
+    /// operation.
+    outside: Session,
     /// Whether a backup was over before the writer was thawed: only its freeze window ends that.
     left_frozen: bool,
     /// How many there can be.
@@ -67,7 +66,7 @@ pub struct Sessions {
 impl Sessions {
     /// None yet, and at most so many.
     pub(super) const fn none(limit: u16) -> Sessions {
-        Sessions { of: BTreeMap::new(), last: None, left: Session::fresh(), left_frozen: false, limit: limit as usize }
+        Sessions { of: BTreeMap::new(), outside: Session::fresh(), left_frozen: false, limit: limit as usize }
     }
 
     /// Whether the writer takes part in this backup or restore.
@@ -85,8 +84,7 @@ impl Sessions {
     /// How the writer stands in this backup or restore; where it takes no part, how it stands where it changed last.
     #[must_use]
     pub fn seen_from(&self, object: Option<u32>) -> &Session {
-        let session = |object: Option<u32>| object.and_then(|object| self.of.get(&object));
-        session(object).or_else(|| session(self.last)).unwrap_or(&self.left)
+        object.and_then(|object| self.of.get(&object)).unwrap_or(&self.outside)
     }
 
     /// How the writer stands in a backup or restore that it takes part in.
@@ -95,23 +93,15 @@ impl Sessions {
         self.of.get(&object)
     }
 
-    /// How the writer stands, to be changed. Where it takes no part the sessions stay as they are.
+    /// The same as [`Sessions::seen_from`], to be changed.
     pub(super) fn of_mut(&mut self, object: Option<u32>) -> &mut Session {
-        let part = object.filter(|object| self.has(*object));
-        if part.is_none()
-            && let Some(seen) = self.last.take().and_then(|last| self.of.get(&last))
-        {
-            self.left = seen.ended();
-        }
-        part.and_then(|object| self.of.get_mut(&object)).unwrap_or(&mut self.left)
+        object.and_then(|object| self.of.get_mut(&object)).unwrap_or(&mut self.outside)
     }
 
     /// The writer changed in this backup or restore: that is what strangers see from now on.
     pub(super) fn changed(&mut self, object: Option<u32>) {
-        if let Some(object) = object.filter(|object| self.has(*object)) {
-            self.last = Some(object);
-            // Nobody sees any longer how an earlier one was left.
-            self.left = Session::fresh();
+        if let Some(session) = object.and_then(|object| self.of.get(&object)) {
+            self.outside = session.shown();
         }
     }
 
@@ -135,7 +125,7 @@ impl Sessions {
         if !self.has(object) && self.of.len() >= self.limit {
             return false;
         }
-        let before = self.of.remove(&object).or_else(|| self.is_empty().then(|| self.left.clone()));
+        let before = self.of.remove(&object).or_else(|| self.is_empty().then(|| self.outside.clone()));
         let Session { state, failure, application, .. } = before.unwrap_or_else(Session::fresh);
         self.of.insert(object, Session { state, failure, application, ..Session::fresh() });
         true
@@ -143,17 +133,12 @@ impl Sessions {
 
     /// The backup or restore is over.
     fn end(&mut self, object: u32) {
-        let Some(session) = self.of.remove(&object) else { return };
-        self.left_frozen |= session.frozen;
-        if self.last == Some(object) {
-            self.last = None;
-            self.left = session.ended();
-        }
+        self.left_frozen |= self.of.remove(&object).is_some_and(|session| session.frozen);
     }
 
     /// The writer is gone: so are its sessions. Gives those in which it was frozen.
     pub(super) fn end_all(&mut self) -> Vec<u32> {
-        self.of_mut(None).silent = false;
+        self.outside.silent = false;
         self.left_frozen = false;
         let ended = std::mem::take(&mut self.of).into_iter();
         ended.filter(|(_, session)| session.frozen).map(|(object, _)| object).collect()
@@ -179,8 +164,8 @@ impl Sessions {
 
 impl Service {
     /// An event is about to be raised: with the first one of a backup or restore the writer's session begins. False if the
-    /// writer's table of sessions is full: then it gets nothing of this one (S-11).
-    pub(super) fn is_in_session(&mut self, writer: u16, object: u32, event: WriterEvent) -> bool {
+    /// writer's table of sessions is full: then the event is not raised, nor any other of this one (S-11).
+    pub(super) fn enter_session(&mut self, writer: u16, object: u32, event: WriterEvent) -> bool {
         let Some(found) = self.writers.get_mut(usize::from(writer)) else { return false };
         let begins = match event {
             WriterEvent::PrepareForBackup | WriterEvent::PreRestore => true,

@@ -39,7 +39,7 @@ impl Service {
         if !self.reaches(object, writer, event) {
             return;
         }
-        if object.is_some_and(|object| !self.is_in_session(writer, object, event)) {
+        if object.is_some_and(|object| !self.enter_session(writer, object, event)) {
             return;
         }
         let Some(window) = self.writers.get(index).map(|found| found.subscription.freeze_window) else { return };
@@ -192,11 +192,11 @@ impl Service {
         let code = if failed { failure.unwrap_or(HResult::VSS_E_WRITERERROR_NONRETRYABLE) } else { HResult::S_OK };
         let forgotten = self.has(ServiceDefect::FailureForgotten);
         let input = if failed && !forgotten { WriterInput::Failed(event) } else { WriterInput::Succeeded(event) };
-        self.move_writer(writer, object, input, code);
         let begins = matches!(event, WriterEvent::PrepareForBackup | WriterEvent::PreRestore);
         if let Some(found) = self.writers.get_mut(usize::from(writer)).filter(|_| failed || begins) {
             found.sessions.of_mut(object).application = application;
         }
+        self.move_writer(writer, object, input, code);
         if failed {
             self.log_rejection(writer, event, code);
         }

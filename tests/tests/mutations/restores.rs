@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use vssim_model::api::{BackupComponentsCall as B, BackupType, Value};
+use vssim_model::api::{BackupComponentsCall as B, Value};
 use vssim_model::catalogue::find;
-use vssim_model::ids::ProviderId;
 use vssim_model::states::WriterEvent;
 use vssim_model::time::Ticks;
 use vssim_sim::fixture::{Small, full_backup, small};
-use vssim_sim::plan::{Argument, MethodOp, Op, OpenChoices, Plan, RequesterPlan, RestoreOp, Template};
+use vssim_sim::plan::{Argument, MethodOp, Op, OpenChoices, Plan, RequesterPlan, RestoreOp};
 
-use crate::steps::{call, cancel, component, exactly, started, template, wait};
+use crate::steps::{call, calls_of_a_backup, exactly, started, wait};
 
 /// When the backup is over.
 const LATER: Ticks = Ticks::from_secs(3600);
@@ -71,46 +70,11 @@ pub(crate) fn calls_of_a_restore(plan: &Plan) -> Vec<Op> {
     ]
 }
 
-/// Every call of a requester once, with arguments that are right for a restore.
+/// Every call of a requester once, with arguments that are right for a restore or for a backup.
 fn calls(plan: &Plan) -> Vec<Op> {
     let mut calls = calls_of_a_restore(plan);
-    calls.extend([
-        call(B::InitializeForBackup { xml: None }),
-        Op::Restore(Arc::new(RestoreOp::Initialize(None))),
-        call(B::SetContext { context: 0 }),
-        call(B::SetBackupState {
-            select_components: true,
-            bootable_system_state: false,
-            backup_type: BackupType::Full,
-            partial_file_support: false,
-        }),
-        call(B::EnableWriterClasses { classes: Vec::new() }),
-        call(B::DisableWriterClasses { classes: Vec::new() }),
-        call(B::DisableWriterInstances { instances: Vec::new() }),
-        started(B::GatherWriterMetadata),
-        call(B::GetWriterMetadataCount),
-        call(B::GetWriterMetadata { index: 0 }),
-        call(B::FreeWriterMetadata),
-        template(Template::AddComponent(component(0))),
-        call(B::IsVolumeSupported { provider: ProviderId::NULL, volume: r"C:\".to_owned() }),
-        call(B::AddToSnapshotSet { volume: r"C:\".to_owned(), provider: ProviderId::NULL }),
-        template(Template::SetBackupOptions(component(0), "options".to_owned())),
-        template(Template::SetPreviousBackupStamp(component(0), "stamp".to_owned())),
-        template(Template::GetSnapshotProperties(0)),
-        template(Template::SetBackupSucceeded(component(0), true)),
-        started(B::GatherWriterStatus),
-        call(B::GetWriterStatusCount),
-        call(B::GetWriterStatus { index: 0 }),
-        call(B::FreeWriterStatus),
-        call(B::StartSnapshotSet),
-        started(B::PrepareForBackup),
-        started(B::DoSnapshotSet),
-        started(B::BackupComplete),
-        call(B::AbortBackup),
-        call(B::SaveAsXML),
-        call(B::Release),
-        cancel(),
-    ]);
+    calls.push(Op::Restore(Arc::new(RestoreOp::Initialize(None))));
+    calls.extend(calls_of_a_backup());
     calls
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vssim_model::api::{BackupComponentsCall as B, BackupType};
+use vssim_model::api::BackupComponentsCall as B;
 use vssim_model::documents::BackupComponents;
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, ProviderId};
@@ -15,7 +15,7 @@ use vssim_sim::actor::system_provider;
 use vssim_sim::fixture::{Small, full_backup, small};
 use vssim_sim::plan::{Op, OpenChoices, Plan, ProviderPlan, RequesterPlan, Script, Span, Template};
 
-use crate::steps::{call, cancel, component, exactly, started, template, wait};
+use crate::steps::{add_volume, backup_state, call, calls_of_a_backup, component, exactly, started, template, wait};
 
 /// Seeds of the runs in which vetoes, crashes and the order of simultaneous events are left to chance.
 const SEEDS: u64 = 60;
@@ -70,53 +70,11 @@ fn left_to_chance(runs: &mut Vec<(Plan, u64)>) {
     }
 }
 
-fn state() -> Op {
-    call(B::SetBackupState {
-        select_components: true,
-        bootable_system_state: false,
-        backup_type: BackupType::Full,
-        partial_file_support: false,
-    })
-}
-
-fn add_volume() -> Op {
-    call(B::AddToSnapshotSet { volume: r"C:\".to_owned(), provider: ProviderId::NULL })
-}
-
 /// Every call of a requester once, with arguments that are right.
 fn calls() -> Vec<Op> {
-    vec![
-        call(B::InitializeForBackup { xml: None }),
-        call(B::SetContext { context: 0 }),
-        state(),
-        call(B::EnableWriterClasses { classes: Vec::new() }),
-        call(B::DisableWriterClasses { classes: Vec::new() }),
-        call(B::DisableWriterInstances { instances: Vec::new() }),
-        started(B::GatherWriterMetadata),
-        call(B::GetWriterMetadataCount),
-        call(B::GetWriterMetadata { index: 0 }),
-        call(B::FreeWriterMetadata),
-        template(Template::AddComponent(component(0))),
-        call(B::StartSnapshotSet),
-        call(B::IsVolumeSupported { provider: ProviderId::NULL, volume: r"C:\".to_owned() }),
-        add_volume(),
-        template(Template::SetBackupOptions(component(0), "options".to_owned())),
-        template(Template::SetPreviousBackupStamp(component(0), "stamp".to_owned())),
-        started(B::PrepareForBackup),
-        started(B::GatherWriterStatus),
-        call(B::GetWriterStatusCount),
-        call(B::GetWriterStatus { index: 0 }),
-        call(B::FreeWriterStatus),
-        started(B::DoSnapshotSet),
-        template(Template::GetSnapshotProperties(0)),
-        template(Template::SetBackupSucceeded(component(0), true)),
-        started(B::BackupComplete),
-        call(B::AbortBackup),
-        call(B::SaveAsXML),
-        call(B::Release),
-        Op::Crash,
-        cancel(),
-    ]
+    let mut calls = calls_of_a_backup();
+    calls.push(Op::Crash);
+    calls
 }
 
 /// Chains of calls as documented, and some that end badly.
@@ -133,10 +91,20 @@ fn chains() -> Vec<Vec<Op>> {
     let snapshot = || [started(B::DoSnapshotSet), wait()];
     vec![
         // The whole backup, with the status where it belongs.
-        joined(&[&[state()], &gather(), &[add()], &set(), &prepare(), &status(), &snapshot(), &status(), &ending()]),
+        joined(&[
+            &[backup_state()],
+            &gather(),
+            &[add()],
+            &set(),
+            &prepare(),
+            &status(),
+            &snapshot(),
+            &status(),
+            &ending(),
+        ]),
         // Nothing is waited for.
         joined(&[
-            &[state()],
+            &[backup_state()],
             &gather(),
             &[add()],
             &set(),
@@ -146,7 +114,7 @@ fn chains() -> Vec<Vec<Op>> {
         ]),
         // The set is opened first (BKP-ORD-047).
         joined(&[
-            &[call(B::SetContext { context: 0 }), state()],
+            &[call(B::SetContext { context: 0 }), backup_state()],
             &set(),
             &gather(),
             &[add()],
@@ -155,20 +123,32 @@ fn chains() -> Vec<Vec<Op>> {
             &ending(),
         ]),
         // No shadow copy is needed (BKP-ORD-035).
-        joined(&[&[state()], &gather(), &[add()], &prepare(), &ending()]),
+        joined(&[&[backup_state()], &gather(), &[add()], &prepare(), &ending()]),
         // Without writers.
         joined(&[&[call(B::SetContext { context: WITHOUT_WRITERS })], &set(), &snapshot(), &[call(B::Release)]]),
         joined(&[
-            &[call(B::SetContext { context: WITHOUT_WRITERS }), state()],
+            &[call(B::SetContext { context: WITHOUT_WRITERS }), backup_state()],
             &gather(),
             &set(),
             &snapshot(),
             &[call(B::Release)],
         ]),
         // A context for queries only.
-        joined(&[&[call(B::SetContext { context: CONTEXT_ALL }), state()], &gather(), &set(), &[call(B::Release)]]),
+        joined(&[
+            &[call(B::SetContext { context: CONTEXT_ALL }), backup_state()],
+            &gather(),
+            &set(),
+            &[call(B::Release)],
+        ]),
         // Given up.
-        joined(&[&[state()], &gather(), &[add()], &set(), &prepare(), &[call(B::AbortBackup), call(B::Release)]]),
+        joined(&[
+            &[backup_state()],
+            &gather(),
+            &[add()],
+            &set(),
+            &prepare(),
+            &[call(B::AbortBackup), call(B::Release)],
+        ]),
         // Without SetBackupState.
         joined(&[&gather(), &[add()], &set(), &prepare(), &snapshot(), &[call(B::Release)]]),
     ]

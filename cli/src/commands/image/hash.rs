@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use vssim_model::text::hex;
 use vssim_sim::disk_format::ReadAt;
 
 use super::opened::Opened;
@@ -75,5 +76,5 @@ fn sha256(device: &dyn ReadAt, name: &str, which: Which) -> Result<String, BadIn
         }
         Ok(())
     })?;
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }
