@@ -15,12 +15,14 @@ use vssim_sim::actor::system_provider;
 use vssim_sim::fixture::{Small, full_backup, small};
 use vssim_sim::plan::{Op, OpenChoices, Plan, ProviderPlan, RequesterPlan, Script, Span, Template};
 
-use crate::steps::{add_volume, backup_state, call, calls_of_a_backup, component, exactly, started, template, wait};
+use crate::steps::{
+    add_volume, backup_state, call, calls_of_a_backup, cancel, component, exactly, started, template, wait,
+};
 
 /// Seeds of the runs in which vetoes, crashes and the order of simultaneous events are left to chance.
 const SEEDS: u64 = 60;
 /// Seeds of requesters that call anything at any time.
-const WILD_SEEDS: u64 = 150;
+const WILD_SEEDS: u64 = 600;
 /// The context `VSS_CTX_FILE_SHARE_BACKUP`, in which no writer takes part.
 const WITHOUT_WRITERS: u32 = 0x10;
 /// `VSS_CTX_ALL`.
@@ -118,6 +120,18 @@ fn chains() -> Vec<Vec<Op>> {
             &set(),
             &gather(),
             &[add()],
+            &prepare(),
+            &snapshot(),
+            &ending(),
+        ]),
+        // The metadata never come, and components are added to the open set all the same (C-02); the status is read
+        // while the set is open.
+        joined(&[
+            &[call(B::SetContext { context: 0 }), backup_state()],
+            &set(),
+            &status(),
+            &[started(B::GatherWriterMetadata), cancel(), wait()],
+            &[add(), add()],
             &prepare(),
             &snapshot(),
             &ending(),
