@@ -19,6 +19,7 @@
 //! | [`excluded`] | entries of FilesNotToBackup and FilesNotToSnapshot |
 //! | [`volume_name`] | names of volumes and of shadow copy devices |
 //! | [`event_log`] | what Windows writes into its event logs |
+//! | [`requirements`] | the ids of the catalogue of requirements |
 //! | [`release`] | releases of Windows, and what changed between them |
 //! | [`trace`] | the trace record, format 1 |
 //! | [`trace_codec`] | the trace as JSON lines |
@@ -36,6 +37,7 @@ pub mod file_spec;
 pub mod hresult;
 pub mod ids;
 pub mod release;
+pub mod requirements;
 pub mod selection;
 pub mod states;
 pub mod tables;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use vssim_conformance::coverage::{Coverage, Excuses, Pair, Share, all_pairs, is_resource_failure};
 use vssim_model::catalogue::{self, Interface};
+use vssim_model::requirements::requirements;
 
 use crate::text::{count, number};
 
@@ -26,11 +27,14 @@ pub struct Counted<'a> {
 }
 
 impl Counted<'_> {
-    /// Whether every pair is observed or excused, no excuse is needless, and every run went well.
+    /// Whether every pair is observed or excused, every requirement exercised or excused, no excuse is needless, and every
+    /// run went well.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.excuses.unexcused(self.coverage).is_empty()
             && self.excuses.needless(self.coverage).is_empty()
+            && self.excuses.unexcused_requirements(self.coverage).is_empty()
+            && self.excuses.needless_requirements(self.coverage).is_empty()
             && self.problems.is_empty()
     }
 
@@ -138,11 +142,28 @@ fn missing_rest(counted: &Counted<'_>, text: &mut String) {
             }
         }
     }
-    let requirements = counted.coverage.missing_requirements();
-    if !requirements.is_empty() {
-        let _ = writeln!(text, "\nrequirements that no rule and no row of a state table decided by:");
-        for line in requirements.chunks(8) {
-            let _ = writeln!(text, "  {}", line.join(" "));
+    missing_requirements(counted, text);
+}
+
+/// The requirements that nothing exercised, under the reasons.
+fn missing_requirements(counted: &Counted<'_>, text: &mut String) {
+    let missing = counted.coverage.missing_requirements();
+    if missing.is_empty() {
+        return;
+    }
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for id in &missing {
+        let why = counted.excuses.requirements.get(id).map_or("NO REASON GIVEN", |excuse| excuse.reason.as_str());
+        match reasons.iter_mut().find(|(reason, _)| *reason == why) {
+            Some((_, ids)) => ids.push(id),
+            None => reasons.push((why, vec![id])),
+        }
+    }
+    let _ = writeln!(text, "\nrequirements not exercised:");
+    for (reason, ids) in reasons {
+        let _ = writeln!(text, "  {reason}");
+        for line in ids.chunks(8) {
+            let _ = writeln!(text, "    {}", line.join(" "));
         }
     }
 }
@@ -153,23 +174,34 @@ fn verdict(counted: &Counted<'_>, missing: bool, text: &mut String) {
     for (pair, line) in counted.excuses.needless(counted.coverage) {
         let _ = writeln!(text, "observed, and excused all the same: {pair} (line {line} of the list)");
     }
+    for (id, line) in counted.excuses.needless_requirements(counted.coverage) {
+        let _ = writeln!(text, "exercised, and excused all the same: {id} (line {line} of the list)");
+    }
+    let advice = if missing { "" } else { "; --missing names them" };
     if !unexcused.is_empty() {
-        let advice = if missing { "" } else { "; --missing names them" };
+        let pairs = count(unexcused.len() as u64, "pair");
+        let _ = writeln!(text, "INCOMPLETE: {pairs} neither observed nor excused{advice}");
+    }
+    let requirements = counted.excuses.unexcused_requirements(counted.coverage).len();
+    if requirements > 0 {
+        let requirements = count(requirements as u64, "requirement");
+        let _ = writeln!(text, "INCOMPLETE: {requirements} neither exercised nor excused{advice}");
+    }
+    if counted.is_complete() {
+        let pairs = number(counted.excuses.pairs.len() as u64);
+        let requirements = number(counted.excuses.requirements.len() as u64);
         let _ = writeln!(
             text,
-            "INCOMPLETE: {} neither observed nor excused{advice}",
-            count(unexcused.len() as u64, "pair")
+            "complete: every pair is observed, or excused with a reason ({pairs}); every requirement is exercised, or excused \
+             with a reason ({requirements})"
         );
-    } else if counted.is_complete() {
-        let excused = number(counted.excuses.pairs.len() as u64);
-        let _ = writeln!(text, "complete: every pair is observed, or excused with a reason ({excused})");
-    } else {
+    } else if unexcused.is_empty() && requirements == 0 {
         let _ = writeln!(text, "INCOMPLETE");
     }
 }
 
 /// The version of the document that [`coverage_json`] writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -188,7 +220,7 @@ struct Document<'a> {
     interfaces: Vec<OfInterface>,
     pairs: Vec<OfPair<'a>>,
     writer_events: Vec<OfEvent>,
-    missing_requirements: Vec<String>,
+    requirement_ids: Vec<OfRequirement<'a>>,
     undocumented: Vec<Undocumented<'a>>,
 }
 
@@ -232,6 +264,13 @@ struct OfEvent {
 }
 
 #[derive(Serialize)]
+struct OfRequirement<'a> {
+    id: String,
+    by: Option<&'a str>,
+    excuse: Option<&'a str>,
+}
+
+#[derive(Serialize)]
 struct Undocumented<'a> {
     method: String,
     code: &'a str,
@@ -241,18 +280,18 @@ struct Undocumented<'a> {
 /// The report for programs: one indented JSON document with a line feed at the end.
 ///
 /// ```text
-/// format                1
+/// format                2
 /// scenarios, left_out   names; seeds, traces: how many; problems: what went wrong with the runs
 /// complete              what the exit code says
 /// methods, caused, injected, events, requirements    {documented, seen}
 /// interfaces            [{interface, methods, caused, injected}]
 /// pairs                 [{method, code, of_resources, observed, caused, injected, first, excuse}]
 /// writer_events         [{event, outcome, seen}]
-/// missing_requirements  ids
+/// requirement_ids       [{id, by, excuse}]
 /// undocumented          [{method, code, first}]
 /// ```
 ///
-/// `first` is the scenario that showed it first.
+/// `first` is the scenario that showed it first; `by` says what exercised it first: a rule, a state table, a scenario.
 #[must_use]
 pub fn coverage_json(counted: &Counted<'_>) -> String {
     let coverage = counted.coverage;
@@ -285,12 +324,21 @@ pub fn coverage_json(counted: &Counted<'_>) -> String {
         interfaces: catalogue::interfaces().map(interface).collect(),
         pairs: all_pairs().map(|pair| of_pair(counted, pair)).collect(),
         writer_events: coverage.events.iter().map(event).collect(),
-        missing_requirements: coverage.missing_requirements(),
+        requirement_ids: requirements_of(counted),
         undocumented: undocumented
             .map(|((method, code), first)| Undocumented { method: method.to_string(), code, first })
             .collect(),
     };
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+}
+
+fn requirements_of<'a>(counted: &Counted<'a>) -> Vec<OfRequirement<'a>> {
+    let of = |id: String| {
+        let by = counted.coverage.requirements.get(&id).map(String::as_str);
+        let excuse = counted.excuses.requirements.get(&id).map(|excuse| excuse.reason.as_str());
+        OfRequirement { id, by, excuse }
+    };
+    requirements().map(of).collect()
 }
 
 fn of_pair<'a>(counted: &Counted<'a>, pair: Pair) -> OfPair<'a> {

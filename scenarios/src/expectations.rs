@@ -14,6 +14,7 @@ use vssim_sim::plan::Script;
 use vssim_sim::world::World;
 
 use crate::calls::{Calls, replay};
+use crate::shown::Shows;
 use crate::stage::{MethodExpectation, StepExpectation};
 use crate::syntax::{self, Outcome};
 
@@ -58,6 +59,18 @@ pub struct Expectation {
     pub met: bool,
     /// What was expected and what was found, in words.
     pub detail: String,
+    /// The requirements that it shows, if it is met.
+    pub shows: Vec<String>,
+}
+
+impl Expectation {
+    pub(crate) fn new(name: impl Into<String>, met: bool, detail: impl Into<String>) -> Expectation {
+        Expectation { name: name.into(), met, detail: detail.into(), shows: Vec::new() }
+    }
+
+    pub(crate) fn showing(self, shows: &Shows) -> Expectation {
+        Expectation { shows: shows.iter().map(|one| one.0.clone()).collect(), ..self }
+    }
 }
 
 /// Compares a run with what was expected of it. `violated` are the rules that it violated, by id; `world` is the
@@ -121,7 +134,7 @@ fn check_outcome(expected: Outcome, trace: &Trace, calls: &Calls<'_>) -> Expecta
     };
     let found: Vec<String> = found.iter().map(|(name, outcome)| format!("{name} {}", outcome.word())).collect();
     let detail = format!("expected {}; found {}", expected.word(), found.join(", "));
-    Expectation { name: "outcome".to_owned(), met, detail }
+    Expectation::new("outcome", met, detail)
 }
 
 fn check_codes(written: &syntax::Expectations, calls: &Calls<'_>, all: &mut Vec<Expectation>) {
@@ -138,11 +151,8 @@ fn check_codes(written: &syntax::Expectations, calls: &Calls<'_>, all: &mut Vec<
         // What is expected of several requesters is told apart by their names.
         let same = |other: &&syntax::ExpectedCode| other.call.as_str() == method && other.hresult.0 == code;
         let by = by.filter(|_| written.hresults.iter().filter(same).count() > 1);
-        all.push(Expectation {
-            name: by.map_or_else(String::new, |by| format!("{by}: ")) + &format!("{method} answers {code}"),
-            met,
-            detail: format!("expected {code}; found {found}"),
-        });
+        let name = by.map_or_else(String::new, |by| format!("{by}: ")) + &format!("{method} answers {code}");
+        all.push(Expectation::new(name, met, format!("expected {code}; found {found}")).showing(&expected.shows));
     }
 }
 
@@ -166,11 +176,9 @@ fn check_writers(written: &syntax::Expectations, trace: &Trace, all: &mut Vec<Ex
             expected.failure.as_ref().map(|failure| failure.0.to_string()),
         ];
         let wanted: Vec<String> = wanted.into_iter().flatten().collect();
-        all.push(Expectation {
-            name: format!("writer {name}"),
-            met: right_state && right_failure,
-            detail: format!("expected {}; found {}, {failure}", wanted.join(", "), state.name()),
-        });
+        let detail = format!("expected {}; found {}, {failure}", wanted.join(", "), state.name());
+        let met = right_state && right_failure;
+        all.push(Expectation::new(format!("writer {name}"), met, detail).showing(&expected.shows));
     }
 }
 
@@ -188,11 +196,8 @@ fn check_consistency(written: &syntax::Expectations, trace: &Trace, all: &mut Ve
         let met = !found.is_empty() && found.iter().all(|found| *found == expected.is.value);
         let words: Vec<&str> = found.iter().map(|found| found.word()).collect();
         let words = if words.is_empty() { "no shadow copy of its data".to_owned() } else { words.join(", ") };
-        all.push(Expectation {
-            name: format!("data of {name}"),
-            met,
-            detail: format!("expected {}; found {words}", expected.is.word()),
-        });
+        let detail = format!("expected {}; found {words}", expected.is.word());
+        all.push(Expectation::new(format!("data of {name}"), met, detail).showing(&expected.shows));
     }
 }
 
@@ -206,7 +211,7 @@ fn check_event_log(written: &syntax::Expectations, trace: &Trace, all: &mut Vec<
             None => (found > 0, "at least 1".to_owned()),
         };
         let detail = format!("expected {wanted}; found {found}");
-        all.push(Expectation { name: format!("event log {source} {id}"), met, detail });
+        all.push(Expectation::new(format!("event log {source} {id}"), met, detail).showing(&expected.shows));
     }
 }
 
@@ -219,11 +224,8 @@ fn check_steps(steps: &ExpectedSteps, calls: &Calls<'_>, all: &mut Vec<Expectati
             Some(found) => format!("expected {}; found {found}", step.code),
             None => format!("expected {}; the step was never reached", step.code),
         };
-        all.push(Expectation {
-            name: format!("{}: {}", steps.requester, step.name),
-            met: found.is_some_and(|found| same_code(found, step.code)),
-            detail,
-        });
+        let met = found.is_some_and(|found| same_code(found, step.code));
+        all.push(Expectation::new(format!("{}: {}", steps.requester, step.name), met, detail));
     }
 }
 
@@ -251,7 +253,7 @@ fn check_methods(expected: &[MethodExpectation], trace: &Trace, all: &mut Vec<Ex
         };
         let met = !calls.is_empty()
             && calls.iter().all(|(id, call)| wrong_return(expected, call, returned.get(id).copied()).is_none());
-        all.push(Expectation { name, met, detail });
+        all.push(Expectation::new(name, met, detail).showing(&expected.shows));
     }
 }
 
@@ -298,7 +300,7 @@ fn check_rules(written: &syntax::Expectations, violated: &[&str]) -> Expectation
         let both = of((true, true));
         detail.push(if both.is_empty() { "no rule is violated".to_owned() } else { format!("violated: {both}") });
     }
-    Expectation { name: "rules".to_owned(), met, detail: detail.join("; ") }
+    Expectation::new("rules", met, detail.join("; "))
 }
 
 impl From<vssim_model::trace::Consistency> for syntax::Consistency {

@@ -23,6 +23,7 @@ pub mod runs;
 pub mod saved;
 pub mod scalars;
 pub mod schema;
+pub mod shown;
 pub mod stage;
 mod stored;
 pub mod syntax;

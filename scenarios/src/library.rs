@@ -397,6 +397,9 @@ library! {
 /// What the library does not show of the documented interfaces, with reasons: pairs of a method and a code.
 pub const NOT_OBSERVED: &str = include_str!("../library/not-observed.txt");
 
+/// The requirements that the library does not exercise, with reasons.
+pub const NOT_EXERCISED: &str = include_str!("../library/not-exercised.txt");
+
 /// The ready scenario of this name.
 #[must_use]
 pub fn find(name: &str) -> Option<Entry> {

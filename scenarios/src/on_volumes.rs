@@ -15,8 +15,9 @@ const AT_ONCE: u64 = 16 * 1024;
 /// Compares what a run left on its volumes with what was expected of it.
 pub(crate) fn check(expectations: &Expectations, world: &World) -> Vec<Expectation> {
     let written = &expectations.written;
-    let present = written.files.iter().map(|file| present(file, world));
-    present.chain(written.no_files.iter().map(|path| absent(&path.0, world))).collect()
+    let present = written.files.iter().map(|file| present(file, world).showing(&file.shows));
+    let absent = written.no_files.iter().map(|file| absent(&file.what.0, world).showing(&file.shows));
+    present.chain(absent).collect()
 }
 
 /// A file of the machine.
@@ -37,7 +38,7 @@ fn find<'w>(world: &'w World, path: &str) -> Option<Found<'w>> {
 fn present(expected: &FileNow, world: &World) -> Expectation {
     let name = format!("on its volume: {}", expected.path.0);
     let Some(found) = find(world, &expected.path.0) else {
-        return Expectation { name, met: false, detail: "there is no such file".to_owned() };
+        return Expectation::new(name, false, "there is no such file");
     };
     let size = expected.size.as_ref().map(|size| size.0).filter(|size| *size != found.size);
     let wrong = match size {
@@ -45,14 +46,14 @@ fn present(expected: &FileNow, world: &World) -> Expectation {
         None => difference(expected, &found, world).unwrap_or_else(|error| Some(format!("it cannot be read: {error}"))),
     };
     let detail = wrong.clone().unwrap_or_else(|| format!("{} B", found.size));
-    Expectation { name, met: wrong.is_none(), detail }
+    Expectation::new(name, wrong.is_none(), detail)
 }
 
 fn absent(path: &str, world: &World) -> Expectation {
     let found = find(world, path);
     let detail =
         found.as_ref().map_or("there is none".to_owned(), |found| format!("it is there, with {} B", found.size));
-    Expectation { name: format!("on no volume: {path}"), met: found.is_none(), detail }
+    Expectation::new(format!("on no volume: {path}"), found.is_none(), detail)
 }
 
 /// The first byte that is not the expected one.

@@ -31,17 +31,18 @@ pub(crate) fn check(written: &syntax::Expectations, trace: &Trace, all: &mut Vec
         });
         let found = if found.is_empty() { "not restored".to_owned() } else { found.join(", ") };
         let detail = format!("expected {} at {to}; found {found}", how.word());
-        all.push(Expectation { name: format!("restored {from}"), met, detail });
+        all.push(Expectation::new(format!("restored {from}"), met, detail).showing(&expected.shows));
     }
     for expected in &written.not_restored {
         let reasons: Vec<&str> = restored()
             .filter_map(|one| match one {
-                Restored::Refused { what, reason, .. } if *what == expected.0 => Some(reason.as_str()),
+                Restored::Refused { what, reason, .. } if *what == expected.what.0 => Some(reason.as_str()),
                 _ => None,
             })
             .collect();
         let detail = if reasons.is_empty() { "nothing was refused".to_owned() } else { reasons.join("; ") };
-        all.push(Expectation { name: format!("not restored: {}", expected.0), met: !reasons.is_empty(), detail });
+        let name = format!("not restored: {}", expected.what.0);
+        all.push(Expectation::new(name, !reasons.is_empty(), detail).showing(&expected.shows));
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Run {
     pub trace: Trace,
     /// The machine at the end.
     pub world: World,
+    /// The requirements that the expectations show which are met; none if defects are planted in the service or the kernel.
+    pub shown: BTreeSet<String>,
     /// What is wrong: a broken invariant, a run without an end, an expectation that is not met.
     pub problems: Vec<String>,
 }
@@ -91,10 +93,17 @@ pub fn once(staged: &Staged, seed: u64, judge: &mut Judge<'_>) -> Result<Run, St
     if outcome.endless {
         problems.push(format!("the run does not end; stopped at {}", outcome.world.now));
     }
-    let (seen, violated) = judge(&trace, is_defective(&staged.plan));
-    let unmet = check(&staged.expectations, &seen, &violated, &outcome.world).into_iter().filter(|one| !one.met);
-    problems.extend(unmet.map(|one| format!("{}: {}", one.name, one.detail)));
-    Ok(Run { trace, world: outcome.world, problems })
+    let defective = is_defective(&staged.plan);
+    let (seen, violated) = judge(&trace, defective);
+    let mut shown = BTreeSet::new();
+    for one in check(&staged.expectations, &seen, &violated, &outcome.world) {
+        if !one.met {
+            problems.push(format!("{}: {}", one.name, one.detail));
+        } else if !defective {
+            shown.extend(one.shows);
+        }
+    }
+    Ok(Run { trace, world: outcome.world, shown, problems })
 }
 
 /// Whether defects are planted in the service or the kernel.

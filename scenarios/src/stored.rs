@@ -16,8 +16,8 @@ const AT_ONCE: usize = 16 * 1024;
 /// Compares what was stored with what was expected of it.
 pub(crate) fn check(expectations: &Expectations, store: &BackupStore) -> Vec<Expectation> {
     let written = &expectations.written;
-    let stored = written.stored.iter().map(|file| stored(file, store));
-    stored.chain(written.not_stored.iter().map(|file| not_stored(file, store))).collect()
+    let stored = written.stored.iter().map(|file| stored(file, store).showing(&file.shows));
+    stored.chain(written.not_stored.iter().map(|file| not_stored(file, store).showing(&file.shows))).collect()
 }
 
 fn backup_of<'a>(store: &'a BackupStore, number: Option<&At<Count>>) -> Result<&'a StoredBackup, String> {
@@ -42,13 +42,13 @@ fn stored(expected: &ExpectedFile, store: &BackupStore) -> Expectation {
             match files.next() {
                 None => format!("{} did not copy it", backup.name),
                 Some((_, file)) => match difference(expected, file) {
-                    None => return Expectation { name, met: true, detail: described(file) },
+                    None => return Expectation::new(name, true, described(file)),
                     Some(why) => format!("{}: {why}", backup.name),
                 },
             }
         }
     };
-    Expectation { name, met: false, detail: found }
+    Expectation::new(name, false, found)
 }
 
 fn not_stored(expected: &UnexpectedFile, store: &BackupStore) -> Expectation {
@@ -62,7 +62,7 @@ fn not_stored(expected: &UnexpectedFile, store: &BackupStore) -> Expectation {
             }
         },
     };
-    Expectation { name, met, detail }
+    Expectation::new(name, met, detail)
 }
 
 fn ranges(file: &StoredFile) -> String {

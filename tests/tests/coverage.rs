@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use vssim_conformance::coverage::{Coverage, Excuses, Share, is_requirement, requirements, without_failures};
+use vssim_conformance::coverage::{Coverage, Excuses, Share, without_failures};
 use vssim_model::catalogue::{self, Interface};
+use vssim_model::requirements::{is_requirement, requirements};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{CallId, Record, Trace, What};
 use vssim_scenarios::library::{LIBRARY, NOT_OBSERVED};

@@ -2,7 +2,7 @@
 
 use vssim_conformance::coverage::{Coverage as Counting, Excuses};
 use vssim_reports::{Counted, coverage as report, coverage_json};
-use vssim_scenarios::library::{Entry, LIBRARY, NOT_OBSERVED};
+use vssim_scenarios::library::{Entry, LIBRARY, NOT_EXERCISED, NOT_OBSERVED};
 use vssim_scenarios::{NoFiles, runs};
 
 use crate::arguments::Coverage;
@@ -10,8 +10,9 @@ use crate::{BadInput, Ended, terminal};
 
 /// Counts what the ready scenarios show.
 pub(crate) fn coverage(arguments: &Coverage) -> Result<Ended, BadInput> {
-    let excuses = Excuses::read(NOT_OBSERVED)
-        .map_err(|wrong| BadInput(format!("error: the list of pairs not observed: {wrong}")))?;
+    let wrong = |list, wrong| BadInput(format!("error: {list}: {wrong}"));
+    let mut excuses = Excuses::read(NOT_OBSERVED).map_err(|line| wrong("the list of pairs not observed", line))?;
+    excuses.read_requirements(NOT_EXERCISED).map_err(|line| wrong("the list of requirements not exercised", line))?;
     let mut counting = Counting::default();
     let mut problems = Vec::new();
     let (left_out, entries): (Vec<&Entry>, Vec<&Entry>) = LIBRARY.iter().partition(|entry| entry.needs_corpus());
@@ -23,6 +24,7 @@ pub(crate) fn coverage(arguments: &Coverage) -> Result<Ended, BadInput> {
             let runs = runs::runs(entry, &NoFiles, seed, &mut judge)
                 .map_err(|why| BadInput(format!("error: {}", wrong(&why))))?;
             problems.extend(runs.problems().map(wrong));
+            counting.add_shown(entry.name, &runs.plain.shown);
             runs.sources.iter().for_each(|source| counting.add_source(source));
         }
     }

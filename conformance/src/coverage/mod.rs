@@ -3,6 +3,7 @@
 //! ```text
 //!   Trace, Report ──► Coverage::add ──┐
 //!   requirement ids of rows taken ────┼──► Coverage ──► reports
+//!   and of expectations met ──────────┤
 //!   the list of what is not observed ─┘
 //! ```
 //!
@@ -15,17 +16,16 @@
 mod events;
 mod excuses;
 mod pairs;
-mod requirements;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use vssim_model::catalogue::{self, MethodRef};
+use vssim_model::requirements::{is_requirement, requirements};
 use vssim_model::trace::{Trace, What};
 
 pub use events::{Event, Outcome};
 pub use excuses::{Excuse, Excuses, WrongLine};
 pub use pairs::{NOTHING, Pair, all as all_pairs, is_resource_failure};
-pub use requirements::{is_requirement, requirements};
 
 use crate::verdict::{Report, Verdict};
 
@@ -53,8 +53,8 @@ pub struct Coverage {
     pub undocumented: BTreeMap<(MethodRef, String), String>,
     /// What became of the events raised to writers.
     pub events: BTreeMap<Event, u64>,
-    /// The requirements that a rule or a row of a state table decided something by.
-    pub requirements: BTreeSet<String>,
+    /// The requirements exercised, each with what showed it first: a rule, a row of a state table, a scenario.
+    pub requirements: BTreeMap<String, String>,
 }
 
 /// So many of so many.
@@ -114,7 +114,7 @@ impl Coverage {
     pub fn add_report(&mut self, report: &Report) {
         for judged in &report.verdicts {
             if matches!(judged.verdict, Verdict::Upheld | Verdict::Violated(_)) {
-                self.requirements.extend(judged.rule.requirements.iter().map(|&id| id.to_owned()));
+                self.exercised(judged.rule.requirements, || format!("rule {}", judged.rule.id));
             }
         }
     }
@@ -122,7 +122,21 @@ impl Coverage {
     /// A source of what the simulator decided: the requirements that it names are exercised.
     pub fn add_source(&mut self, source: &str) {
         let words = source.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
-        self.requirements.extend(words.filter(|word| is_requirement(word)).map(str::to_owned));
+        self.exercised(words.filter(|word| is_requirement(word)), || "a state table".to_owned());
+    }
+
+    /// What the expectations of a scenario show that were met.
+    pub fn add_shown(&mut self, scenario: &str, shown: &BTreeSet<String>) {
+        self.exercised(shown, || format!("scenario {scenario}"));
+    }
+
+    fn exercised(&mut self, ids: impl IntoIterator<Item = impl AsRef<str>>, by: impl Fn() -> String) {
+        for id in ids {
+            let id = id.as_ref();
+            if !self.requirements.contains_key(id) {
+                self.requirements.insert(id.to_owned(), by());
+            }
+        }
     }
 
     /// How many of an interface's methods were called.
@@ -185,7 +199,7 @@ impl Coverage {
     /// The requirements that nothing exercised, in the order of the catalogue of requirements.
     #[must_use]
     pub fn missing_requirements(&self) -> Vec<String> {
-        requirements().filter(|id| !self.requirements.contains(id)).collect()
+        requirements().filter(|id| !self.requirements.contains_key(id)).collect()
     }
 
     /// How many of the requirements were exercised.

@@ -9,6 +9,7 @@ use vssim_sim::plan::{Argument as Staged, MethodOp, Op};
 
 use super::{Stager, index};
 use crate::resolve::number;
+use crate::shown::Shows;
 use crate::syntax::method::{Argument, MethodStep};
 
 /// What a call must return and hand back.
@@ -24,6 +25,8 @@ pub struct MethodExpectation {
     pub code: Option<HResult>,
     /// What it must hand back, by out-parameter.
     pub gives: BTreeMap<String, Value>,
+    /// What this shows, if it comes out so.
+    pub shows: Shows,
 }
 
 /// Where a script keeps what calls hand back, by name.
@@ -56,6 +59,7 @@ impl Stager<'_> {
             line: step.method.pos.line,
             code: step.expect.as_ref().map(|code| code.0).or(injected),
             gives: gives.collect(),
+            shows: step.shows.clone(),
         };
         self.methods.borrow_mut().push(expectation);
         let save = step.name.as_ref().map(|name| {

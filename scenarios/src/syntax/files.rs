@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::scalars::{Count, FilePath, Size};
+use crate::shown::Shows;
 use crate::yaml::At;
 
 /// A file that must be there at the end.
@@ -21,6 +22,9 @@ pub struct FileNow {
     /// What was written over them since, in this order.
     #[serde(default)]
     pub over: Vec<Over>,
+    /// What this shows, if it comes out so: ids of requirements.
+    #[serde(default)]
+    pub shows: Shows,
 }
 
 /// Bytes that were written over others.

@@ -19,6 +19,7 @@ use vssim_model::catalogue::{MethodRef, find, methods};
 
 use crate::error::{ErrorKind, Problem};
 use crate::scalars::{Code, Name};
+use crate::shown::Shows;
 use crate::yaml::{At, Node, Raw, Scalar};
 
 /// A call of a documented method.
@@ -46,6 +47,9 @@ pub struct MethodStep {
     /// The failure of resources with which this call ends: E_OUTOFMEMORY, VSS_E_UNEXPECTED.
     #[serde(default)]
     pub inject: Option<At<Code>>,
+    /// What this shows, if it comes out so: ids of requirements.
+    #[serde(default)]
+    pub shows: Shows,
 }
 
 /// A documented method.

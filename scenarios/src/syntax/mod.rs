@@ -23,6 +23,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::scalars::{Code, Count, Duration, FilePath, Flag, Name, Ranges, Slug, Text};
+use crate::shown::{Missing, Shows};
 use crate::words::{ReleaseName, State, words};
 use crate::yaml::At;
 
@@ -118,7 +119,7 @@ pub struct Expectations {
     /// Files that must have been restored, and to where.
     pub restored: Vec<restore::ExpectedFile>,
     /// Components that must not have been restored, by full name (or files that the start of the machine could not move).
-    pub not_restored: Vec<At<Text>>,
+    pub not_restored: Vec<Missing<Text>>,
     /// Files that a backup must have copied.
     pub stored: Vec<ExpectedFile>,
     /// Files that a backup must not have copied.
@@ -126,7 +127,7 @@ pub struct Expectations {
     /// Files that must be on their volumes at the end.
     pub files: Vec<files::FileNow>,
     /// Files that must not be there at the end.
-    pub no_files: Vec<At<FilePath>>,
+    pub no_files: Vec<Missing<FilePath>>,
 }
 
 /// A code that a call must have returned.
@@ -140,6 +141,9 @@ pub struct ExpectedCode {
     pub call: At<Name>,
     /// What it returned; for an asynchronous method, the status of its operation.
     pub hresult: At<Code>,
+    /// What this shows, if it comes out so: ids of requirements.
+    #[serde(default)]
+    pub shows: Shows,
 }
 
 /// The last state of a writer.
@@ -154,6 +158,9 @@ pub struct ExpectedWriter {
     /// Its last failure; `S_OK` for none.
     #[serde(default)]
     pub failure: Option<At<Code>>,
+    /// What this shows, if it comes out so: ids of requirements.
+    #[serde(default)]
+    pub shows: Shows,
 }
 
 /// In which state the shadow copy caught an application's data.
@@ -164,6 +171,9 @@ pub struct ExpectedConsistency {
     pub application: At<Name>,
     /// The state.
     pub is: At<Consistency>,
+    /// What this shows, if it comes out so: ids of requirements.
+    #[serde(default)]
+    pub shows: Shows,
 }
 
 /// An entry of the event log.
@@ -177,6 +187,9 @@ pub struct ExpectedEntry {
     /// How many times. Absent: at least once.
     #[serde(default)]
     pub count: Option<At<Count>>,
+    /// What this shows, if it comes out so: ids of requirements.
+    #[serde(default)]
+    pub shows: Shows,
 }
 
 /// A file that a backup must have copied.
@@ -206,6 +219,9 @@ pub struct ExpectedFile {
     /// What was copied holds the bytes that follow from this number.
     #[serde(default)]
     pub seed: Option<At<Count>>,
+    /// What this shows, if it comes out so: ids of requirements.
+    #[serde(default)]
+    pub shows: Shows,
 }
 
 /// A file that a backup must not have copied.
@@ -217,4 +233,7 @@ pub struct UnexpectedFile {
     pub backup: Option<At<Count>>,
     /// The file's original path.
     pub path: At<FilePath>,
+    /// What this shows, if it comes out so: ids of requirements.
+    #[serde(default)]
+    pub shows: Shows,
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::method::MethodStep;
 use super::requester::{Components, OnFailure};
 use crate::scalars::{Count, Duration, DurationRange, FilePath, Flag, Name, Text};
+use crate::shown::Shows;
 use crate::words::words;
 use crate::yaml::{At, Node};
 
@@ -60,6 +61,9 @@ pub struct ExpectedFile {
     /// How. Absent: it is written.
     #[serde(default)]
     pub how: At<How>,
+    /// What this shows, if it comes out so: ids of requirements.
+    #[serde(default)]
+    pub shows: Shows,
 }
 
 /// An alternate location mapping (AddAlternateLocationMapping).
