@@ -198,7 +198,7 @@ pub(crate) struct Coverage {
 
 const COVERAGE_CODES: &str = "\
 Exit codes:
-  0  every pair is observed, or excused with a reason
+  0  every pair is observed and every requirement exercised, or excused with a reason
   1  a pair is neither; an excuse is not needed; a scenario does not come out as it says";
 
 #[derive(Args)]

@@ -116,6 +116,12 @@ const CASES: &[(&str, ErrorKind, &str, &str)] = &[
         "  outcome: succeeded",
         "  hresults: [{call: DoSnapShotSet, hresult: S_OK}]",
     ),
+    (
+        "unknown_requirement",
+        ErrorKind::UnknownWord,
+        "state: VSS_WS_STABLE}",
+        "state: VSS_WS_STABLE, shows: [WRT-EVT-001, WRT-EVNT-002]}",
+    ),
     ("unknown_misbehaviour", ErrorKind::UnknownWord, "      level: back-end", "      misbehaviours: [does_not_freze]"),
     (
         "unknown_callback",

@@ -10,7 +10,7 @@ use vssim_model::catalogue::{self, Interface};
 use vssim_model::requirements::{is_requirement, requirements};
 use vssim_model::time::Ticks;
 use vssim_model::trace::{CallId, Record, Trace, What};
-use vssim_scenarios::library::{LIBRARY, NOT_OBSERVED};
+use vssim_scenarios::library::{LIBRARY, NOT_EXERCISED, NOT_OBSERVED};
 use vssim_scenarios::{NoFiles, runs};
 use vssim_sim::choices::{Choices, Point, Purpose, Seeded};
 use vssim_sim::injection::with_failures;
@@ -22,7 +22,7 @@ use vssim_tests::corpus::corpus;
 /// How many of the pairs that a condition can cause have to be caused, in hundredths.
 const CAUSED: usize = 95;
 
-/// All that the library shows with one seed, and what is wrong with its runs.
+/// What the library shows with one seed, and what is wrong with its runs.
 fn library() -> &'static (Coverage, Vec<String>) {
     static COUNTED: OnceLock<(Coverage, Vec<String>)> = OnceLock::new();
     COUNTED.get_or_init(|| {
@@ -30,6 +30,8 @@ fn library() -> &'static (Coverage, Vec<String>) {
         for entry in LIBRARY.iter().filter(|entry| !entry.needs_corpus()) {
             let runs =
                 runs::runs(entry, &NoFiles, 1, &mut |trace, defective| coverage.judge(trace, defective)).unwrap();
+            coverage.add_shown(entry.name, &runs.plain.shown);
+            runs.sources.iter().for_each(|source| coverage.add_source(source));
             problems.extend(runs.problems().map(|problem| format!("{}: {problem}", entry.name)));
         }
         (coverage, problems)
@@ -71,6 +73,17 @@ fn every_pair_is_observed_or_excused_and_no_excuse_is_needless() {
         lines(excuses.needless(coverage).iter().map(|(pair, line)| format!("{pair} (line {line})")).collect());
     assert!(unexcused.is_empty(), "neither observed nor excused; a reason is wanted for:\n  {unexcused}");
     assert!(needless.is_empty(), "observed, and excused all the same:\n  {needless}");
+}
+
+#[test]
+fn every_requirement_is_exercised_or_excused_and_no_excuse_is_needless() {
+    let (coverage, _) = library();
+    let mut excuses = Excuses::default();
+    excuses.read_requirements(NOT_EXERCISED).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let unexcused = excuses.unexcused_requirements(coverage);
+    let needless = excuses.needless_requirements(coverage);
+    assert!(unexcused.is_empty(), "neither exercised nor excused: {}", unexcused.join(" "));
+    assert!(needless.is_empty(), "exercised, and excused all the same: {needless:?}");
 }
 
 /// Codes that no page names and docs/choices.md decides for: C-20 (nothing could be imported), S-01 (Register without

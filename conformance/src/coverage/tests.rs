@@ -142,6 +142,38 @@ fn a_list_of_excuses_names_documented_pairs_once_and_with_a_reason() {
 }
 
 #[test]
+fn a_list_of_excuses_names_requirements_once_and_with_a_reason() {
+    let mut excuses = Excuses::default();
+    excuses.read_requirements("# a comment\n\nreason: it cannot be\n  API-001 API-002\n  TIM-021\n").unwrap();
+    let lines: Vec<(&str, usize)> = excuses.requirements.iter().map(|(id, one)| (id.as_str(), one.line)).collect();
+    assert_eq!(lines, [("API-001", 4), ("API-002", 4), ("TIM-021", 5)]);
+    for (wrong, line) in [
+        ("  API-001\n", 1),
+        ("reason:\n", 1),
+        ("API-001\n", 1),
+        ("reason: x\n  API-999\n", 2),
+        ("reason: x\n  API-001 API-001\n", 2),
+        ("reason: x\n  API-001\nreason: y\n  API-002 API-001\n", 4),
+    ] {
+        assert_eq!(Excuses::default().read_requirements(wrong).unwrap_err().line, line, "{wrong}");
+    }
+}
+
+#[test]
+fn a_requirement_is_exercised_or_excused_and_never_both() {
+    let (mut coverage, mut excuses) = (Coverage::default(), Excuses::default());
+    excuses.read_requirements("reason: x\n  API-001 API-002\n").unwrap();
+    coverage.add_shown("first", &["API-002".to_owned()].into());
+    coverage.add_shown("second", &["API-002".to_owned(), "API-003".to_owned()].into());
+    let by: Vec<(&str, &str)> = coverage.requirements.iter().map(|(id, by)| (id.as_str(), by.as_str())).collect();
+    assert_eq!(by, [("API-002", "scenario first"), ("API-003", "scenario second")]);
+    assert_eq!(excuses.needless_requirements(&coverage), [("API-002", 2)]);
+    let unexcused = excuses.unexcused_requirements(&coverage);
+    assert!(["API-001", "API-002", "API-003"].iter().all(|id| !unexcused.contains(&(*id).to_owned())));
+    assert!(unexcused.contains(&"API-004".to_owned()));
+}
+
+#[test]
 fn sources_name_requirements_among_other_words() {
     let mut coverage = Coverage::default();
     coverage.add_source("PRV-SEQ-006, PRV-SEQ-007; S-04, nf-vss-ivssasync-wait.md, API-999");
