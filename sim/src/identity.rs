@@ -17,7 +17,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use vssim_model::api::Value;
-use vssim_model::documents::{BackupComponents, ComponentView, WriterComponents};
+use vssim_model::documents::{BackupComponents, ComponentView, Part, WriterComponents};
 use vssim_model::ids::{Guid, WriterInstanceId};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -27,7 +27,7 @@ use crate::storage::{FileTable, Snapshot};
 use crate::world::World;
 
 /// The attributes that hold random ids end so: `instanceId`, `selectedInstanceId`, `snapshotSetId`.
-const RANDOM: [&str; 3] = ["instanceId=", "InstanceId=", "snapshotSetId="];
+const RANDOM: [&str; 3] = ["instanceId", "InstanceId", "snapshotSetId"];
 
 /// The moments that the scripts of a plan may say to compare files with.
 #[derive(Clone, Debug)]
@@ -85,6 +85,12 @@ enum Id<'t> {
     Text(&'t str),
 }
 
+impl Id<'_> {
+    fn of(text: &str) -> Id<'_> {
+        text.parse().map_or(Id::Text(text), Id::Guid)
+    }
+}
+
 /// The random ids that texts have had so far. They begin with the instances of the writers, by number: a document that names one of
 /// them means that writer.
 #[derive(Clone, Debug, Default)]
@@ -119,14 +125,34 @@ impl<'t> Ids<'t> {
 pub(crate) fn hash_document<'t, H: Hasher>(text: &'t str, ids: &mut Ids<'t>, state: &mut H) {
     let mut before = "";
     for part in text.split('"') {
-        if RANDOM.iter().any(|name| before.ends_with(name)) {
-            let id = part.parse().map_or(Id::Text(part), Id::Guid);
-            state.write_usize(ids.place_of(id));
+        let name = before.strip_suffix('=').unwrap_or_default();
+        if RANDOM.iter().any(|random| name.ends_with(random)) {
+            state.write_usize(ids.place_of(Id::of(part)));
         } else {
             part.hash(state);
         }
         before = part;
     }
+}
+
+/// Hashes a document that lives, as [`hash_document`] does its text.
+fn hash_living<'t, H: Hasher>(document: &'t BackupComponents, ids: &mut Ids<'t>, state: &mut H) {
+    document.visit(|part| match part {
+        Part::Element(name) => {
+            state.write_u8(0);
+            name.hash(state);
+        }
+        Part::Attribute { name, value } => {
+            state.write_u8(1);
+            name.hash(state);
+            if RANDOM.iter().any(|random| name.ends_with(random)) {
+                state.write_usize(ids.place_of(Id::of(value)));
+            } else {
+                value.hash(state);
+            }
+        }
+        Part::End => state.write_u8(2),
+    });
 }
 
 /// The moments that files may be compared with, and now.
@@ -169,7 +195,7 @@ impl World {
     fn hash_object<H: Hasher>(&self, object: &Object, ids: &Ids<'_>, state: &mut H) {
         let number = object.number.0;
         let place = |text: &str| self.store.backups.iter().position(|backup| &*backup.backup_components == text);
-        hash_document(&object.document.to_xml(), &mut ids.clone(), state);
+        hash_living(&object.document, &mut ids.clone(), state);
         // Which backup a restore reads; the text of the document alone does not say it.
         object.restored_from.as_deref().map(place).hash(state);
         self.service.left_out(object).hash(state);

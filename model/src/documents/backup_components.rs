@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::error::{DocumentError, DocumentErrorKind as Kind};
 use super::shape;
-use super::tree::{Element, yes_no};
+use super::tree::{Element, Part, yes_no};
 use super::values::{BackupSchema, ComponentType, FileRestoreStatus, RestoreTarget, RestoreType};
 use super::writer_metadata::guid;
 use super::xml;
@@ -103,6 +103,11 @@ impl BackupComponents {
         let mut out = String::new();
         self.root.write(&mut out);
         out
+    }
+
+    /// Hands over what the document is made of, in its order: what [`to_xml`](Self::to_xml) writes, without the text.
+    pub fn visit<'t>(&'t self, mut take: impl FnMut(Part<'t>)) {
+        self.root.visit(&mut take);
     }
 
     /// What kind of backup this is; `None` before it is set (BCD-010).

@@ -44,6 +44,7 @@ pub use examined::{
 };
 pub use same::{Difference, same_document};
 pub use stored::Unreadable;
+pub use tree::Part;
 pub use values::{
     BackupSchema, ComponentFlags, ComponentType, FileRestoreStatus, FileSpecBackupType, RestoreMethodKind,
     RestoreTarget, RestoreType, RollForwardType, SourceType, UsageType, WriterRestore,

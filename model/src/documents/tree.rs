@@ -19,6 +19,22 @@ pub(crate) struct Element {
     pub(crate) children: Vec<Arc<Element>>,
 }
 
+/// What a document is made of, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'t> {
+    /// An element begins.
+    Element(&'static str),
+    /// An attribute of the element that began last.
+    Attribute {
+        /// Its name.
+        name: &'static str,
+        /// Its value: entities resolved, line ends as LF.
+        value: &'t str,
+    },
+    /// The element that began last and has not ended yet ends.
+    End,
+}
+
 /// An attribute.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Attribute {
@@ -121,6 +137,16 @@ impl Element {
     /// The first child of one name.
     pub(crate) fn child(&self, name: &'static str) -> Option<&Element> {
         self.elements().find(|child| child.rule.name == name)
+    }
+
+    /// Hands over the element, its attributes and what is in it, in their order.
+    pub(crate) fn visit<'t>(&'t self, take: &mut impl FnMut(Part<'t>)) {
+        take(Part::Element(self.rule.name));
+        for attribute in &self.attributes {
+            take(Part::Attribute { name: attribute.name, value: &attribute.value });
+        }
+        self.elements().for_each(|child| child.visit(take));
+        take(Part::End);
     }
 
     /// Writes the element as Windows does: no prolog, nothing between the elements.
