@@ -13,6 +13,7 @@ use vssim_sim::plan::ImageSource;
 
 use crate::BadInput;
 use crate::image_file::ImageFile;
+use crate::progress::Interrupt;
 
 /// How much is copied at a time, and the size of a hole that is looked for in what is copied.
 const PIECE: usize = 1 << 20;
@@ -81,10 +82,10 @@ pub(crate) fn check_free(paths: &[PathBuf], force: bool) -> Result<(), BadInput>
 }
 
 /// Writes a raw image of a device, whole or not at all. What is zeros becomes a hole of the file.
-pub(crate) fn write(path: &Path, device: &dyn ReadAt, force: bool) -> Result<(), BadInput> {
+pub(crate) fn write(path: &Path, device: &dyn ReadAt, force: bool, interrupt: &Interrupt) -> Result<(), BadInput> {
     let wrong = |why: String| BadInput(format!("error: cannot write {}: {why}", path.display()));
     let file = crate::files::beside(path).map_err(|error| wrong(error.to_string()))?;
-    copy(device, file.as_file()).map_err(wrong)?;
+    copy(device, file.as_file(), interrupt).map_err(wrong)?;
     if force {
         file.persist(path).map_err(|error| wrong(error.error.to_string()))?;
     } else {
@@ -93,7 +94,7 @@ pub(crate) fn write(path: &Path, device: &dyn ReadAt, force: bool) -> Result<(),
     Ok(())
 }
 
-fn copy(device: &dyn ReadAt, mut file: &File) -> Result<(), String> {
+fn copy(device: &dyn ReadAt, mut file: &File, interrupt: &Interrupt) -> Result<(), String> {
     let told = |error: io::Error| error.to_string();
     file.set_len(device.size()).map_err(told)?;
     let mut buffer = vec![0; PIECE];
@@ -101,6 +102,9 @@ fn copy(device: &dyn ReadAt, mut file: &File) -> Result<(), String> {
     while let Some((from, to)) = device.next_data(next) {
         let mut at = from;
         while at < to {
+            if interrupt.is_set() {
+                return Err("broken off".to_owned());
+            }
             let length = usize::try_from(to - at).unwrap_or(PIECE).min(PIECE);
             let bytes = &mut buffer[..length];
             device.read_at(at, bytes).map_err(|error| error.to_string())?;
@@ -119,6 +123,15 @@ fn copy(device: &dyn ReadAt, mut file: &File) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_that_is_broken_off_leaves_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let device: &[u8] = &[1; 4096];
+        let BadInput(told) = write(&place.path().join("out.raw"), &device, false, &Interrupt::set()).unwrap_err();
+        assert!(told.ends_with("broken off"), "{told}");
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+    }
 
     fn told(out: &str, volumes: &[&str]) -> Vec<String> {
         let paths = paths(Path::new(out), volumes.iter().copied());

@@ -8,10 +8,34 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::BadInput;
 
+/// Whether the user has had enough. Without it Ctrl-C ends the program at once, and a temporary file stays.
+pub(crate) struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// From now on the program ends only where it asks.
+    pub(crate) fn watch() -> Interrupt {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        // If no handler can be had, so be it.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted));
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&interrupted));
+        Interrupt(interrupted)
+    }
+
+    /// Whether the work is to be broken off.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set() -> Interrupt {
+        Interrupt(Arc::new(AtomicBool::new(true)))
+    }
+}
+
 /// A progress bar on standard error, when that is a terminal; and whether the user has had enough.
 pub(crate) struct Progress {
     bar: ProgressBar,
-    interrupted: Arc<AtomicBool>,
+    interrupt: Interrupt,
 }
 
 impl Progress {
@@ -22,11 +46,7 @@ impl Progress {
             bar.set_style(style);
         }
         bar.set_message(what.to_owned());
-        let interrupted = Arc::new(AtomicBool::new(false));
-        // Without a handler Ctrl-C ends the program at once, and a temporary file stays. If none can be had, so be it.
-        let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted));
-        let _ = signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&interrupted));
-        Progress { bar, interrupted }
+        Progress { bar, interrupt: Interrupt::watch() }
     }
 
     /// So many bytes more are done.
@@ -35,7 +55,7 @@ impl Progress {
     /// When the work was broken off.
     pub(crate) fn done(&self, bytes: u64) -> Result<(), BadInput> {
         self.bar.inc(bytes);
-        if self.interrupted.load(Ordering::Relaxed) {
+        if self.interrupt.is_set() {
             return Err(BadInput("error: broken off; nothing was written".to_owned()));
         }
         Ok(())

@@ -11,12 +11,19 @@ use vssim_sim::backup_store::BackupStore;
 use vssim_sim::storage::Bytes;
 
 use crate::BadInput;
+use crate::progress::Interrupt;
 
 /// How much is written at once.
 const AT_ONCE: usize = 64 * 1024;
 
 /// Loads a store.
 pub(crate) fn load(folder: &Path) -> Result<BackupStore, BadInput> {
+    if folder.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        let folder = folder.display();
+        return Err(BadInput(format!(
+            "error: there is no folder {folder}\n  `vssim run backup --save {folder}` makes a store"
+        )));
+    }
     let read = |name: &str, most: u64| read(folder, name, most);
     saved::load(&read).map_err(|error| BadInput(format!("error: {}", folder.join(error.to_string()).display())))
 }
@@ -82,7 +89,7 @@ fn not_a_store(folder: &Path) -> Option<String> {
 }
 
 /// Writes a store into a folder beside the one that is meant, which then gets its name.
-pub(crate) fn save(store: &BackupStore, folder: &Path, force: bool) -> Result<(), BadInput> {
+pub(crate) fn save(store: &BackupStore, folder: &Path, force: bool, interrupt: &Interrupt) -> Result<(), BadInput> {
     let wrong = |error: io::Error| BadInput(format!("error: cannot write {}: {error}", folder.display()));
     let not_again = |why: String| BadInput(format!("error: {} cannot be loaded again: {why}", folder.display()));
     saved::check_size(store).map_err(not_again)?;
@@ -93,7 +100,7 @@ pub(crate) fn save(store: &BackupStore, folder: &Path, force: bool) -> Result<()
     let temporary = tempfile::Builder::new().prefix(".vssim-").tempdir_in(parent).map_err(wrong)?;
     let made = temporary.path().join("store");
     create(&made).map_err(wrong)?;
-    saved::save(store, |name, contents| write(&made.join(name), contents)).map_err(wrong)?;
+    saved::save(store, |name, contents| write(&made.join(name), contents, interrupt)).map_err(wrong)?;
     saved::check(&|name, most| read(&made, name, most)).map_err(|error| not_again(error.to_string()))?;
     check_free(folder, force)?;
     replace(temporary, &made, folder, |from, to| fs::rename(from, to))
@@ -126,7 +133,8 @@ fn create(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-fn write(path: &Path, contents: Contents<'_>) -> io::Result<()> {
+fn write(path: &Path, contents: Contents<'_>, interrupt: &Interrupt) -> io::Result<()> {
+    go_on(interrupt)?;
     if let Some(folder) = path.parent() {
         create(folder)?;
     }
@@ -136,7 +144,7 @@ fn write(path: &Path, contents: Contents<'_>) -> io::Result<()> {
         Contents::Parts(parts) => {
             let mut at = 0;
             for (_, bytes) in parts {
-                write_bytes(&mut file, at, bytes)?;
+                write_bytes(&mut file, at, bytes, interrupt)?;
                 at += bytes.len();
             }
             file.set_len(at)?;
@@ -145,11 +153,17 @@ fn write(path: &Path, contents: Contents<'_>) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Not so when the user breaks off: the temporary folder goes, and nothing was written.
+fn go_on(interrupt: &Interrupt) -> io::Result<()> {
+    if interrupt.is_set() { Err(io::Error::other("broken off")) } else { Ok(()) }
+}
+
 /// What is zeros becomes a hole.
-fn write_bytes(file: &mut File, at: u64, bytes: &Bytes) -> io::Result<()> {
+fn write_bytes(file: &mut File, at: u64, bytes: &Bytes, interrupt: &Interrupt) -> io::Result<()> {
     for (offset, piece) in bytes.pieces() {
         file.seek(SeekFrom::Start(at + offset))?;
         for part in piece.chunks(AT_ONCE) {
+            go_on(interrupt)?;
             file.write_all(part)?;
         }
     }
@@ -165,8 +179,18 @@ mod tests {
     fn place() -> (TempDir, PathBuf) {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("store");
-        save(&BackupStore::default(), &folder, false).unwrap();
+        save(&BackupStore::default(), &folder, false, &Interrupt::watch()).unwrap();
         (place, folder)
+    }
+
+    #[test]
+    fn a_store_that_is_broken_off_leaves_nothing_and_the_one_before_it_stays() {
+        let (place, folder) = place();
+        let before = fs::read(folder.join(MANIFEST)).unwrap();
+        let BadInput(told) = save(&BackupStore::default(), &folder, true, &Interrupt::set()).unwrap_err();
+        assert!(told.ends_with("broken off"), "{told}");
+        assert_eq!(fs::read(folder.join(MANIFEST)).unwrap(), before);
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
     }
 
     #[cfg(unix)]
@@ -224,7 +248,10 @@ mod tests {
         assert_eq!(told(true), Ok(()));
         fs::write(folder.join("thesis.txt"), "years of work").unwrap();
         assert!(told(true).unwrap_err().ends_with("is no store of backups: thesis.txt is in it"));
-        assert!(save(&BackupStore::default(), &folder, true).is_err() && folder.join("thesis.txt").is_file());
+        assert!(
+            save(&BackupStore::default(), &folder, true, &Interrupt::watch()).is_err()
+                && folder.join("thesis.txt").is_file()
+        );
         fs::remove_file(folder.join("thesis.txt")).unwrap();
         fs::write(folder.join(MANIFEST), r#"{"name": "a shop"}"#).unwrap();
         assert!(told(true).unwrap_err().ends_with("store.json does not say that it is one"));

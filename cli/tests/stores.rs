@@ -215,7 +215,7 @@ fn an_expectation_of_a_file_that_is_not_met_says_what_was_found() {
 fn a_store_that_is_not_there_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let told = shown(folder.path(), &["run", "restore", "--load", "monday"], 2);
-    assert!(told.contains("error: monday/store.json: cannot be read: "), "{told}");
+    assert_eq!(told, "error: there is no folder monday\n  `vssim run backup --save monday` makes a store\n");
     fs::write(folder.path().join("monday"), "no folder").unwrap();
     let told = shown(folder.path(), &["run", "restore", "--load", "monday"], 2);
     assert!(told.contains("error: monday/store.json: cannot be read: "), "{told}");

@@ -13,6 +13,7 @@ use vssim_sim::world::World;
 
 use crate::arguments::{Format, Run};
 use crate::files::{self, Beside};
+use crate::progress::Interrupt;
 use crate::{BadInput, Ended, images, stores, terminal};
 
 /// Runs a scenario.
@@ -52,9 +53,11 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
         files::write(path, &vssim_reports::junit(&trace, &report, &expectations))?;
     }
     super::show(&trace, &report, &expectations, &arguments.output, true);
-    leave(&images, &outcome.world, arguments)?;
+    // What was written so far goes when the user breaks off.
+    let interrupt = Interrupt::watch();
+    leave(&images, &outcome.world, arguments, &interrupt)?;
     if let Some(folder) = &arguments.save {
-        stores::save(&outcome.world.store, folder, arguments.force)?;
+        stores::save(&outcome.world.store, folder, arguments.force, &interrupt)?;
         say_saved(folder, &outcome.world, arguments);
     }
     let well = outcome.broken.is_none() && expectations.iter().all(|one| one.met);
@@ -65,11 +68,11 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
 const NO_COPIES: &str = "Shadow copies of VSS_CTX_BACKUP are deleted when their requester releases them; those of a persistent context, such as VSS_CTX_APP_ROLLBACK, stay.";
 
 /// Writes the volumes as images, and says so: beside a result for programs on standard error.
-fn leave(images: &[PathBuf], world: &World, arguments: &Run) -> Result<(), BadInput> {
+fn leave(images: &[PathBuf], world: &World, arguments: &Run, interrupt: &Interrupt) -> Result<(), BadInput> {
     let mut lines = Vec::new();
     let mut copies_left = false;
     for ((path, volume), plan) in images.iter().zip(world.storage.volumes()).zip(&world.plan.volumes) {
-        images::write(path, volume, arguments.force)?;
+        images::write(path, volume, arguments.force, interrupt)?;
         copies_left |= volume.snapshot_count() > 0;
         let copies = match volume.snapshot_count() {
             1 => "1 shadow copy".to_owned(),
