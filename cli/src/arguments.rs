@@ -32,11 +32,11 @@ pub(crate) enum Command {
     Run(Run),
     /// Judge a trace that was written before, or a document of VSS.
     Check(Check),
-    /// List the ready scenarios.
+    /// List the ready scenarios by subject.
     List(List),
     /// Print a state machine as a graph or as its complete matrix.
     Graph(Graph),
-    /// List the rules, or explain one.
+    /// List the rules, or explain one; tell what rests on a requirement.
     Rules(Rules),
     /// Count how much of the documented interfaces the ready scenarios show.
     Coverage(Coverage),
@@ -140,6 +140,9 @@ pub(crate) struct Check {
 
 #[derive(Args)]
 pub(crate) struct List {
+    /// Only those about this subject.
+    #[arg(value_name = "SUBJECT")]
+    pub(crate) subject: Option<String>,
     /// Also those that break a rule on purpose.
     #[arg(long)]
     pub(crate) broken: bool,
@@ -171,7 +174,7 @@ pub(crate) enum GraphFormat {
 
 #[derive(Args)]
 pub(crate) struct Rules {
-    /// The rule to explain.
+    /// The rule to explain; or a requirement, such as RST-MTH-012: what in vssim rests on it.
     #[arg(value_name = "ID")]
     pub(crate) id: Option<String>,
 }

@@ -62,12 +62,34 @@ fn a_trace_is_judged_later_as_after_the_run() {
 fn a_ready_scenario_can_be_printed_changed_and_run() {
     let folder = folder();
     let listed = text(&vssim(folder.path(), &["list"]).stdout);
-    assert!(listed.lines().any(|line| line.starts_with("full-backup ")), "{listed}");
+    assert!(listed.lines().any(|line| line.starts_with("  full-backup ")), "{listed}");
     let shown = vssim(folder.path(), &["list", "--show", "full-backup"]).stdout;
     fs::write(folder.path().join("mine.yaml"), shown).unwrap();
     let out = vssim(folder.path(), &["run", "mine.yaml", "--junit", "report.xml"]);
     assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
     assert!(fs::read_to_string(folder.path().join("report.xml")).unwrap().contains("<testsuite"));
+}
+
+#[test]
+fn what_rests_on_a_requirement_is_told() {
+    let folder = folder();
+    let told = |id: &str| text(&vssim(folder.path(), &["rules", id]).stdout);
+    let of_a_rule = told("BKP-ORD-001");
+    assert!(of_a_rule.contains("Rules that rest on it\n  initialize-before-anything-else: "), "{of_a_rule}");
+    assert!(of_a_rule.contains("State tables that rest on it (`vssim graph`)\n  requester\n"), "{of_a_rule}");
+    let shown = told("RST-LOC-001");
+    assert!(shown.contains("Scenarios that show it\n") || shown.contains("No scenario exercises it\n"), "{shown}");
+}
+
+#[test]
+fn scenarios_are_listed_by_subject() {
+    let folder = folder();
+    let of_restores = text(&vssim(folder.path(), &["list", "restore"]).stdout);
+    assert!(of_restores.starts_with("restore: which files come back, and to where\n\n  "), "{of_restores}");
+    assert!(of_restores.contains("at-reboot ") && !of_restores.contains("full-backup "), "{of_restores}");
+    let lessons = text(&vssim(folder.path(), &["list"]).stdout);
+    assert!(!lessons.contains("freeze-by-level"), "{lessons}");
+    assert!(text(&vssim(folder.path(), &["list", "--broken"]).stdout).contains("\n\nbroken: "));
 }
 
 #[test]
@@ -92,6 +114,8 @@ fn bad_input_gives_exit_code_2_and_says_where_and_what() {
         (&["check", "none.trace"], &["none.trace"]),
         (&["graph", "writr"], &["writer"]),
         (&["rules", "freeze-by-levl"], &["freeze-by-level"]),
+        (&["rules", "RST-MHT-012"], &["RST-MTH-012"]),
+        (&["list", "restor"], &["did you mean `restore`", "complaints, contexts"]),
         (&["search", "--defect", "lock_kep"], &["lock_kept"]),
         (&["run", "full-backup", "--trace", "no/such/folder/t"], &["no/such/folder/t"]),
     ] {

@@ -41,6 +41,23 @@ pub struct Expectations {
 }
 
 impl Expectations {
+    /// The requirements that it says it shows, by id; some several times.
+    pub fn shows(&self) -> impl Iterator<Item = &str> {
+        let written = &self.written;
+        let all = written.hresults.iter().map(|one| &one.shows);
+        let all = all.chain(written.writers.iter().map(|one| &one.shows));
+        let all = all.chain(written.consistency.iter().map(|one| &one.shows));
+        let all = all.chain(written.event_log.iter().map(|one| &one.shows));
+        let all = all.chain(written.restored.iter().map(|one| &one.shows));
+        let all = all.chain(written.not_restored.iter().map(|one| &one.shows));
+        let all = all.chain(written.stored.iter().map(|one| &one.shows));
+        let all = all.chain(written.not_stored.iter().map(|one| &one.shows));
+        let all = all.chain(written.files.iter().map(|one| &one.shows));
+        let all = all.chain(written.no_files.iter().map(|one| &one.shows));
+        let all = all.chain(self.methods.iter().map(|one| &one.shows));
+        all.flatten().map(|id| id.0.as_str())
+    }
+
     pub(crate) fn of(
         written: &syntax::Expectations,
         steps: Vec<ExpectedSteps>,

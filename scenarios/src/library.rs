@@ -30,6 +30,12 @@ impl Entry {
         line.map_or("", |title| title.trim().trim_matches('\''))
     }
 
+    /// Its subject, by name; empty for the protocol as a whole.
+    #[must_use]
+    pub fn subject_name(&self) -> &'static str {
+        self.subject.trim_end_matches('/')
+    }
+
     /// Whether it reads documents of the recorded corpus.
     #[must_use]
     pub fn needs_corpus(&self) -> bool {
@@ -394,6 +400,23 @@ library! {
     }
 }
 
+/// What the scenarios of each folder are about, by [`Entry::subject`] without the slash.
+pub const SUBJECTS: &[(&str, &str)] = &[
+    ("", "whole backups and restores, vetoes, diff areas, power cuts"),
+    ("backup", "types of backup, and which files they copy"),
+    ("calls", "what methods answer, and when they refuse"),
+    ("complaints", "what goes wrong in practice"),
+    ("contexts", "contexts, providers, reboots"),
+    ("express", "express writers"),
+    ("metadata", "the Writer Metadata Document"),
+    ("outcomes", "every answer to every event"),
+    ("restore", "which files come back, and to where"),
+    ("selection", "which components are backed up"),
+    ("snapshots", "what can be done with a shadow copy that is there"),
+    ("writers", "events, states and failures of writers"),
+    ("broken", "one rule is broken on purpose"),
+];
+
 /// What the library does not show of the documented interfaces, with reasons: pairs of a method and a code.
 pub const NOT_OBSERVED: &str = include_str!("../library/not-observed.txt");
 
@@ -425,6 +448,14 @@ mod tests {
             assert_eq!(scenario.document.title.0, entry.title());
             assert!(entry.shelf == Shelf::Broken || scenario.document.teaches.is_some(), "{}", entry.name);
         }
+    }
+
+    #[test]
+    fn every_folder_is_a_subject_and_every_subject_a_folder() {
+        let folders: Vec<&str> = LIBRARY.iter().map(Entry::subject_name).collect();
+        let unknown = |folder: &&&str| SUBJECTS.iter().all(|(name, _)| name != *folder);
+        assert_eq!(folders.iter().find(unknown), None);
+        assert_eq!(SUBJECTS.iter().find(|(name, _)| !folders.contains(name)), None);
     }
 
     #[test]
