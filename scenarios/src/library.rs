@@ -68,6 +68,7 @@ library! {
         "diff-area-volume-dismounted",
         "five-hundred-and-thirteenth-copy",
         "forgotten-freeze",
+        "freeze-window-contents",
         "freeze-window-exceeded",
         "full-area-loses-the-oldest",
         "full-area-loses-the-only-copy",
@@ -116,7 +117,9 @@ library! {
     }
     Lesson in "calls/" {
         "create-and-initialize",
+        "failures-told-by-query-status",
         "flush-takes-too-long",
+        "given-up-before-do-snapshot-set",
         "injected-failures",
         "nested-virtual-disks",
         "no-privileges",
@@ -135,6 +138,7 @@ library! {
     }
     Lesson in "complaints/" {
         "bad-state-at-start",
+        "busy-writer-tried-again",
         "cancel-at-each-stage",
         "document-saved-too-early",
         "pending-is-no-failure",
@@ -149,6 +153,7 @@ library! {
         "ctrl-c-leaves-copies",
         "every-context",
         "mechanisms-and-providers",
+        "providers-chosen",
         "reboot",
         "reboot-during-a-creation",
         "windows-xp-has-one-context",
@@ -269,6 +274,7 @@ library! {
         "restore-calls-without-memory",
         "setters-in-a-backup",
         "setters-in-a-restore",
+        "shutdown-comes-last",
         "subscription-masks",
         "what-a-handler-may-ask",
         "whole-volumes",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vssim_model::ids::{Guid, SnapshotSetId, WriterClassId};
-use vssim_model::states::{ApplicationLevel, WriterEvent};
+use vssim_model::states::{ApplicationLevel, SnapshotState, WriterEvent};
 
 use crate::catalogue::Bound::Service;
 use crate::catalogue::Level::Fact;
@@ -122,10 +122,10 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         id: "shutdown-once-for-each-participant",
-        requirements: &["SHUT-002", "SHUT-003", "SHUT-005", "BKP-ORD-044"],
+        requirements: &["SHUT-002", "SHUT-003", "SHUT-005", "BKP-ORD-044", "API-018"],
         actor: Service,
         level: Fact,
-        sentence: "When the object is released or its owner ends, every writer that took part gets BackupShutdown, once.",
+        sentence: "When the object is released or its owner ends, every writer that took part gets BackupShutdown, once; it names no set of which no shadow copy was made.",
         source: "handling-backupshutdown-events.md",
         check: shutdown_once,
     },
@@ -459,6 +459,15 @@ fn ended(facts: &Facts<'_>, object: &Object<'_>) -> Option<Mark> {
 }
 
 fn shutdown_once(facts: &Facts<'_>, findings: &mut Findings) {
+    for shutdown in facts.events.iter().filter(|event| event.event == WriterEvent::BackupShutdown) {
+        // A trace without states does not show what was made.
+        let named = shutdown.set.and_then(|set| facts.sets.get(&set)).filter(|set| !set.states.is_empty());
+        let Some(set) = named else { continue };
+        let made = set.states.iter().any(|state| state.to == SnapshotState::Created);
+        findings.check(made, [shutdown.begin.n], || {
+            format!("BackupShutdown told {} of a set of which no shadow copy was made", shutdown.writer)
+        });
+    }
     for object in facts.objects.values() {
         let Some(end) = ended(facts, object) else { continue };
         for writer in took_part(object) {

@@ -278,3 +278,9 @@ proptest! {
         prop_assert_eq!(report.verdicts.len(), vssim_conformance::CATALOGUE.len());
     }
 }
+
+#[test]
+fn backup_shutdown_names_no_set_of_which_nothing_was_made() {
+    assert_eq!(broken(&judge(&vetoed().trace())), [""; 0]);
+    assert_eq!(broken(&judge(&vetoed().shutdown_of(Some(SET)).trace())), ["shutdown-once-for-each-participant"]);
+}

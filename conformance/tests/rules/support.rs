@@ -206,6 +206,16 @@ impl Script {
         self
     }
 
+    /// Has BackupShutdown name this set.
+    pub(crate) fn shutdown_of(mut self, named: Option<SnapshotSetId>) -> Script {
+        for step in &mut self.steps {
+            if let What::Event { event: WriterEvent::BackupShutdown, set, .. } = &mut step.what {
+                *set = named;
+            }
+        }
+        self
+    }
+
     /// Drops a call with its return, its end and the wait for it.
     pub(crate) fn drop_call(mut self, method: &str) -> Script {
         self.find(&format!("call {method}"));
@@ -539,7 +549,7 @@ pub(crate) fn failed(script: Script, last: &str, then: impl FnOnce(&mut Script))
             s.snapshots(now, SnapshotState::Aborted);
             s.push("lock free", "vss", What::CreationLock { holder: None });
         });
-    script.after("waited DoSnapshotSet", |s| s.call(BackupComponentsCall::AbortBackup))
+    script.after("waited DoSnapshotSet", |s| s.call(BackupComponentsCall::AbortBackup)).shutdown_of(None)
 }
 
 /// The provider fails in a step of the creation.

@@ -414,14 +414,16 @@ fn retried(pause: Ticks) -> Script {
 /// The requester gives up after PrepareForBackup, as it should.
 pub(crate) fn given_up() -> Script {
     let script = good().cut("waited PrepareForBackup", "call Release");
-    script.after("waited PrepareForBackup", |s| {
-        s.call_with(B::AbortBackup, OK, Out::Nothing, |s| {
-            for writer in TAKING_PART {
-                s.handle(writer, WriterEvent::Abort, |_| ());
-            }
-            s.push("lock free", "vss", What::CreationLock { holder: None });
-        });
-    })
+    script
+        .after("waited PrepareForBackup", |s| {
+            s.call_with(B::AbortBackup, OK, Out::Nothing, |s| {
+                for writer in TAKING_PART {
+                    s.handle(writer, WriterEvent::Abort, |_| ());
+                }
+                s.push("lock free", "vss", What::CreationLock { holder: None });
+            });
+        })
+        .shutdown_of(None)
 }
 
 /// The same calls in a context without writers.
