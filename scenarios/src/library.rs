@@ -197,7 +197,10 @@ library! {
         "files-put-back",
         "if-not-there",
         "if-not-there-without-mapping",
+        "metadata-of-the-backup-count",
         "new-target",
+        "no-restore-events",
+        "one-of-two-instances",
         "one-subcomponent",
         "ranges-file-elsewhere",
         "rebooted-between-the-events",
@@ -207,6 +210,7 @@ library! {
         "restore-stop-start",
         "restore-without-privileges",
         "stop-restore-start",
+        "stored-metadata",
         "target-alternate",
         "target-directed",
         "to-alternate-location",
@@ -215,6 +219,7 @@ library! {
         "writer-does-not-run",
         "writer-fails-pre-restore",
         "writer-started-anew",
+        "writer-stops-its-service",
     }
     Lesson in "selection/" {
         "dependencies-followed",
