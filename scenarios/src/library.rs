@@ -209,6 +209,7 @@ library! {
         "restore-in-sequence",
         "restore-stop-start",
         "restore-without-privileges",
+        "staged-file-lost",
         "stop-restore-start",
         "stored-metadata",
         "target-alternate",
