@@ -72,7 +72,10 @@ fn places(trace: &Trace) -> BTreeMap<String, (String, Placement)> {
 
 /// Whether a file could not be moved into place when the machine started.
 fn refused(trace: &Trace, to: &str) -> bool {
-    trace.records.iter().any(|record| matches!(&record.what, What::Restore(Restored::Refused { what, .. }) if what == to))
+    trace
+        .records
+        .iter()
+        .any(|record| matches!(&record.what, What::Restore(Restored::Refused { what, .. }) if what == to))
 }
 
 /// The folders to which the writers' documents let files go, and the method of each document, by the folders of its files.
