@@ -208,7 +208,10 @@ library! {
         "files-put-back",
         "if-not-there",
         "if-not-there-without-mapping",
+        "metadata-of-the-backup-count",
         "new-target",
+        "no-restore-events",
+        "one-of-two-instances",
         "one-subcomponent",
         "ranges-file-elsewhere",
         "rebooted-between-the-events",
@@ -217,7 +220,9 @@ library! {
         "restore-in-sequence",
         "restore-stop-start",
         "restore-without-privileges",
+        "staged-file-lost",
         "stop-restore-start",
+        "stored-metadata",
         "target-alternate",
         "target-directed",
         "to-alternate-location",
@@ -226,6 +231,7 @@ library! {
         "writer-does-not-run",
         "writer-fails-pre-restore",
         "writer-started-anew",
+        "writer-stops-its-service",
     }
     Lesson in "selection/" {
         "dependencies-followed",

@@ -70,6 +70,14 @@ fn places(trace: &Trace) -> BTreeMap<String, (String, Placement)> {
     restored.collect()
 }
 
+/// Whether a file could not be moved into place when the machine started.
+fn refused(trace: &Trace, to: &str) -> bool {
+    trace
+        .records
+        .iter()
+        .any(|record| matches!(&record.what, What::Restore(Restored::Refused { what, .. }) if what == to))
+}
+
 /// The folders to which the writers' documents let files go, and the method of each document, by the folders of its files.
 fn documents(world: &World) -> Vec<(String, Vec<String>, Vec<String>)> {
     let texts: BTreeSet<Arc<str>> =
@@ -135,7 +143,7 @@ fn files_go_where_the_method_of_their_writer_lets_them() {
             let mapped = mappings.iter().any(|folder| folder_of(&to).starts_with(folder.as_str()));
             let allowed = match method.as_str() {
                 _ if new_targets => !in_place,
-                "REPLACE_AT_REBOOT" => in_place && how == Placement::Moved,
+                "REPLACE_AT_REBOOT" => in_place && (how == Placement::Moved || refused(&trace, &to)),
                 "REPLACE_AT_REBOOT_IF_CANNOT_REPLACE" => in_place,
                 "RESTORE_TO_ALTERNATE_LOCATION" => mapped && how == Placement::Written,
                 "CUSTOM" => false,

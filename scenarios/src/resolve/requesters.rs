@@ -262,7 +262,7 @@ impl Resolver<'_> {
             self.once(rule, &mut seen);
         }
         for entry in &expect.event_log {
-            let sources = ["VSS", "volsnap"];
+            let sources = ["VSS", "volsnap", "Session Manager"];
             if !sources.contains(&entry.source.as_str()) {
                 let what = format!("`{}` writes no events here", shortened(&entry.source.0));
                 let problem =

@@ -180,10 +180,11 @@ pub struct ExpectedConsistency {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedEntry {
-    /// Who wrote it: VSS or volsnap.
+    /// Who wrote it: VSS, volsnap or Session Manager.
     pub source: At<Name>,
-    /// The event id.
-    pub id: At<Count>,
+    /// The event id. Absent: an entry of which no id is documented.
+    #[serde(default)]
+    pub id: Option<At<Count>>,
     /// How many times. Absent: at least once.
     #[serde(default)]
     pub count: Option<At<Count>>,
