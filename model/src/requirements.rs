@@ -58,3 +58,31 @@ pub fn is_requirement(id: &str) -> bool {
     let numbered = number.parse::<u16>().ok().filter(|_| number.len() == 3);
     known.zip(numbered).is_some_and(|((_, count), number)| (1..=*count).contains(&number))
 }
+
+/// The ids that have the area or the number of a wrong one: those that may have been meant.
+#[must_use]
+pub fn alike(wrong: &str) -> Vec<String> {
+    let Some((area, number)) = wrong.rsplit_once('-') else { return Vec::new() };
+    let alike = |id: &String| id.rsplit_once('-').is_some_and(|(one, other)| one == area || other == number);
+    requirements().filter(alike).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_a_known_area_and_one_of_its_numbers() {
+        assert!(requirements().all(|id| is_requirement(&id)));
+        for wrong in ["", "API", "API-", "API-000", "API-046", "API-1", "API-0001", "api-001", "BKP-001", "API-001 "] {
+            assert!(!is_requirement(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_alike_in_its_area_or_its_number() {
+        assert!(alike("RST-MHT-012").contains(&"RST-MTH-012".to_owned()));
+        assert!(alike("API-046").contains(&"API-045".to_owned()));
+        assert!(alike("nothing").is_empty());
+    }
+}

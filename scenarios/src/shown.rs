@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::Deserializer;
-use vssim_model::requirements::{is_requirement, requirements};
+use vssim_model::requirements::{alike, is_requirement};
 
 use crate::error::{ErrorKind, Problem, shortened};
 use crate::yaml::{At, Raw, Scalar, ScalarOr};
@@ -25,7 +25,7 @@ impl Scalar for Requirement {
         if is_requirement(text) {
             return Ok(Requirement(text.to_owned()));
         }
-        let known: Vec<String> = requirements().collect();
+        let known = alike(text);
         Err(Problem::new(ErrorKind::UnknownWord, format!("`{}` is the id of no requirement", shortened(text)))
             .expected("the id of a requirement, such as `BKP-ORD-001`")
             .near(text, known.iter().map(String::as_str)))

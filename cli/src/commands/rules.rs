@@ -2,7 +2,7 @@
 
 use vssim_conformance::coverage::Excuses;
 use vssim_conformance::{CATALOGUE, Rule};
-use vssim_model::requirements::{is_requirement, requirements};
+use vssim_model::requirements::{alike, is_requirement};
 use vssim_model::tables::Tables;
 use vssim_scenarios::library::{Entry, LIBRARY, NOT_EXERCISED};
 use vssim_scenarios::{NoFiles, runs};
@@ -18,10 +18,8 @@ pub(crate) fn rules(arguments: &Rules) -> Result<Ended, BadInput> {
     }
     if let Some(id) = &arguments.id {
         let rule = vssim_conformance::catalogue::rule(id).ok_or_else(|| {
-            // Rules have small letters, requirements have large ones.
-            let ids: Vec<String> =
-                requirements().filter(|_| id.starts_with(|c: char| c.is_ascii_uppercase())).collect();
-            let rules = CATALOGUE.iter().map(|rule| rule.id).filter(|_| ids.is_empty());
+            let ids = alike(id);
+            let rules = CATALOGUE.iter().map(|rule| rule.id);
             let near = super::near(id, rules.chain(ids.iter().map(String::as_str)));
             BadInput(format!("error: no rule and no requirement is called `{id}`{near}"))
         })?;
