@@ -101,6 +101,7 @@ library! {
         "differential-after-incremental",
         "excluded-files",
         "excluded-from-the-shadow-copy",
+        "file-set-of-a-missing-file",
         "files-not-to-backup",
         "files-not-to-snapshot",
         "never-mixed",
@@ -109,6 +110,7 @@ library! {
         "partial-files",
         "ranges-file",
         "schema-missing",
+        "trees-and-wildcards",
         "type-copy",
         "type-differential",
         "type-incremental",
@@ -240,6 +242,7 @@ library! {
         "implicit-component-added",
         "logical-paths",
         "system-state",
+        "writer-of-the-documentation",
     }
     Lesson in "snapshots/" {
         "break-needs-hardware",

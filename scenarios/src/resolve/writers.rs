@@ -99,7 +99,13 @@ impl Resolver<'_> {
                 self.problem(Problem::new(ErrorKind::DuplicateName, what), component.name.pos);
             }
             for dependency in &component.dependencies {
-                self.a_component(dependency);
+                let remote = |text: &str| text.starts_with(r"\\");
+                if dependency.logical_path.as_ref().is_some_and(|path| remote(&path.0)) || remote(&dependency.name.0) {
+                    // Components of another computer are not known here; the writer gives the class.
+                    self.a_writer(&dependency.writer);
+                } else {
+                    self.a_component(dependency);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use vssim_model::documents::FileSpecBackupType;
+use vssim_model::documents::{ComponentFlags, FileSpecBackupType};
 use vssim_model::states::WriterEvent;
 
 use super::damage::Damage;
@@ -276,6 +276,9 @@ pub struct Component {
     /// Whether it stores private metadata for restore.
     #[serde(default)]
     pub restore_metadata: At<Flag>,
+    /// The bits of VSS_COMPONENT_FLAGS.
+    #[serde(default)]
+    pub flags: Vec<At<ComponentFlag>>,
     /// Its files (AddFilesToFileGroup, or AddDatabaseFiles).
     #[serde(default)]
     pub files: Vec<FileSet>,
@@ -285,6 +288,30 @@ pub struct Component {
     /// Components of other writers that this one needs (AddComponentDependency).
     #[serde(default)]
     pub dependencies: Vec<ComponentRef>,
+}
+
+words! {
+    /// A bit of VSS_COMPONENT_FLAGS.
+    ComponentFlag, "a bit of VSS_COMPONENT_FLAGS" {
+        /// The writer writes to the component in the shadow copy of a backup.
+        BackupRecovery = "VSS_CF_BACKUP_RECOVERY",
+        /// The same, in one for a rollback.
+        AppRollbackRecovery = "VSS_CF_APP_ROLLBACK_RECOVERY",
+        /// It is no part of the system state.
+        NotSystemState = "VSS_CF_NOT_SYSTEM_STATE",
+    }
+}
+
+impl ComponentFlag {
+    /// The bit.
+    #[must_use]
+    pub const fn bit(self) -> u32 {
+        match self {
+            ComponentFlag::BackupRecovery => ComponentFlags::BACKUP_RECOVERY.0,
+            ComponentFlag::AppRollbackRecovery => ComponentFlags::APP_ROLLBACK_RECOVERY.0,
+            ComponentFlag::NotSystemState => ComponentFlags::NOT_SYSTEM_STATE.0,
+        }
+    }
 }
 
 /// A file set: a folder and a file specification.

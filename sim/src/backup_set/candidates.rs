@@ -7,7 +7,7 @@ use vssim_model::documents::{FileSet as DocumentSet, FileSetKind};
 use vssim_model::file_spec::{FileSet, expand, matches_wildcards};
 
 use super::schema::mask_bits;
-use super::{Given, Item, Source, VolumeFiles, What};
+use super::{Given, Item, ProblemKind, Source, VolumeFiles, What};
 use crate::storage::{FileId, FileTable, path};
 
 /// Where a file lies.
@@ -63,15 +63,15 @@ fn volume_of<'a, 'p>(given: &Given<'a>, path: &'p str) -> Option<(u16, &'a Volum
 }
 
 impl Candidates {
-    /// Adds the files of a file set. Gives the set back, as a text, when files of it would have to be read from a shadow copy that
-    /// there is not.
+    /// Adds the files of a file set. Gives back what of it cannot be copied, as a text, and why: its files would have to be read
+    /// from a shadow copy that there is not, or the one that it names is not there (CMP-DEF-017).
     pub(super) fn add(
         &mut self,
         given: &Given<'_>,
         member: usize,
         set: DocumentSet<'_>,
         backup_type: BackupType,
-    ) -> Option<String> {
+    ) -> Option<(String, ProblemKind)> {
         let (needed, from_copy) = mask_bits(backup_type);
         // BKP-TYPE-007: log backups are made of log files alone.
         let takes_part = backup_type != BackupType::Log || set.kind() == FileSetKind::DatabaseLogFiles;
@@ -82,13 +82,19 @@ impl Candidates {
             None => original.clone(),
         };
         let (index, volume, rest) = volume_of(given, &folder)?;
+        // What wildcards name may be nothing.
+        let by_name = !set.filespec().contains(['*', '?']);
         let source = if set.backup_type().contains(from_copy) { Source::Copy } else { Source::Live };
         let Some(files) = volume.files(source) else {
             let there =
                 volume.live.is_some_and(|live| named(live, rest, set.filespec(), set.recursive()).next().is_some());
-            return (wanted && there).then(|| full_path(&folder, set.filespec()));
+            let (folder, why) =
+                if there { (folder, ProblemKind::NoShadowCopy) } else { (original, ProblemKind::NotThere) };
+            return (wanted && (there || by_name)).then(|| (full_path(&folder, set.filespec()), why));
         };
+        let mut missing = wanted && by_name;
         for (file, inside) in named(files, rest, set.filespec(), set.recursive()) {
+            missing = false;
             let path = full_path(&original, inside);
             let read_from = set.alternate_path().map(|_| full_path(&folder, inside));
             let place = Place { volume: index, source, file };
@@ -102,7 +108,7 @@ impl Candidates {
             }
             known.wanted |= wanted;
         }
-        None
+        missing.then(|| (full_path(&original, set.filespec()), ProblemKind::NotThere))
     }
 
     /// Takes the files of a set out. They lie below its folder.

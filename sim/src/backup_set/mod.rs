@@ -142,7 +142,7 @@ pub enum ProblemKind {
     PartialAndDifferenced,
     /// The ranges of a partial file cannot be read.
     Ranges(BadRanges),
-    /// A partial file, or a ranges file, is not there.
+    /// A file that a file set names, a partial file or a ranges file is not there.
     NotThere,
 }
 
@@ -254,9 +254,11 @@ impl Chooser<'_> {
                 names.len() - 1
             };
             for set in component.file_sets() {
-                if let Some(lost) = candidates.add(self.given, member, set, backup_type) {
-                    let component = explicit.clone();
-                    into.problems.push(Problem { component, path: lost, kind: ProblemKind::NoShadowCopy });
+                let lost = candidates.add(self.given, member, set, backup_type);
+                // What would be left out anyway need not be there.
+                let lost = lost.filter(|(path, kind)| *kind != ProblemKind::NotThere || !self.is_left_out(path));
+                if let Some((path, kind)) = lost {
+                    into.problems.push(Problem { component: explicit.clone(), path, kind });
                 }
             }
         }
@@ -286,6 +288,11 @@ impl Chooser<'_> {
     /// CMP-DEF-032: whatever was selected.
     fn is_excluded(&self, path: &str) -> bool {
         self.excludes.matches(path)
+    }
+
+    /// Excluded by the writer, or kept out by the registry.
+    fn is_left_out(&self, path: &str) -> bool {
+        self.is_excluded(path) || self.given.not_to_backup.iter().any(|excluded| excluded.matches(path))
     }
 
     /// Differenced files: whole, if they were modified since; masks do not count (INC-008).

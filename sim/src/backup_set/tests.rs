@@ -270,8 +270,18 @@ fn what_has_to_come_from_a_shadow_copy_is_told_when_there_is_none() {
     machine.copied = false;
     assert_eq!(machine.selected(), [r"C:\data\a.db~"]);
     let problems = machine.select().problems;
-    assert_eq!((problems.len(), problems[0].path.as_str()), (1, r"C:\data\*.db"));
-    assert_eq!(problems[0].kind, ProblemKind::NoShadowCopy);
+    assert_eq!((problems.len(), problems[0].path.as_str()), (2, r"C:\data\*.db"));
+    assert_eq!((problems[0].kind, problems[1].kind), (ProblemKind::NoShadowCopy, ProblemKind::NotThere));
+}
+
+#[test]
+fn a_file_that_a_set_names_has_to_be_there() {
+    let incremental = masked("rarely.db", Mask(Mask::INCREMENTAL_BACKUP_REQUIRED.0));
+    let sets = [set("*.nothing"), set("a.db"), set("missing.db"), set("missing.tmp"), incremental];
+    let machine = Machine::new(0, BackupType::Full, &sets, &FILES);
+    let problems = machine.select().problems;
+    assert_eq!((problems.len(), problems[0].path.as_str()), (1, r"C:\data\missing.db"));
+    assert!(problems[0].kind == ProblemKind::NotThere && problems[0].kind.loses_data());
 }
 
 #[test]
