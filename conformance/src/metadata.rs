@@ -21,6 +21,8 @@ pub struct Metadata {
     pub name: String,
     /// Whether the writer manages a database, transactional or not.
     pub database: bool,
+    /// Whether its files may be restored to new targets (VSS_BS_WRITER_SUPPORTS_NEW_TARGET).
+    pub new_targets: bool,
     /// The components, in the order of the document.
     pub components: Vec<Component>,
     /// What is missing or broken, in words.
@@ -116,6 +118,10 @@ impl Metadata {
 
     fn element(&mut self, element: &BytesStart<'_>, opens: bool, seen: &mut Seen) {
         match element.name().as_ref() {
+            "WRITER_METADATA" => {
+                let schema: Option<u32> = attribute(element, "backupSchema").and_then(|number| number.parse().ok());
+                self.new_targets = schema.is_some_and(|bits| bits & 0x100 != 0);
+            }
             "IDENTIFICATION" => {
                 seen.identification = true;
                 self.identification(element);

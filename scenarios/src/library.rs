@@ -347,6 +347,7 @@ library! {
         "metadata-same-at-each-identify",
         "misordered-calls-refused",
         "missing-writer-not-found",
+        "new-targets-where-supported",
         "no-abort-after-post-snapshot",
         "no-abort-in-a-restore",
         "no-complete-after-failed-snapshot",

@@ -13,6 +13,7 @@ use crate::catalogue::Bound::{Requester, Service};
 use crate::catalogue::Level::{Fact, Must, Should};
 use crate::catalogue::Rule;
 use crate::facts::{CallFact, Facts, Mark, Object};
+use crate::metadata::Metadata;
 use crate::verdict::Findings;
 
 pub(crate) const RULES: &[Rule] = &[
@@ -114,6 +115,15 @@ pub(crate) const RULES: &[Rule] = &[
         sentence: "Whoever restores a component of a writer restores all its nonselectable components without a selectable ancestor.",
         source: "vssgloss-r.md",
         check: required_restored,
+    },
+    Rule {
+        id: "new-targets-where-supported",
+        requirements: &["RST-LOC-011"],
+        actor: Requester,
+        level: Must,
+        sentence: "AddNewTarget is called for writers whose schema has VSS_BS_WRITER_SUPPORTS_NEW_TARGET.",
+        source: "working-with-new-targets-during-restore.md",
+        check: new_targets,
     },
     Rule {
         id: "pre-restore-reaches-selected-writers",
@@ -332,10 +342,7 @@ fn required_restored(facts: &Facts<'_>, findings: &mut Findings) {
         let selected = selected(object, pre.begin);
         let classes: BTreeSet<WriterClassId> = selected.iter().map(|(class, ..)| *class).collect();
         for class in classes {
-            // Of several documents of a class the last one before the restore counts.
-            let known =
-                facts.metadata.values().filter(|(at, document)| document.class == Some(class) && *at < pre.begin);
-            let Some((_, document)) = known.max_by_key(|(at, _)| *at) else { continue };
+            let Some(document) = last_document(facts, class, pre.begin) else { continue };
             for required in document.components.iter().filter(|component| !component.selectable) {
                 let comes_along = document.components.iter().any(|other| other.selectable && required.is_below(other));
                 if comes_along {
@@ -349,6 +356,24 @@ fn required_restored(facts: &Facts<'_>, findings: &mut Findings) {
                     )
                 });
             }
+        }
+    }
+}
+
+/// The metadata of a class that came last before a mark.
+fn last_document<'a>(facts: &'a Facts<'_>, class: WriterClassId, before: Mark) -> Option<&'a Metadata> {
+    let known = facts.metadata.values().filter(|(at, document)| document.class == Some(class) && *at < before);
+    known.max_by_key(|(at, _)| *at).map(|(_, document)| document)
+}
+
+fn new_targets(facts: &Facts<'_>, findings: &mut Findings) {
+    for object in restores(facts) {
+        for call in object.named("AddNewTarget").filter(|call| call.accepted()) {
+            let Some((class, _, name)) = component(call) else { continue };
+            let Some(document) = last_document(facts, class, call.begin) else { continue };
+            findings.check(document.new_targets, [call.begin.n], || {
+                format!("{} gives {name} a new target, which {} does not support", object.actor, document.name)
+            });
         }
     }
 }

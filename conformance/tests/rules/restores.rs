@@ -100,6 +100,15 @@ fn chain(announced: bool) -> Script {
     script
 }
 
+/// A component gets a new target.
+fn with_target(writer: &str) -> Script {
+    let name = if writer == "files" { "share" } else { "db" };
+    restored().before("call PreRestore", |s| {
+        let call = about("AddNewTarget", writer, name, ("wszAlternatePath", Value::text(r"E:\new")));
+        s.method("AddNewTarget", call, OK);
+    })
+}
+
 /// A component of a writer that did not answer Identify.
 fn of_missing(hresult: HResult) -> Script {
     restored()
@@ -150,6 +159,7 @@ pub(crate) const RESTORES: &[Case] = &[
             .drop("call SetSelectedForRestore db")
             .drop("return SetSelectedForRestore db")
     }),
+    ("new-targets-where-supported", || with_target("files"), || with_target("database")),
     ("pre-restore-reaches-selected-writers", restored, || {
         restored().drop("event PreRestore files").drop("handled PreRestore files")
     }),

@@ -77,9 +77,10 @@ pub(crate) fn metadata(writer: &str) -> String {
         _ => r#"<FILE_GROUP componentName="rest" selectable="yes"/>"#,
     };
     let components = components.replace("{database}", &class("database").0.to_string());
+    let schema = if writer == "files" { r#" backupSchema="258""# } else { "" };
     let source = if writer == "database" { "TRANSACTION_DB" } else { "OTHER" };
     format!(
-        r#"<WRITER_METADATA><IDENTIFICATION writerId="{}" instanceId="{}" friendlyName="{writer}" usage="USER_DATA" dataSource="{source}"/>
+        r#"<WRITER_METADATA{schema}><IDENTIFICATION writerId="{}" instanceId="{}" friendlyName="{writer}" usage="USER_DATA" dataSource="{source}"/>
            <RESTORE_METHOD method="REPLACE_IF_CAN_BE_REPLACED"/><BACKUP_LOCATIONS>{components}</BACKUP_LOCATIONS></WRITER_METADATA>"#,
         class(writer).0,
         instance(writer).0
