@@ -96,6 +96,7 @@ library! {
         "alternate-path",
         "backup-type-masks",
         "component-sets-files",
+        "copies-made-for-the-backup",
         "damaged-ranges",
         "differenced-by-stamp",
         "differential-after-incremental",
@@ -107,15 +108,18 @@ library! {
         "never-mixed",
         "no-exclusion-without-auto-recovery",
         "no-partial-file-support",
+        "partial-file-on-another-volume",
         "partial-files",
         "ranges-file",
         "schema-missing",
         "trees-and-wildcards",
+        "two-keys-and-a-shadow-copy",
         "type-copy",
         "type-differential",
         "type-incremental",
         "type-log",
         "type-other",
+        "user-profiles-not-expanded",
     }
     Lesson in "calls/" {
         "create-and-initialize",
@@ -215,7 +219,10 @@ library! {
         "no-restore-events",
         "one-of-two-instances",
         "one-subcomponent",
+        "partial-file-packed",
+        "ranges-file-comes-first",
         "ranges-file-elsewhere",
+        "ranges-file-goes-along",
         "rebooted-between-the-events",
         "resources-run-out-in-a-restore",
         "restore-calls-in-a-backup",
@@ -247,6 +254,7 @@ library! {
     Lesson in "snapshots/" {
         "break-needs-hardware",
         "delete",
+        "delete-one-by-one",
         "enumerator",
         "expose",
         "expose-refused",
@@ -286,11 +294,11 @@ library! {
         "shutdown-comes-last",
         "subscription-masks",
         "what-a-handler-may-ask",
+        "when-the-copy-can-be-written",
         "whole-volumes",
         "writer-ends-while-frozen",
         "writers-in-safe-mode",
     }
-    // One for each rule, named after it.
     Broken in "broken/" {
         "abort-after-failed-snapshot",
         "abort-backup-reaches-writers",

@@ -85,6 +85,7 @@ fn cover(over: &Over, offset: u64, bytes: &mut [u8]) {
     if from < to
         && let Some(part) = bytes.get_mut(place(from)..place(to))
     {
-        fill(u64::from(over.seed.0), from, part);
+        let first = over.from.as_ref().map_or(over.offset.0, |first| first.0);
+        fill(u64::from(over.seed.0), first.saturating_add(from - over.offset.0), part);
     }
 }

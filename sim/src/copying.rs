@@ -137,9 +137,6 @@ impl World {
             let Some(copy) = self.service.copy_for_writer(writer, delivery, volume) else { continue };
             let Some((_, context, attributes)) = self.service.facts_of(copy) else { continue };
             let attributes = Attributes(context | attributes);
-            if attributes.contains(Attributes::NO_AUTORECOVERY) {
-                continue;
-            }
             let shared = attributes.contains(Attributes::CLIENT_ACCESSIBLE);
             let by_registry = if shared { &[] } else { by_registry };
             let there = self.storage.view(copy)?.files().files();

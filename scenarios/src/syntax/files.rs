@@ -37,4 +37,7 @@ pub struct Over {
     pub length: At<Size>,
     /// They are those that a file with this seed holds there.
     pub seed: At<Count>,
+    /// Where that file holds them. Absent: at the same offset.
+    #[serde(default)]
+    pub from: Option<At<Size>>,
 }

@@ -352,11 +352,17 @@ impl Chooser<'_> {
                 into.problems.push(problem(ProblemKind::PartialAndDifferenced));
                 continue;
             }
-            let there = candidates.files.remove(&key).or_else(|| candidates::at(self.given, &path));
-            let Some(file) = there else {
+            let in_a_set = candidates.files.remove(&key);
+            let beside = in_a_set.is_none();
+            let Some(file) = in_a_set.or_else(|| candidates::at(self.given, &path)) else {
                 into.problems.push(problem(ProblemKind::NotThere));
                 continue;
             };
+            // PART-009: a file in no component comes along if its volume is shadow copied.
+            if beside && file.place.source == Source::Live {
+                into.problems.push(problem(ProblemKind::NoShadowCopy));
+                continue;
+            }
             if !self.partial_files {
                 // A requester that cannot copy ranges copies the file.
                 items.insert(key, file.item(What::Whole));

@@ -227,6 +227,19 @@ fn a_partial_file_is_copied_in_ranges_whatever_its_mask_says() {
 }
 
 #[test]
+fn a_partial_file_in_no_component_needs_a_shadow_copy_of_its_volume() {
+    let mut machine = Machine::new(0, BackupType::Full, &[masked("a.db", Mask(0))], &FILES);
+    machine.copied = false;
+    let name = named("", "Data");
+    machine.document.add_partial_file(&name, r"C:\data", "a.db", "0:5", None).unwrap();
+    machine.document.add_partial_file(&name, r"C:\other", "d.db", "1:1", None).unwrap();
+    assert_eq!(machine.selected(), [r"C:\data\a.db~ 0:5"]);
+    let problems = machine.select().problems;
+    assert_eq!((problems.len(), problems[0].path.as_str()), (1, r"C:\other\d.db"));
+    assert_eq!(problems[0].kind, ProblemKind::NoShadowCopy);
+}
+
+#[test]
 fn a_file_that_is_partial_and_differenced_follows_the_differenced_entry() {
     let mut machine = Machine::new(0x42, BackupType::Incremental, &[set("*")], &FILES);
     let name = named("", "Data");

@@ -1,6 +1,7 @@
 //! Events to writers, and what becomes of a writer by its answers.
 
 use vssim_model::api::WriterStatus;
+use vssim_model::context::Attributes;
 use vssim_model::event_log::{self, LoggedWriter};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{SnapshotId, SnapshotSetId};
@@ -402,11 +403,15 @@ impl Service {
         })
     }
 
-    /// The shadow copy of a volume that belongs to the backup that a writer works for.
+    /// The shadow copy of a volume that a writer may change: that of the backup that it works for, unless the context says that nobody
+    /// may (CTX-017).
     #[must_use]
     pub fn copy_for_writer(&self, writer: u16, delivery: Option<u32>, volume: u16) -> Option<SnapshotId> {
         let object = self.objects.get(self.session_at(writer, delivery)?)?;
         let set = self.sets.get(object.set?)?;
+        if Attributes(set.context).contains(Attributes::NO_AUTORECOVERY) {
+            return None;
+        }
         set.shadows.iter().find(|shadow| shadow.volume == volume).map(|shadow| shadow.id.0)
     }
 
