@@ -126,7 +126,12 @@ impl Metadata {
                 seen.identification = true;
                 self.identification(element);
             }
-            "RESTORE_METHOD" => seen.restore_method = true,
+            "RESTORE_METHOD" => {
+                seen.restore_method = true;
+                if attribute(element, "method").as_deref() == Some("UNDEFINED") {
+                    self.problems.push("the restore method is VSS_RME_UNDEFINED".to_owned());
+                }
+            }
             name if is_component(name) => {
                 let yes = |value: String| value.eq_ignore_ascii_case("yes");
                 self.components.push(Component {

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use vssim_model::api::{Call, MethodCall, Out, Value};
 use vssim_model::hresult::HResult;
+use vssim_model::ids::WriterInstanceId;
 use vssim_model::states::WriterState;
 use vssim_model::trace::{CallId, ProcessEdge, Role, Trace, What};
-use vssim_sim::plan::Script;
+use vssim_sim::plan::{Argument, SavedValues, Script};
 use vssim_sim::world::World;
 
 use crate::calls::{Calls, replay};
@@ -249,35 +250,68 @@ fn check_steps(steps: &ExpectedSteps, calls: &Calls<'_>, all: &mut Vec<Expectati
 
 /// Each call of a step by the names of the headers must return its code and hand back what it must.
 fn check_methods(expected: &[MethodExpectation], trace: &Trace, all: &mut Vec<Expectation>) {
-    let mut made: BTreeMap<u32, Vec<(CallId, &MethodCall)>> = BTreeMap::new();
-    let mut returned: BTreeMap<CallId, (HResult, &Out)> = BTreeMap::new();
+    let by_step: BTreeMap<u32, &MethodExpectation> =
+        expected.iter().map(|expected| (expected.step, expected)).collect();
+    let mut under_way: BTreeMap<CallId, &MethodCall> = BTreeMap::new();
+    // What was wrong with the first call of each step that went wrong.
+    let mut made: BTreeMap<u32, Option<String>> = BTreeMap::new();
+    let mut kept: BTreeMap<&str, SavedValues> = BTreeMap::new();
+    let (names, mut instances): (Vec<&str>, Vec<WriterInstanceId>) = writers_of(trace).unzip();
     for record in &trace.records {
         match &record.what {
-            What::Call { id, call: Call::Method(call), .. } => made.entry(call.step).or_default().push((*id, call)),
+            What::Call { id, call: Call::Method(call), .. } => {
+                made.entry(call.step).or_default();
+                under_way.insert(*id, call);
+            }
             What::Return { id, hresult, out } => {
-                returned.insert(*id, (*hresult, out));
+                let Some(call) = under_way.remove(id) else { continue };
+                let Some(expected) = by_step.get(&call.step) else { continue };
+                let kept = kept.entry(&*record.actor).or_default();
+                let wrong = wrong_return(expected, call, *hresult, out, |wanted| wanted.value(kept, &instances));
+                made.entry(call.step).and_modify(|first| *first = first.take().or(wrong));
+                if let (Some(place), true) = (expected.save, hresult.is_success()) {
+                    kept.insert(place, out.by_parameter(call));
+                }
+            }
+            What::Instance { instance } => {
+                let writer = names.iter().position(|name| **name == *record.actor);
+                if let Some(known) = writer.and_then(|writer| instances.get_mut(writer)) {
+                    *known = *instance;
+                }
             }
             _ => {}
         }
     }
+    for call in under_way.values() {
+        made.entry(call.step).and_modify(|first| *first = first.take().or(Some("the call never returned".to_owned())));
+    }
     for expected in expected {
         let name = format!("line {}: {}", expected.line, expected.name);
-        let calls = made.get(&expected.step).map(Vec::as_slice).unwrap_or_default();
-        let wrong = calls.iter().find_map(|(id, call)| wrong_return(expected, call, returned.get(id).copied()));
-        let detail = match wrong {
-            Some(wrong) => wrong,
-            None if calls.is_empty() => "the call was never made".to_owned(),
-            None => expected.code.map_or_else(|| "success".to_owned(), |code| code.to_string()),
+        let (met, detail) = match made.get(&expected.step) {
+            Some(Some(wrong)) => (false, wrong.clone()),
+            Some(None) => (true, expected.code.map_or_else(|| "success".to_owned(), |code| code.to_string())),
+            None => (false, "the call was never made".to_owned()),
         };
-        let met = !calls.is_empty()
-            && calls.iter().all(|(id, call)| wrong_return(expected, call, returned.get(id).copied()).is_none());
         all.push(Expectation::new(name, met, detail).showing(&expected.shows));
     }
 }
 
+/// The writers of a run, with their instances at its beginning.
+fn writers_of(trace: &Trace) -> impl Iterator<Item = (&str, WriterInstanceId)> {
+    trace.header.actors.iter().filter_map(|actor| match &actor.role {
+        Role::Writer { instance, .. } => Some((&*actor.name, *instance)),
+        _ => None,
+    })
+}
+
 /// What is wrong with a call's return.
-fn wrong_return(expected: &MethodExpectation, call: &MethodCall, returned: Option<(HResult, &Out)>) -> Option<String> {
-    let Some((found, out)) = returned else { return Some("the call never returned".to_owned()) };
+fn wrong_return(
+    expected: &MethodExpectation,
+    call: &MethodCall,
+    found: HResult,
+    out: &Out,
+    wanted: impl Fn(&Argument) -> Value,
+) -> Option<String> {
     let told = if let Out::Status(code) = out { *code } else { found };
     match expected.code {
         Some(code) if found != code && told != code => return Some(format!("expected {code}; found {told}")),
@@ -285,7 +319,8 @@ fn wrong_return(expected: &MethodExpectation, call: &MethodCall, returned: Optio
         _ => {}
     }
     let values = out.by_parameter(call);
-    expected.gives.iter().find_map(|(name, wanted)| {
+    expected.gives.iter().find_map(|(name, argument)| {
+        let wanted = wanted(argument);
         let found = values.get(name).unwrap_or(&Value::Null);
         (!wanted.is_met_by(found)).then(|| format!("expected {name} = {wanted}; found {found}"))
     })

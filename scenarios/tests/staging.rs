@@ -96,3 +96,20 @@ fn every_lesson_teaches() {
     let lessons = LIBRARY.iter().filter(|entry| entry.shelf == Shelf::Lesson);
     assert!(lessons.count() >= 12);
 }
+
+#[test]
+fn what_a_call_must_hand_back_may_be_what_another_one_did() {
+    let entry = find("what-a-handler-may-ask").unwrap();
+    let of = |text: &str| {
+        let staged = stage(&Scenario::parse(entry.name, text).unwrap(), &NoFiles).unwrap();
+        let (outcome, trace) = run(&Arc::new(staged.plan), 1).unwrap();
+        let all = check(&staged.expectations, &trace, &[], &outcome.world);
+        all.into_iter().filter(|one| !one.met).map(|one| one.detail).collect::<Vec<_>>()
+    };
+    assert_eq!(of(entry.text), [""; 0]);
+    let other = entry.text.replace("GetCurrentSnapshotSetId, as: set", "GetCurrentSnapshotSetId");
+    let other = other.replace("GetSessionId, as: session", "GetSessionId, as: set");
+    assert!(of(&other).iter().any(|detail| detail.starts_with("expected return = ")), "the set is no session");
+    let instance = entry.text.replacen("pidInstance: {instance_of: Index Writer}", "pidInstance: $session", 1);
+    assert!(of(&instance).iter().any(|detail| detail.starts_with("expected pidInstance = ")));
+}

@@ -122,10 +122,10 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         id: "shutdown-once-for-each-participant",
-        requirements: &["SHUT-002", "SHUT-003", "SHUT-005", "BKP-ORD-044", "API-018"],
+        requirements: &["SHUT-002", "SHUT-003", "SHUT-005", "BKP-ORD-044", "API-018", "WRT-EVT-025"],
         actor: Service,
         level: Fact,
-        sentence: "When the object is released or its owner ends, every writer that took part gets BackupShutdown, once; it names no set of which no shadow copy was made.",
+        sentence: "When the object is released or its owner ends, every writer that took part gets BackupShutdown, once and for its own set; it names no set of which no shadow copy was made.",
         source: "handling-backupshutdown-events.md",
         check: shutdown_once,
     },
@@ -487,6 +487,10 @@ fn shutdown_once(facts: &Facts<'_>, findings: &mut Findings) {
                 [_] => format!("{writer} got BackupShutdown before the object was released"),
                 _ => format!("{writer} got BackupShutdown {} times", shutdowns.len()),
             });
+            let set_of = |wanted| object.events_to(writer).filter(|event| event.event == wanted).last()?.set;
+            if let (Some(set), Some(told)) = (set_of(WriterEvent::Freeze), set_of(WriterEvent::BackupShutdown)) {
+                findings.check(set == told, shutdowns, || format!("{writer} got BackupShutdown for another set"));
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::verdict::Findings;
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         id: "metadata-complete",
-        requirements: &["WMD-001", "WMD-016"],
+        requirements: &["WMD-001", "WMD-016", "WMD-017"],
         actor: Writer,
         level: Must,
         sentence: "A Writer Metadata Document is well-formed and states writer name, class, instance, usage, source and restore method.",
@@ -99,7 +99,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         id: "thawed-application-resumes",
-        requirements: &["WRT-EVT-016", "ABT-009"],
+        requirements: &["WRT-EVT-016", "WRT-EVT-032", "ABT-009"],
         actor: Writer,
         level: Fact,
         sentence: "A writer that quieted its application lets it go on when it handles Thaw or Abort.",

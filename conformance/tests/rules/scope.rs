@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use vssim_conformance::{Bound, Finding, Report, Verdict, judge};
 use vssim_model::hresult::HResult;
-use vssim_model::ids::{Guid, WriterClassId};
+use vssim_model::ids::{Guid, SnapshotSetId, WriterClassId};
 use vssim_model::states::{WriterEvent, WriterState};
 use vssim_model::time::Ticks;
 use vssim_model::trace::*;
@@ -138,6 +138,26 @@ fn another(script: Script) -> Vec<Step> {
         step
     };
     script.steps.into_iter().map(renamed).collect()
+}
+
+#[test]
+fn an_undefined_restore_method_is_none() {
+    let undefined = good().edit("document files", |what| {
+        if let What::Document { text, .. } = what {
+            *text = text.replace("REPLACE_IF_CAN_BE_REPLACED", "UNDEFINED");
+        }
+    });
+    assert_eq!(broken(&judge(&undefined.trace())), ["metadata-complete"]);
+}
+
+#[test]
+fn a_backup_is_shut_down_for_its_own_set() {
+    let foreign = good().edit("event BackupShutdown files", |what| {
+        if let What::Event { set, object, .. } = what {
+            (*set, *object) = (Some(SnapshotSetId(Guid(0x07))), Some(1));
+        }
+    });
+    assert_eq!(broken(&judge(&foreign.trace())), ["shutdown-once-for-each-participant"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! compared by path, specification and recursion, without regard to case or a trailing backslash; whether two wildcards
 //! can match the same file is not asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -194,6 +194,17 @@ impl Findings {
 
 /// What makes two file sets the same one.
 type FilesKey = (String, String, bool);
+
+impl WriterMetadata {
+    /// The alternate location mappings whose files are a file set of one of the components, which is how a requester finds out
+    /// what a mapping is for (WMD-018, RST-LOC-003).
+    #[must_use]
+    pub fn mappings_of_components(&self) -> Vec<FileSet<'_>> {
+        let owned: BTreeSet<FilesKey> = self.components().flat_map(Component::file_sets).map(key).collect();
+        let mappings = self.restore_method().into_iter().flat_map(super::RestoreMethod::mappings);
+        mappings.filter(|mapping| owned.contains(&key(*mapping))).collect()
+    }
+}
 
 fn key(files: FileSet<'_>) -> FilesKey {
     let path = files.path();

@@ -145,12 +145,13 @@ impl World {
         for name in all {
             let metadata = of_writer(&metadata, &name).cloned();
             let method = metadata.as_ref().and_then(WriterMetadata::restore_method);
-            let mappings = method.into_iter().flat_map(vssim_model::documents::RestoreMethod::mappings);
+            let mappings = metadata.as_ref().map(WriterMetadata::mappings_of_components).unwrap_or_default();
             let set = Set {
                 document: document.clone(),
                 method: method.map_or(RestoreMethodKind::Undefined, vssim_model::documents::RestoreMethod::method),
                 service: method.and_then(vssim_model::documents::RestoreMethod::service).map(str::to_owned),
                 mappings: mappings
+                    .into_iter()
                     .filter_map(|set| {
                         self.mapping(set.path(), set.filespec(), set.recursive(), set.alternate_path().unwrap_or(""))
                     })
@@ -329,9 +330,8 @@ fn told(
 ) -> Vec<MethodCall> {
     let mut calls = Vec::new();
     let used: BTreeSet<usize> = decision.files.iter().filter_map(|placed| placed.mapping).collect();
-    let method = set.metadata.as_ref().and_then(WriterMetadata::restore_method);
-    let available = method.into_iter().flat_map(vssim_model::documents::RestoreMethod::mappings);
-    for (_, mapping) in available.enumerate().filter(|(at, _)| used.contains(at)) {
+    let available = set.metadata.as_ref().map(WriterMetadata::mappings_of_components).unwrap_or_default();
+    for (_, mapping) in available.into_iter().enumerate().filter(|(at, _)| used.contains(at)) {
         calls.extend(about(
             "AddAlternativeLocationMapping",
             component,

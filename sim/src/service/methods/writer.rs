@@ -202,7 +202,12 @@ impl Service {
                 let level = self.writers.get(usize::from(writer)).map(|found| found.subscription.level);
                 Value::text(level.unwrap_or(ApplicationLevel::FrontEnd).name())
             }
-            "GetCurrentSnapshotSetId" => Value::guid(set.map(|set| set.id.0.0).unwrap_or_default()),
+            "GetCurrentSnapshotSetId" => {
+                // Not to be asked once PostSnapshot is over.
+                let event = self.handling(caller).map(|handling| handling.event);
+                let set = set.filter(|_| !matches!(event, Some(E::BackupComplete | E::BackupShutdown)));
+                Value::guid(set.map(|set| set.id.0.0).unwrap_or_default())
+            }
             "GetCurrentVolumeCount" => Value::count(set.map_or(0, |set| set.shadows.len())),
             "GetCurrentVolumeArray" => Value::List(set.map(|set| self.volume_names(set)).unwrap_or_default()),
             "IsPathAffected" => Value::Flag(set.is_some_and(|set| self.is_affected(set, call))),
