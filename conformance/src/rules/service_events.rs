@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vssim_model::ids::{Guid, SnapshotSetId, WriterClassId};
+use vssim_model::release::Release;
 use vssim_model::states::{ApplicationLevel, WriterEvent};
 
 use crate::catalogue::Bound::Service;
@@ -459,6 +460,10 @@ fn ended(facts: &Facts<'_>, object: &Object<'_>) -> Option<Mark> {
 }
 
 fn shutdown_once(facts: &Facts<'_>, findings: &mut Findings) {
+    // A release that nobody knows is a new one.
+    if facts.trace.header.release.parse::<Release>().is_ok_and(|release| !release.has_backup_shutdown()) {
+        return;
+    }
     for object in facts.objects.values() {
         let Some(end) = ended(facts, object) else { continue };
         for writer in took_part(object) {
