@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use vssim_model::documents::{
-    BackupSchema, ComponentSpec, ComponentType as DocumentComponent, DocumentError, FileSpec, FileSpecBackupType,
-    RestoreMethodKind, SourceType, UsageType, WriterMetadata, WriterMetadataBuilder, WriterRestore,
+    BackupSchema, ComponentFlags, ComponentSpec, ComponentType as DocumentComponent, DocumentError, FileSpec,
+    FileSpecBackupType, RestoreMethodKind, SourceType, UsageType, WriterMetadata, WriterMetadataBuilder, WriterRestore,
 };
 use vssim_model::file_spec::Variables;
 use vssim_model::ids::{WriterClassId, WriterInstanceId};
@@ -175,6 +175,7 @@ fn add_component(
         notify_on_backup_complete: component.notify_on_backup_complete.0,
         selectable: component.selectable.0,
         selectable_for_restore: component.selectable_for_restore.0,
+        flags: if component.not_system_state.0 { ComponentFlags::NOT_SYSTEM_STATE } else { ComponentFlags(0) },
         ..ComponentSpec::new(component_type, path, name)
     })?;
     for set in &component.files {

@@ -52,6 +52,9 @@ pub struct Writer {
     /// What its handlers do, by event. What is left out takes no time and succeeds.
     #[serde(default)]
     pub handlers: Handlers,
+    /// The account that its process runs as. Absent: an administrator's.
+    #[serde(default)]
+    pub account: Option<At<Text>>,
     /// What its process does from the start. Absent: it is subscribed from the start, and stays so.
     #[serde(default)]
     pub main: Option<Vec<Node<MainStep>>>,
@@ -276,6 +279,9 @@ pub struct Component {
     /// Whether it stores private metadata for restore.
     #[serde(default)]
     pub restore_metadata: At<Flag>,
+    /// Whether it is no part of the system state although its writer is (VSS_CF_NOT_SYSTEM_STATE).
+    #[serde(default)]
+    pub not_system_state: At<Flag>,
     /// Its files (AddFilesToFileGroup, or AddDatabaseFiles).
     #[serde(default)]
     pub files: Vec<FileSet>,
