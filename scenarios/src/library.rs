@@ -109,6 +109,9 @@ library! {
         "type-other",
     }
     Lesson in "calls/" {
+        "backup-on-server-2003",
+        "backup-on-server-2008",
+        "backup-on-windows-xp",
         "create-and-initialize",
         "flush-takes-too-long",
         "injected-failures",
@@ -123,6 +126,7 @@ library! {
         "transactions-do-not-thaw",
         "volumes-that-are-not-added",
         "wait-on-server-2003",
+        "who-may-call",
         "writer-components",
         "writers-enabled-and-disabled",
         "writers-unreachable",
@@ -245,6 +249,7 @@ library! {
         "backups-at-once",
         "component-calls-without-memory",
         "component-fails-alone",
+        "copies-go-before-the-shutdown",
         "damaged-backup-components",
         "false-from-every-handler",
         "false-from-freeze",
@@ -258,6 +263,7 @@ library! {
         "leaving-while-a-handler-runs",
         "no-session-left",
         "null-where-a-value-belongs",
+        "one-instance-is-restored",
         "reserved-calls",
         "restart-in-the-middle",
         "restore-calls-without-memory",
