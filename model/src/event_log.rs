@@ -71,6 +71,17 @@ pub fn with_context(mut entry: EventLogEntry, operation: &str, context: &[(&str,
     entry
 }
 
+/// The entry as the release writes it, if it has it at all. Before Windows Vista there is no context.
+#[must_use]
+pub fn of_release(mut entry: EventLogEntry, release: Release) -> Option<EventLogEntry> {
+    if !release.logs_context()
+        && let Some(at) = entry.message.find("\n\nOperation: ")
+    {
+        entry.message.truncate(at);
+    }
+    is_written_by(&entry, release).then_some(entry)
+}
+
 /// A writer, as the entries name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoggedWriter<'a> {
@@ -155,7 +166,7 @@ pub fn creation_begins(set: SnapshotSetId, command_line: &str) -> EventLogEntry 
 /// over.
 #[must_use]
 pub fn unexpected_error(what: &str, hresult: HResult) -> EventLogEntry {
-    vss(12289, format!("Unexpected error: {what} failed with {}.", code(hresult)))
+    with_context(vss(12289, format!("Unexpected error: {what} failed with {}.", code(hresult))), what, &[])
 }
 
 /// VSS 12292: a provider could not be started. Confirmed by a published entry.
@@ -167,7 +178,8 @@ pub fn provider_not_created(provider: ProviderId, hresult: HResult) -> EventLogE
 /// VSS 12293: a provider failed in a call. Confirmed by KB 972135.
 #[must_use]
 pub fn provider_error(provider: ProviderId, routine: &str, hresult: HResult) -> EventLogEntry {
-    vss(12293, format!("The provider {provider} failed in {routine} with {}.", code(hresult)))
+    let entry = vss(12293, format!("The provider {provider} failed in {routine} with {}.", code(hresult)));
+    with_context(entry, routine, &[("Provider", provider.to_string().as_str())])
 }
 
 /// VSS 12294: a provider answered `E_INVALIDARG` to a call.
@@ -187,7 +199,8 @@ pub fn vss_flush_writes(volume: &str, index: u32, flush: HResult, release: HResu
 /// `VSS_E_HOLD_WRITES_TIMEOUT`.
 #[must_use]
 pub fn vss_hold_writes(volume: &str, index: u32, flush: HResult, release: HResult) -> EventLogEntry {
-    vss(12298, of_volume("held", volume, index, flush, release))
+    let entry = vss(12298, of_volume("held", volume, index, flush, release));
+    with_context(entry, "creating a shadow copy set", &[("Volume", volume)])
 }
 
 fn of_volume(what: &str, volume: &str, index: u32, flush: HResult, release: HResult) -> String {
@@ -212,7 +225,8 @@ pub fn writer_not_responding(writer: &str) -> EventLogEntry {
 /// VSS 12302: writers cannot be reached.
 #[must_use]
 pub fn writers_unreachable() -> EventLogEntry {
-    vss(12302, "The writers could not be reached; the event service and VSS have to run.".to_owned())
+    let message = "The writers could not be reached; the event service and VSS have to run.";
+    with_context(vss(12302, message.to_owned()), "raising an event to the writers", &[])
 }
 
 /// VSS 12305: a volume or disk is not connected or not found.
@@ -230,13 +244,15 @@ pub fn commit_timed_out(where_met: &str) -> EventLogEntry {
 /// VSS 12323: the kernel transaction manager could not be frozen in time.
 #[must_use]
 pub fn transaction_freeze_timeout(seconds: u32) -> EventLogEntry {
-    vss(12323, format!("The kernel transaction manager was not frozen within {seconds} s."))
+    let entry = vss(12323, format!("The kernel transaction manager was not frozen within {seconds} s."));
+    with_context(entry, "creating a shadow copy set", &[])
 }
 
 /// VSS 12324: the kernel transaction manager had to stay frozen for too long.
 #[must_use]
 pub fn transaction_thaw_timeout(seconds: u32) -> EventLogEntry {
-    vss(12324, format!("The kernel transaction manager was not thawed within {seconds} s."))
+    let entry = vss(12324, format!("The kernel transaction manager was not thawed within {seconds} s."));
+    with_context(entry, "creating a shadow copy set", &[])
 }
 
 /// VSS 12338: opening and flushing the volumes took so long that one of them waited in vain for writes to be held.
@@ -434,6 +450,14 @@ mod tests {
         assert!(!is_written_by(&service_idle_shutdown(), Release::Server2003));
         let driver = volsnap_flush_and_hold_timeout("C:");
         assert!(Release::ALL.iter().all(|release| is_written_by(&driver, *release)));
+    }
+
+    #[test]
+    fn context_came_with_windows_vista() {
+        let entry = unexpected_error("raising BackupComplete", HResult::E_FAIL);
+        let text = |release| of_release(entry.clone(), release).map(|entry| entry.message).unwrap_or_default();
+        assert!(text(Release::Vista).ends_with("Operation: raising BackupComplete"), "{}", text(Release::Vista));
+        assert!(text(Release::Server2003).ends_with("(E_FAIL)."), "{}", text(Release::Server2003));
     }
 
     #[test]

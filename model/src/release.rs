@@ -11,6 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::context::Attributes;
+use crate::documents::BackupSchema;
 use crate::hresult::HResult;
 
 /// Declares the releases, oldest first: variant, display name, generation, other spellings.
@@ -252,6 +253,89 @@ impl Release {
         if good { Ok(u64::from(megabytes) << 20) } else { Err("a multiple of 300 from 300 to 3000") }
     }
 
+    /// Whether BackupShutdown is raised: since Windows Server 2003 (SHUT-007, nf-vswriter-cvsswriter-onbackupshutdown.md).
+    #[must_use]
+    pub fn has_backup_shutdown(self) -> bool {
+        self.from(Generation::Server2003)
+    }
+
+    /// Whether of several writers of one class only one gets the events of a restore (VER-012,
+    /// restrictions-in-the-current-release-of-vss.md).
+    #[must_use]
+    pub fn restores_one_instance(self) -> bool {
+        self == Release::Server2003
+    }
+
+    /// Whether the files of digital rights management are kept out of backups: since Windows Server 2008 (SYS-018).
+    #[must_use]
+    pub fn leaves_out_drm(self) -> bool {
+        self.from(Generation::Vista)
+    }
+
+    /// Whether a call can be made: the release has the interface, and the interface the method there. The pages of sdk-api
+    /// name the first release of each; a release stands for its last service pack.
+    ///
+    /// # Errors
+    /// `E_NOINTERFACE` where QueryInterface finds no such interface, `E_NOTIMPL` where the interface has nothing behind the method.
+    pub fn has_method(self, interface: &str, method: &str) -> Result<(), HResult> {
+        let since = match interface {
+            "IVssBackupComponentsEx4" => Generation::Eight,
+            "IVssBackupComponentsEx3"
+            | "IVssComponentEx2"
+            | "CVssWriterEx2"
+            | "IVssExpressWriter"
+            | "IVssCreateExpressWriterMetadata" => Generation::Seven,
+            "IVssBackupComponentsEx2"
+            | "IVssComponentEx"
+            | "CVssWriterEx"
+            | "IVssCreateWriterMetadataEx"
+            | "IVssExamineWriterMetadataEx2" => Generation::Vista,
+            "IVssBackupComponentsEx" | "IVssExamineWriterMetadataEx" | "IVssWMDependency" => Generation::Server2003,
+            _ => Generation::Xp,
+        };
+        if !self.from(since) {
+            return Err(HResult::E_NOINTERFACE);
+        }
+        let since = match method {
+            "CreateVssExpressWriter" | "CreateVssExpressWriterInternal" => Generation::Seven,
+            "AddNewTarget"
+            | "ExposeSnapshot"
+            | "SetRangesFilePath"
+            | "SetRestoreState"
+            | "ImportSnapshots"
+            | "QueryRevertStatus"
+            | "RevertToSnapshot"
+            | "ShouldBlockRevert"
+            | "GetBackupSchema"
+            | "GetDependency"
+            | "GetBackupTypeMask"
+            | "GetContext"
+            | "GetRestoreType"
+            | "GetSnapshotDeviceName"
+            | "AddDifferencedFilesByLastModifyTime"
+            | "GetDifferencedFile"
+            | "GetDifferencedFilesCount"
+            | "AddComponentDependency"
+            | "SetBackupSchema" => Generation::Server2003,
+            _ => Generation::Xp,
+        };
+        if self.from(since) { Ok(()) } else { Err(HResult::E_NOTIMPL) }
+    }
+
+    /// The schemas that a writer may have: those for independent system state, roll-forward and renaming came with Windows
+    /// Vista (VER-011), all others with Windows Server 2003 and its service packs.
+    #[must_use]
+    pub fn backup_schemas(self) -> BackupSchema {
+        let since_vista = [
+            BackupSchema::INDEPENDENT_SYSTEM_STATE,
+            BackupSchema::ROLLFORWARD_RESTORE,
+            BackupSchema::RESTORE_RENAME,
+            BackupSchema::AUTHORITATIVE_RESTORE,
+        ];
+        let newer = since_vista.iter().fold(0, |bits, schema| bits | schema.0);
+        BackupSchema(if self.from(Generation::Vista) { u32::MAX } else { !newer })
+    }
+
     /// Whether entries of the event log carry the operation and its context: since Windows Vista (LOG-003).
     #[must_use]
     pub fn logs_context(self) -> bool {
@@ -317,6 +401,22 @@ impl<'de> Deserialize<'de> for Release {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_older_release_has_fewer_interfaces_methods_and_schemas() {
+        let answer = |release: Release, interface, method| release.has_method(interface, method);
+        assert_eq!(answer(Release::WindowsXp, "CVssWriter", "GetContext"), Err(HResult::E_NOTIMPL));
+        assert_eq!(answer(Release::Server2003, "CVssWriter", "GetContext"), Ok(()));
+        assert_eq!(answer(Release::Server2003, "IVssComponentEx", "GetRollForward"), Err(HResult::E_NOINTERFACE));
+        assert_eq!(
+            answer(Release::Server2008R2, "IVssBackupComponentsEx4", "GetRootAndLogicalPrefixPaths"),
+            Err(HResult::E_NOINTERFACE)
+        );
+        assert_eq!(answer(Release::Windows8, "IVssBackupComponentsEx4", "GetRootAndLogicalPrefixPaths"), Ok(()));
+        assert_eq!(Release::Server2003.backup_schemas().0 & 0x7600, 0x200);
+        assert_eq!(Release::Vista.backup_schemas().0 & 0x7600, 0x7600);
+        assert!(!Release::WindowsXp.has_backup_shutdown() && Release::Server2003.has_backup_shutdown());
+    }
 
     #[test]
     fn the_least_size_of_a_diff_area_is_that_of_the_registry_page() {

@@ -10,7 +10,7 @@ use vssim_model::api::{Call, MethodCall, Out, Value};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::WriterInstanceId;
 use vssim_model::states::WriterState;
-use vssim_model::trace::{CallId, ProcessEdge, Role, Trace, What};
+use vssim_model::trace::{CallId, EventLog, EventLogEntry, ProcessEdge, Role, Trace, What};
 use vssim_sim::plan::{Argument, SavedValues, Script};
 use vssim_sim::world::World;
 
@@ -222,8 +222,17 @@ fn check_consistency(written: &syntax::Expectations, trace: &Trace, all: &mut Ve
 fn check_event_log(written: &syntax::Expectations, trace: &Trace, all: &mut Vec<Expectation>) {
     for expected in &written.event_log {
         let (source, id) = (expected.source.as_str(), expected.id.as_ref().map(|id| id.0));
-        let is = |what: &What| matches!(what, What::EventLog(entry) if entry.id == id && entry.source.eq_ignore_ascii_case(source));
-        let found = trace.records.iter().filter(|record| is(&record.what)).count();
+        let is = |entry: &EventLogEntry| {
+            id.is_none_or(|id| entry.id == Some(id))
+                && entry.source.eq_ignore_ascii_case(source)
+                && expected
+                    .log
+                    .as_ref()
+                    .is_none_or(|log| (log.value == syntax::Log::System) == (entry.log == EventLog::System))
+                && expected.tells.as_ref().is_none_or(|words| entry.message.contains(&words.0))
+        };
+        let entries = trace.records.iter().filter(|record| matches!(&record.what, What::EventLog(entry) if is(entry)));
+        let found = entries.count();
         let (met, wanted) = match &expected.count {
             Some(count) => (u32::try_from(found) == Ok(count.0), count.0.to_string()),
             None => (found > 0, "at least 1".to_owned()),

@@ -123,6 +123,9 @@ library! {
         "user-profiles-not-expanded",
     }
     Lesson in "calls/" {
+        "backup-on-server-2003",
+        "backup-on-server-2008",
+        "backup-on-windows-xp",
         "create-and-initialize",
         "failures-told-by-query-status",
         "flush-takes-too-long",
@@ -139,6 +142,7 @@ library! {
         "transactions-do-not-thaw",
         "volumes-that-are-not-added",
         "wait-on-server-2003",
+        "who-may-call",
         "writer-components",
         "writers-enabled-and-disabled",
         "writers-unreachable",
@@ -253,6 +257,7 @@ library! {
         "implicit-component-added",
         "logical-paths",
         "system-state",
+        "system-state-restored",
         "writer-of-the-documentation",
     }
     Lesson in "snapshots/" {
@@ -278,6 +283,7 @@ library! {
         "backups-at-once",
         "component-calls-without-memory",
         "component-fails-alone",
+        "copies-go-before-the-shutdown",
         "damaged-backup-components",
         "failed-writer-restarted",
         "false-from-every-handler",
@@ -293,6 +299,7 @@ library! {
         "leaving-while-a-handler-runs",
         "no-session-left",
         "null-where-a-value-belongs",
+        "one-instance-is-restored",
         "reserved-calls",
         "restart-in-the-middle",
         "restore-calls-without-memory",

@@ -135,7 +135,7 @@ impl World {
             }
             _ => (HResult::VSS_E_TRANSACTION_THAW_TIMEOUT, event_log::transaction_thaw_timeout(seconds)),
         };
-        if event_log::is_written_by(&entry, self.plan.release) {
+        if let Some(entry) = event_log::of_release(entry, self.plan.release) {
             self.record(step, ActorId::Service, || What::EventLog(entry));
         }
         self.kernel_answers(slot, code);
@@ -239,7 +239,9 @@ impl World {
             self.record(step, ActorId::Kernel, || What::EventLog(entry));
             if hold.flushing.is_none() {
                 let entry = event_log::vss_hold_writes(&name, index, HResult::S_OK, code);
-                self.record(step, ActorId::Service, || What::EventLog(entry));
+                if let Some(entry) = event_log::of_release(entry, self.plan.release) {
+                    self.record(step, ActorId::Service, || What::EventLog(entry));
+                }
             }
         }
         self.release_writes(step);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use vssim_model::api::{AsyncId, Call, MethodCall, Out, Value};
 use vssim_model::catalogue::{self, MethodRef};
 use vssim_model::hresult::HResult;
+use vssim_model::release::Release;
 use vssim_model::trace::{CallId, Record, Trace, What};
 
 use super::Coverage;
@@ -83,6 +84,7 @@ impl Coverage {
         let mut operations: BTreeMap<AsyncId, MethodRef> = BTreeMap::new();
         let mut ends: Vec<(AsyncId, HResult)> = Vec::new();
         let scenario = trace.header.scenario.as_str();
+        let release: Option<Release> = trace.header.release.parse().ok();
         for record in &trace.records {
             match &record.what {
                 What::Call { id, call, .. } => self.called(record, *id, call, &mut open),
@@ -105,6 +107,11 @@ impl Coverage {
                         && let Value::Async { operation } = asked
                     {
                         ends.push((AsyncId(*operation), *code));
+                    }
+                    // What a release has not got yet gives no answer of its own.
+                    let (interface, method) = call.method.name();
+                    if release.is_some_and(|release| release.has_method(interface, method) == Err(*hresult)) {
+                        continue;
                     }
                     self.returned(call.method, *hresult, out, scenario);
                 }

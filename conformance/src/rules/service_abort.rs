@@ -94,7 +94,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         id: "provider-aborted-only-after-end-prepare",
-        requirements: &["ABT-012", "PRV-SEQ-019"],
+        requirements: &["ABT-012", "ABT-013", "PRV-SEQ-019"],
         actor: Service,
         level: Fact,
         sentence: "A provider gets AbortSnapshots only for a set of which it got EndPrepareSnapshots.",

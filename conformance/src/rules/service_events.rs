@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vssim_model::ids::{Guid, SnapshotSetId, WriterClassId};
+use vssim_model::release::Release;
 use vssim_model::states::{ApplicationLevel, SnapshotState, WriterEvent};
 
 use crate::catalogue::Bound::Service;
@@ -459,6 +460,10 @@ fn ended(facts: &Facts<'_>, object: &Object<'_>) -> Option<Mark> {
 }
 
 fn shutdown_once(facts: &Facts<'_>, findings: &mut Findings) {
+    // A release that nobody knows is a new one.
+    if facts.trace.header.release.parse::<Release>().is_ok_and(|release| !release.has_backup_shutdown()) {
+        return;
+    }
     for shutdown in facts.events.iter().filter(|event| event.event == WriterEvent::BackupShutdown) {
         // A trace without states does not show what was made.
         let named = shutdown.set.and_then(|set| facts.sets.get(&set)).filter(|set| !set.states.is_empty());

@@ -99,7 +99,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         id: "thawed-application-resumes",
-        requirements: &["WRT-EVT-016", "WRT-EVT-032", "ABT-009"],
+        requirements: &["WRT-EVT-016", "WRT-EVT-032", "ABT-009", "ABT-010"],
         actor: Writer,
         level: Fact,
         sentence: "A writer that quieted its application lets it go on when it handles Thaw or Abort.",

@@ -77,7 +77,7 @@ impl Resolver<'_> {
     fn script(&mut self, requester: &Requester) {
         let mut operations = BTreeMap::new();
         let mut handed = BTreeMap::new();
-        let mut privileged = true;
+        let mut privileged = self.document.machine.registry.permits(requester.account.as_ref(), 2);
         for step in &requester.script {
             match &step.value {
                 Step::Privileges(held) => privileged = held.value == Privileges::Backup,
@@ -263,7 +263,12 @@ impl Resolver<'_> {
         }
         for entry in &expect.event_log {
             let sources = ["VSS", "volsnap", "Session Manager"];
-            if !sources.contains(&entry.source.as_str()) {
+            let machine = &self.document.machine;
+            let mut actors = machine.writers.iter().map(|writer| &writer.name);
+            let known = actors.any(|name| name.0 == entry.source.0)
+                || machine.providers.iter().any(|provider| provider.name.0 == entry.source.0)
+                || self.document.requesters.iter().any(|requester| requester.name.0 == entry.source.0);
+            if !known && !sources.contains(&entry.source.as_str()) {
                 let what = format!("`{}` writes no events here", shortened(&entry.source.0));
                 let problem =
                     Problem::new(ErrorKind::UnknownWord, what).expected(one_of(sources)).near(&entry.source.0, sources);

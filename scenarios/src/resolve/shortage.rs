@@ -56,6 +56,10 @@ impl Resolver<'_> {
             let problem = Problem::new(ErrorKind::OutOfRange, format!("MaxShadowCopies cannot be {}", most.0));
             self.problem(problem.expected(format!("1 to {MOST_SHADOW_COPIES}")), most.pos);
         }
+        for value in registry.vss_access_control.values().filter(|value| value.0 > 3) {
+            let problem = Problem::new(ErrorKind::OutOfRange, format!("VssAccessControl cannot be {}", value.0));
+            self.problem(problem.expected("0 to 3"), value.pos);
+        }
         for writer in &registry.writers_blocking_revert {
             self.a_writer(writer);
         }

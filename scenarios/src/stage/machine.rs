@@ -27,6 +27,8 @@ const UPDATES: u32 = 2;
 const WRITES: u64 = 2 + 2 * UPDATES as u64;
 /// On a volume too small for Windows' rule a diff area begins with so much and grows by as much, where its limit allows it.
 const GROWTH: u64 = 64 * BLOCK;
+/// The files of digital rights management (locating-additional-system-files.md).
+const DRM: &str = r"%ProgramData%\Microsoft\Windows\DRM\* /s";
 /// The most files of one volume.
 const MOST_FILES: usize = 200_000;
 
@@ -244,14 +246,16 @@ impl Stager<'_> {
         listed.iter().filter_map(|name| self.scenario.names.writer(name.as_str())).map(index).collect()
     }
 
-    /// What FilesNotToBackup names.
+    /// What FilesNotToBackup names, and the files of digital rights management, which no backup may have (SYS-018).
     pub(super) fn not_to_backup(&self) -> Vec<(String, Vec<Excluded>)> {
         let registry = &self.scenario.document.machine.registry;
         self.on_machine(|machine| {
             let value = |(name, entries): (&String, &Vec<At<Text>>)| {
                 (name.clone(), entries.iter().map(|entry| Excluded::from_backup(&entry.0, machine)).collect())
             };
-            registry.files_not_to_backup.iter().map(value).collect()
+            let rights = self.scenario.document.release.0.leaves_out_drm();
+            let rights = rights.then(|| ("DRM".to_owned(), vec![Excluded::from_backup(DRM, machine)]));
+            registry.files_not_to_backup.iter().map(value).chain(rights).collect()
         })
     }
 

@@ -75,6 +75,26 @@ pub struct Registry {
     pub profile_list: Vec<At<FilePath>>,
     /// Whether `$UserProfile$` stands for nothing.
     pub disable_user_profile_expansion: At<Flag>,
+    /// Who may be a writer (1), a requester (2), both (3) or neither (0), by account.
+    pub vss_access_control: BTreeMap<String, At<Count>>,
+}
+
+/// The accounts that may be writers and requesters unless VssAccessControl says 0.
+const PERMITTED: [&str; 3] = [r"NT AUTHORITY\SYSTEM", r"BUILTIN\Administrators", r"BUILTIN\Backup Operators"];
+
+impl Registry {
+    /// Whether a process of this account may be a writer (1) or a requester (2). One without an account is an administrator's.
+    #[must_use]
+    pub fn permits(&self, account: Option<&At<Text>>, part: u32) -> bool {
+        let Some(account) = account.map(|account| account.0.as_str()) else { return true };
+        let listed = self.vss_access_control.iter().find(|(name, _)| name.eq_ignore_ascii_case(account));
+        let permitted = PERMITTED.iter().any(|name| name.eq_ignore_ascii_case(account));
+        match listed.map(|(_, value)| value.0) {
+            Some(0) => false,
+            Some(value) => permitted || value & part != 0,
+            None => permitted,
+        }
+    }
 }
 
 /// Something that happens to the machine by itself.

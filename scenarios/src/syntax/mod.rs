@@ -100,6 +100,16 @@ words! {
     }
 }
 
+words! {
+    /// A log of Windows.
+    Log, "a log" {
+        /// That of programs and services.
+        Application = "application",
+        /// That of drivers.
+        System = "system",
+    }
+}
+
 /// What is expected of a run. What is left out is not checked.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -180,11 +190,17 @@ pub struct ExpectedConsistency {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedEntry {
-    /// Who wrote it: VSS, volsnap or Session Manager.
+    /// Who wrote it: VSS, volsnap, Session Manager, or a requester, writer or provider by its name.
     pub source: At<Name>,
-    /// The event id. Absent: an entry of which no id is documented.
+    /// The event id. Absent: any, and none, as in entries of requesters, writers and providers.
     #[serde(default)]
     pub id: Option<At<Count>>,
+    /// In which log it must stand. Absent: in any.
+    #[serde(default)]
+    pub log: Option<At<Log>>,
+    /// Words that must be in its text. Absent: any text.
+    #[serde(default)]
+    pub tells: Option<At<Text>>,
     /// How many times. Absent: at least once.
     #[serde(default)]
     pub count: Option<At<Count>>,

@@ -25,6 +25,9 @@ use crate::yaml::{At, Node};
 pub struct Requester {
     /// Its name.
     pub name: At<Name>,
+    /// The account that it runs as. Absent: an administrator's.
+    #[serde(default)]
+    pub account: Option<At<Text>>,
     /// When it starts. Absent: at once.
     #[serde(default)]
     pub starts_at: At<DurationRange>,

@@ -52,6 +52,9 @@ pub struct Writer {
     /// What its handlers do, by event. What is left out takes no time and succeeds.
     #[serde(default)]
     pub handlers: Handlers,
+    /// The account that its process runs as. Absent: an administrator's.
+    #[serde(default)]
+    pub account: Option<At<Text>>,
     /// What its process does from the start. Absent: it is subscribed from the start, and stays so.
     #[serde(default)]
     pub main: Option<Vec<Node<MainStep>>>,

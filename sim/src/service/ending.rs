@@ -178,9 +178,9 @@ impl Service {
     }
 
     /// BackupShutdown goes to every writer that took part (SHUT-002, SHUT-005), with the set's id, or none if no shadow
-    /// copy was made (API-018).
+    /// copy was made (API-018). Windows XP has no such event (SHUT-007).
     fn raise_shutdown(&mut self, operation: u32, object: u32) {
-        if self.has(ServiceDefect::NoBackupShutdown) {
+        if self.has(ServiceDefect::NoBackupShutdown) || !self.plan.release.has_backup_shutdown() {
             return;
         }
         let Some(found) = self.objects.get(object) else { return };

@@ -418,8 +418,11 @@ impl Service {
         self.effects.push(Effect::Record(ActorId::Service, what));
     }
 
+    /// An entry of the event log, as the release writes it.
     fn log(&mut self, entry: EventLogEntry) {
-        self.record(What::EventLog(entry));
+        if let Some(entry) = vssim_model::event_log::of_release(entry, self.plan.release) {
+            self.record(What::EventLog(entry));
+        }
     }
 
     fn give(&mut self, slot: Slot, hresult: HResult, out: Out) {

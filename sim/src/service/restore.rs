@@ -7,6 +7,8 @@
 //! A stored document names the writer instances of the time of the backup. Calls name classes, so a component belongs to
 //! a writer by its class; see [`Service::writer_for`] for classes with several instances.
 
+use std::collections::BTreeSet;
+
 use vssim_model::api::ComponentName;
 use vssim_model::documents::{BackupComponents, ComponentView, DocumentError, WriterRestore};
 use vssim_model::hresult::HResult;
@@ -123,6 +125,13 @@ impl Service {
         let everybody = self.has(ServiceDefect::PreRestoreToAll);
         writers
             .retain(|&writer| !self.is_express(writer) && (everybody || !self.selected_of(index, writer).is_empty()));
+        if self.plan.release.restores_one_instance() {
+            // Which one is indeterminate in Windows; here it is the first.
+            let mut classes = BTreeSet::new();
+            writers.retain(|&writer| {
+                self.plan.writers.get(usize::from(writer)).is_some_and(|plan| classes.insert(plan.class))
+            });
+        }
         if self.has(ServiceDefect::PreRestoreSkipsAWriter) {
             writers.pop();
         }

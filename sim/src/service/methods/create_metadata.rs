@@ -40,6 +40,8 @@ struct Way {
     refusal: HResult,
     /// Whether the release knows remote file shares.
     shares: bool,
+    /// The schemas that the release knows.
+    schemas: BackupSchema,
 }
 
 impl Way {
@@ -76,6 +78,7 @@ impl Service {
             express: !call.on.is_null(),
             refusal: if of_express { HResult::E_INVALIDARG } else { HResult::VSS_E_NOT_SUPPORTED },
             shares: self.plan.release.has_remote_file_shares(),
+            schemas: self.plan.release.backup_schemas(),
         };
         // What the first call of a handler begins is kept if the call succeeds.
         let mut begun = None;
@@ -122,7 +125,7 @@ fn perform(builder: &mut WriterMetadataBuilder, call: &MethodCall, way: Way) -> 
 
 fn set_backup_schema(builder: &mut WriterMetadataBuilder, call: &MethodCall, way: Way) -> Result<(), HResult> {
     let schema = BackupSchema(bits(call, "dwSchemaMask")?);
-    if schema.unknown_bits() != 0 {
+    if schema.unknown_bits() != 0 || schema.0 & !way.schemas.0 != 0 {
         return Err(HResult::E_INVALIDARG);
     }
     way.refuse_express(schema.0 & !FOR_EXPRESS != 0)?;

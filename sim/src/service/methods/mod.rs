@@ -90,6 +90,9 @@ impl Service {
             let code = if code == HResult::VSS_E_UNEXPECTED { self.unexpected() } else { code };
             return self.give(caller.slot, code, Out::Nothing);
         }
+        if let Err(code) = self.plan.release.has_method(call.method.interface.name, call.method.method.name) {
+            return self.give(caller.slot, code, Out::Nothing);
+        }
         if call.unprivileged && call.method.method.documents("E_ACCESSDENIED") {
             return self.give(caller.slot, HResult::E_ACCESSDENIED, Out::Nothing);
         }
