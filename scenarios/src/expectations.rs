@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use vssim_model::api::{Call, MethodCall, Out, Value};
 use vssim_model::hresult::HResult;
+use vssim_model::ids::WriterInstanceId;
 use vssim_model::states::WriterState;
 use vssim_model::trace::{CallId, ProcessEdge, Role, Trace, What};
-use vssim_sim::plan::Script;
+use vssim_sim::plan::{Handed, Script};
 use vssim_sim::world::World;
 
 use crate::calls::{Calls, replay};
@@ -231,46 +232,95 @@ fn check_steps(steps: &ExpectedSteps, calls: &Calls<'_>, all: &mut Vec<Expectati
 
 /// Each call of a step by the names of the headers must return its code and hand back what it must.
 fn check_methods(expected: &[MethodExpectation], trace: &Trace, all: &mut Vec<Expectation>) {
-    let mut made: BTreeMap<u32, Vec<(CallId, &MethodCall)>> = BTreeMap::new();
-    let mut returned: BTreeMap<CallId, (HResult, &Out)> = BTreeMap::new();
+    let mut made: BTreeMap<u32, Made> = BTreeMap::new();
+    let mut running: BTreeMap<CallId, &MethodCall> = BTreeMap::new();
+    let mut known = Known::of(trace);
     for record in &trace.records {
         match &record.what {
-            What::Call { id, call: Call::Method(call), .. } => made.entry(call.step).or_default().push((*id, call)),
+            What::Instance { instance } => known.instance_of(&record.actor, *instance),
+            What::Call { id, call: Call::Method(call), .. } => {
+                made.entry(call.step).or_default().called += 1;
+                running.insert(*id, call);
+            }
             What::Return { id, hresult, out } => {
-                returned.insert(*id, (*hresult, out));
+                let Some(call) = running.remove(id) else { continue };
+                let one = usize::try_from(call.step).ok().and_then(|step| expected.get(step.checked_sub(1)?));
+                let (Some(one), Some(made)) = (one, made.get_mut(&call.step)) else { continue };
+                let values = out.by_parameter(call);
+                let wrong = wrong_code(one, *hresult, out).or_else(|| known.wrong_value(&record.actor, one, &values));
+                made.wrong = made.wrong.take().or(wrong);
+                made.returned += 1;
+                if let (Some(place), true) = (one.save, hresult.is_success()) {
+                    known.saved.insert((&record.actor, place), values);
+                }
             }
             _ => {}
         }
     }
-    for expected in expected {
-        let name = format!("line {}: {}", expected.line, expected.name);
-        let calls = made.get(&expected.step).map(Vec::as_slice).unwrap_or_default();
-        let wrong = calls.iter().find_map(|(id, call)| wrong_return(expected, call, returned.get(id).copied()));
-        let detail = match wrong {
-            Some(wrong) => wrong,
-            None if calls.is_empty() => "the call was never made".to_owned(),
-            None => expected.code.map_or_else(|| "success".to_owned(), |code| code.to_string()),
+    for one in expected {
+        let name = format!("line {}: {}", one.line, one.name);
+        let made = made.remove(&one.step).unwrap_or_default();
+        let wrong = match (made.called, made.wrong) {
+            (0, _) => Some("the call was never made".to_owned()),
+            (_, Some(wrong)) => Some(wrong),
+            (called, None) => (made.returned < called).then(|| "the call never returned".to_owned()),
         };
-        let met = !calls.is_empty()
-            && calls.iter().all(|(id, call)| wrong_return(expected, call, returned.get(id).copied()).is_none());
-        all.push(Expectation::new(name, met, detail).showing(&expected.shows));
+        let met = wrong.is_none();
+        let detail = wrong.unwrap_or_else(|| one.code.map_or_else(|| "success".to_owned(), |code| code.to_string()));
+        all.push(Expectation::new(name, met, detail).showing(&one.shows));
     }
 }
 
-/// What is wrong with a call's return.
-fn wrong_return(expected: &MethodExpectation, call: &MethodCall, returned: Option<(HResult, &Out)>) -> Option<String> {
-    let Some((found, out)) = returned else { return Some("the call never returned".to_owned()) };
+/// The calls of a step.
+#[derive(Default)]
+struct Made {
+    called: u32,
+    returned: u32,
+    /// What was wrong with the first return that was wrong.
+    wrong: Option<String>,
+}
+
+/// What is wrong with the code of a call's return.
+fn wrong_code(expected: &MethodExpectation, found: HResult, out: &Out) -> Option<String> {
     let told = if let Out::Status(code) = out { *code } else { found };
     match expected.code {
-        Some(code) if found != code && told != code => return Some(format!("expected {code}; found {told}")),
-        None if found.is_failure() => return Some(format!("expected success; found {found}")),
-        _ => {}
+        Some(code) if found != code && told != code => Some(format!("expected {code}; found {told}")),
+        None if found.is_failure() => Some(format!("expected success; found {found}")),
+        _ => None,
     }
-    let values = out.by_parameter(call);
-    expected.gives.iter().find_map(|(name, wanted)| {
-        let found = values.get(name).unwrap_or(&Value::Null);
-        (!wanted.is_met_by(found)).then(|| format!("expected {name} = {wanted}; found {found}"))
-    })
+}
+
+/// What scripts have in their hands at a moment of the run.
+struct Known<'t> {
+    writers: Vec<(&'t str, WriterInstanceId)>,
+    saved: BTreeMap<(&'t str, u16), Handed>,
+}
+
+impl<'t> Known<'t> {
+    fn of(trace: &'t Trace) -> Known<'t> {
+        let writers = trace.header.actors.iter().filter_map(|actor| match &actor.role {
+            Role::Writer { instance, .. } => Some((&*actor.name, *instance)),
+            _ => None,
+        });
+        Known { writers: writers.collect(), saved: BTreeMap::new() }
+    }
+
+    fn instance_of(&mut self, writer: &str, instance: WriterInstanceId) {
+        if let Some(known) = self.writers.iter_mut().find(|(name, _)| *name == writer) {
+            known.1 = instance;
+        }
+    }
+
+    /// The first value that is not what the actor's call was expected to hand back.
+    fn wrong_value(&self, actor: &str, expected: &MethodExpectation, values: &Handed) -> Option<String> {
+        let saved = |place| self.saved.get(&(actor, place));
+        let instance = |writer| self.writers.get(usize::from(writer)).map(|known| known.1).unwrap_or_default();
+        expected.gives.iter().find_map(|(name, wanted)| {
+            let wanted = wanted.value(&saved, &instance);
+            let found = values.get(name).unwrap_or(&Value::Null);
+            (!wanted.is_met_by(found)).then(|| format!("expected {name} = {wanted}; found {found}"))
+        })
+    }
 }
 
 /// Exactly the rules that are named are violated: one that is not named is a finding, one that is named and upheld or

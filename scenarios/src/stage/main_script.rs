@@ -67,7 +67,8 @@ impl Stager<'_> {
         let found = find(method)?;
         let step = u32::try_from(self.methods.borrow().len() + 1).unwrap_or(u32::MAX);
         let (name, gives) = (method.to_owned(), BTreeMap::new());
-        self.methods.borrow_mut().push(MethodExpectation { step, name, line, code: None, gives, shows: Shows::new() });
+        let shows = Shows::new();
+        self.methods.borrow_mut().push(MethodExpectation { step, name, line, code: None, gives, save: None, shows });
         let arguments = arguments.iter().map(|(name, value)| ((*name).to_owned(), Argument::Value(value.clone())));
         let arguments = arguments.collect();
         Some(Op::Method(MethodOp { method: found, on: None, arguments, injected: None, step, save: None }.into()))

@@ -24,7 +24,9 @@ pub struct MethodExpectation {
     /// The code; none for any of success.
     pub code: Option<HResult>,
     /// What it must hand back, by out-parameter.
-    pub gives: BTreeMap<String, Value>,
+    pub gives: BTreeMap<String, Staged>,
+    /// Where the script keeps what it hands back.
+    pub save: Option<u16>,
     /// What this shows, if it comes out so.
     pub shows: Shows,
 }
@@ -46,11 +48,13 @@ impl Stager<'_> {
                 (name.clone(), self.method_argument(&argument.value, parameter, places))
             })
             .collect();
-        let gives = step.gives.iter().filter_map(|(name, argument)| {
-            match self.method_argument(&argument.value, method.method.parameter(name), places) {
-                Staged::Value(value) => Some((name.clone(), value)),
-                _ => None,
-            }
+        let gives = step.gives.iter().map(|(name, argument)| {
+            (name.clone(), self.method_argument(&argument.value, method.method.parameter(name), places))
+        });
+        let gives = gives.collect();
+        let save = step.name.as_ref().map(|name| {
+            let next = u16::try_from(places.len()).unwrap_or(u16::MAX);
+            *places.entry(name.0.clone()).or_insert(next)
         });
         let injected = step.inject.as_ref().map(|code| code.0);
         let expectation = MethodExpectation {
@@ -58,14 +62,11 @@ impl Stager<'_> {
             name: method.to_string(),
             line: step.method.pos.line,
             code: step.expect.as_ref().map(|code| code.0).or(injected),
-            gives: gives.collect(),
+            gives,
+            save,
             shows: step.shows.clone(),
         };
         self.methods.borrow_mut().push(expectation);
-        let save = step.name.as_ref().map(|name| {
-            let next = u16::try_from(places.len()).unwrap_or(u16::MAX);
-            *places.entry(name.0.clone()).or_insert(next)
-        });
         Some(Op::Method(MethodOp { method, on, arguments, injected, step: number, save }.into()))
     }
 

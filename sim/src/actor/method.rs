@@ -70,20 +70,8 @@ impl Turn<'_> {
     }
 
     fn argument(&self, argument: &Argument) -> Value {
-        match argument {
-            Argument::Value(value) => value.clone(),
-            Argument::Saved { place, path } => {
-                self.memory.saved.0.get(place).and_then(|saved| found(saved, path)).unwrap_or_default()
-            }
-            Argument::InstanceOf(writer) => {
-                let instance = self.around.instances.get(usize::from(*writer)).copied().unwrap_or_default();
-                Value::guid(instance.0)
-            }
-            Argument::List(all) => Value::List(all.iter().map(|one| self.argument(one)).collect()),
-            Argument::Fields(all) => {
-                Value::Fields(all.iter().map(|(name, one)| (name.clone(), self.argument(one))).collect())
-            }
-        }
+        let instance = |writer: u16| self.around.instances.get(usize::from(writer)).copied().unwrap_or_default();
+        argument.value(&|place| self.memory.saved.0.get(&place), &instance)
     }
 
     /// Keeps what the call handed back.
@@ -133,29 +121,5 @@ fn objects_in(value: &Value, into: &mut Vec<u32>) {
         Value::List(all) => all.iter().for_each(|one| objects_in(one, into)),
         Value::Fields(all) => all.values().for_each(|one| objects_in(one, into)),
         _ => {}
-    }
-}
-
-/// What a path leads to; the only value, or all of them, if it is empty.
-fn found(saved: &BTreeMap<String, Value>, path: &[String]) -> Option<Value> {
-    let Some((first, rest)) = path.split_first() else {
-        let mut values = saved.values();
-        return match (values.next(), values.next()) {
-            (Some(only), None) => Some(only.clone()),
-            (Some(_), Some(_)) => Some(Value::Fields(saved.clone())),
-            _ => None,
-        };
-    };
-    let value = saved.get(first).cloned();
-    // The name of a field alone is enough where there is one structure.
-    let value = value.or_else(|| saved.values().find_map(|value| field(value, first)));
-    rest.iter().try_fold(value?, |value, name| field(&value, name))
-}
-
-fn field(value: &Value, name: &str) -> Option<Value> {
-    match value {
-        Value::Fields(fields) => fields.get(name).cloned(),
-        Value::List(all) => all.get(name.parse::<usize>().ok()?).cloned(),
-        _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! The programs that requesters, writers and providers run: lists of instructions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vssim_model::api::{ApplicationCall, AsyncCall, BackupComponentsCall, BackupType, ComponentName, Value};
@@ -185,6 +186,53 @@ pub enum Argument {
     List(Vec<Argument>),
     /// A structure.
     Fields(Vec<(String, Argument)>),
+}
+
+/// What a call handed back, by out-parameter.
+pub type Handed = BTreeMap<String, Value>;
+
+impl Argument {
+    /// What it is, given what earlier calls handed back, by place, and the instance ids of the writers.
+    #[must_use]
+    pub fn value<'h>(
+        &self,
+        saved: &dyn Fn(u16) -> Option<&'h Handed>,
+        instance: &dyn Fn(u16) -> WriterInstanceId,
+    ) -> Value {
+        match self {
+            Argument::Value(value) => value.clone(),
+            Argument::Saved { place, path } => saved(*place).and_then(|saved| found(saved, path)).unwrap_or_default(),
+            Argument::InstanceOf(writer) => Value::guid(instance(*writer).0),
+            Argument::List(all) => Value::List(all.iter().map(|one| one.value(saved, instance)).collect()),
+            Argument::Fields(all) => {
+                Value::Fields(all.iter().map(|(name, one)| (name.clone(), one.value(saved, instance))).collect())
+            }
+        }
+    }
+}
+
+/// What a path leads to; the only value, or all of them, if it is empty.
+fn found(saved: &Handed, path: &[String]) -> Option<Value> {
+    let Some((first, rest)) = path.split_first() else {
+        let mut values = saved.values();
+        return match (values.next(), values.next()) {
+            (Some(only), None) => Some(only.clone()),
+            (Some(_), Some(_)) => Some(Value::Fields(saved.clone())),
+            _ => None,
+        };
+    };
+    let value = saved.get(first).cloned();
+    // The name of a field alone is enough where there is one structure.
+    let value = value.or_else(|| saved.values().find_map(|value| field(value, first)));
+    rest.iter().try_fold(value?, |value, name| field(&value, name))
+}
+
+fn field(value: &Value, name: &str) -> Option<Value> {
+    match value {
+        Value::Fields(fields) => fields.get(name).cloned(),
+        Value::List(all) => all.get(name.parse::<usize>().ok()?).cloned(),
+        _ => None,
+    }
 }
 
 /// A call with the parts that only the run knows left open.
