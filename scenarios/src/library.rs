@@ -83,7 +83,9 @@ library! {
         "veto-at-post-snapshot",
         "veto-at-prepare-for-backup",
         "veto-at-prepare-for-snapshot",
+        "window-around-the-commit",
         "writers-left-out",
+        "writes-around-the-commit",
     }
     Lesson in "backup/" {
         "alternate-path",
@@ -110,6 +112,7 @@ library! {
     }
     Lesson in "calls/" {
         "create-and-initialize",
+        "flush-of-three-volumes",
         "flush-takes-too-long",
         "injected-failures",
         "nested-virtual-disks",
@@ -142,10 +145,13 @@ library! {
         "contexts-refused",
         "ctrl-c-leaves-copies",
         "every-context",
+        "file-systems",
         "mechanisms-and-providers",
         "reboot",
         "reboot-during-a-creation",
+        "server-2003-knows",
         "windows-xp-has-one-context",
+        "writers-by-context",
     }
     Lesson in "express/" {
         "damaged-express-metadata",
@@ -231,6 +237,7 @@ library! {
         "expose",
         "expose-refused",
         "luns-wanted",
+        "names-and-ids",
         "properties",
         "query",
         "query-fails-with-a-provider",
