@@ -289,7 +289,7 @@ pub enum What {
     },
     /// A process began or ended; the actor is who.
     Process(ProcessEdge),
-    /// The process of a writer began again, under a new instance id; the actor is the writer.
+    /// A writer has another instance id: its process began again, or it initialised another object; the actor is the writer.
     Instance {
         /// The id from now on.
         instance: WriterInstanceId,

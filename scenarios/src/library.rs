@@ -90,7 +90,9 @@ library! {
         "veto-at-post-snapshot",
         "veto-at-prepare-for-backup",
         "veto-at-prepare-for-snapshot",
+        "window-around-the-commit",
         "writers-left-out",
+        "writes-around-the-commit",
     }
     Lesson in "backup/" {
         "alternate-path",
@@ -128,6 +130,7 @@ library! {
         "backup-on-windows-xp",
         "create-and-initialize",
         "failures-told-by-query-status",
+        "flush-of-three-volumes",
         "flush-takes-too-long",
         "given-up-before-do-snapshot-set",
         "injected-failures",
@@ -163,11 +166,14 @@ library! {
         "contexts-refused",
         "ctrl-c-leaves-copies",
         "every-context",
+        "file-systems",
         "mechanisms-and-providers",
         "providers-chosen",
         "reboot",
         "reboot-during-a-creation",
+        "server-2003-knows",
         "windows-xp-has-one-context",
+        "writers-by-context",
     }
     Lesson in "express/" {
         "damaged-express-metadata",
@@ -268,6 +274,7 @@ library! {
         "expose",
         "expose-refused",
         "luns-wanted",
+        "names-and-ids",
         "properties",
         "query",
         "query-fails-with-a-provider",

@@ -113,3 +113,78 @@ fn what_a_call_must_hand_back_may_be_what_another_one_did() {
     let instance = entry.text.replacen("pidInstance: {instance_of: Index Writer}", "pidInstance: $session", 1);
     assert!(of(&instance).iter().any(|detail| detail.starts_with("expected pidInstance = ")));
 }
+
+/// What a call hands back is looked at also inside structures and lists, and against what earlier calls handed back.
+#[test]
+fn a_wrong_value_in_a_structure_is_found() {
+    let unmet_in = |text: &str| {
+        let scenario = Scenario::parse("values", text).unwrap_or_else(|errors| panic!("{errors}"));
+        let staged = stage(&scenario, &NoFiles).unwrap_or_else(|errors| panic!("{errors}"));
+        unmet("values", &staged, 1).0.into_iter().map(|one| one.name).collect::<Vec<_>>()
+    };
+    let text = VALUES;
+    assert_eq!(unmet_in(text), Vec::<String>::new());
+    for (right, wrong) in [
+        ("m_lSnapshotsCount: 1", "m_lSnapshotsCount: 2"),
+        ("pcWriters: 1", "pcWriters: 2"),
+        ("m_SnapshotId: $copy", "m_SnapshotId: GUID_NULL"),
+        ("pidInstance: {instance_of: Index Writer}", "pidInstance: $copy"),
+        ("rgelt: [{Type: VSS_OBJECT_SNAPSHOT", "rgelt: [{Type: VSS_OBJECT_PROVIDER"),
+    ] {
+        let changed = text.replacen(right, wrong, 1);
+        assert_ne!(changed, text, "{right}");
+        assert_eq!(unmet_in(&changed).len(), 1, "{wrong}");
+    }
+}
+
+const VALUES: &str = r"
+format: 1
+name: values
+title: Values
+teaches: Values.
+release: server-2022
+machine:
+  name: SERVER1
+  disks: [{name: Disk0, size: 8 MiB}]
+  volumes: [{name: 'D:', size: 8 MiB}]
+  writers:
+    - name: Index Writer
+      create_files: 4 KiB
+      metadata: {inline: {components: [{name: Index, files: [{path: 'D:\Index', spec: '*'}]}]}}
+      main: [{subscribe: {}}, {sleep: 30s}, {restart: {after: 5s}}, {subscribe: {}}]
+requesters:
+  - name: Backup
+    starts_at: 1m
+    script:
+      - CreateVssBackupComponents: {}
+      - InitializeForBackup: {}
+      - SetContext: {context: VSS_CTX_NAS_ROLLBACK}
+      - StartSnapshotSet: {}
+      - IsVolumeSupported: {volume: 'D:\'}
+      - call: {method: IVssBackupComponents::AddToSnapshotSet, with: {pwszVolumeName: 'D:\', ProviderId: GUID_NULL}, as: copy}
+      - DoSnapshotSet: {}
+      - call:
+          method: IVssBackupComponents::GetSnapshotProperties
+          with: {SnapshotId: $copy}
+          gives: {pProp: {m_lSnapshotsCount: 1, m_SnapshotId: $copy}}
+      - call:
+          method: IVssBackupComponents::Query
+          with: {QueriedObjectId: GUID_NULL, eQueriedObjectType: VSS_OBJECT_NONE, eReturnedObjectsType: VSS_OBJECT_SNAPSHOT}
+          as: all
+      - call:
+          method: IVssEnumObject::Next
+          on: $all
+          with: {celt: 1}
+          gives: {rgelt: [{Type: VSS_OBJECT_SNAPSHOT, Obj: {Snap: {m_SnapshotId: $copy}}}]}
+      - Release: {}
+      - CreateVssBackupComponents: {}
+      - InitializeForBackup: {}
+      - GatherWriterMetadata: {}
+      - call: {method: IVssBackupComponents::GetWriterMetadataCount, gives: {pcWriters: 1}}
+      - call:
+          method: IVssBackupComponents::GetWriterMetadata
+          with: {iWriter: 0}
+          gives: {pidInstance: {instance_of: Index Writer}}
+          as: writer
+      - Release: {}
+";

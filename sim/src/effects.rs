@@ -58,7 +58,10 @@ impl World {
             Effect::Saved { object, text } => self.document_saved(object, &text),
             Effect::Compare(set) => self.compare(set, step),
             Effect::Examine(set) => self.examine(set, step),
-            Effect::Instance(writer, instance) => self.new_instance(writer, instance),
+            Effect::Instance(writer, instance) => {
+                self.record(step, ActorId::Writer(writer), || What::Instance { instance });
+                self.new_instance(writer, instance);
+            }
         }
     }
 

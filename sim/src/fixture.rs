@@ -132,6 +132,7 @@ fn volume(index: u16) -> VolumePlan {
         diff_area_maximum: Some(SMALL_BYTES / 2),
         diff_area_growth: (4 * 16 * 1024, 4 * 16 * 1024),
         diff_area_given: true,
+        ntfs: true,
         virtual_disk_on: None,
         created_elsewhere: None,
         image: None,

@@ -105,6 +105,8 @@ pub struct VolumePlan {
     pub diff_area_growth: (u64, u64),
     /// Whether the scenario says the three above; otherwise what its image says is kept.
     pub diff_area_given: bool,
+    /// Whether its file system is NTFS.
+    pub ntfs: bool,
     /// The image that it begins as; otherwise it begins empty.
     pub image: Option<ImageSource>,
     /// The volume on which the file of the virtual disk lies that this volume is in.

@@ -18,7 +18,7 @@ use crate::area::{Least, least};
 use crate::error::{ErrorKind, Problem, shortened};
 use crate::layout::BLOCK;
 use crate::scalars::{DurationRange, Name, Text};
-use crate::syntax::machine::{self as syntax, FileEntry, Tree, Volume};
+use crate::syntax::machine::{self as syntax, FileEntry, FileSystem, Tree, Volume};
 use crate::yaml::{At, Pos};
 
 /// The most updates of one transaction of an application.
@@ -80,6 +80,7 @@ impl Stager<'_> {
                 diff_area_maximum: maximum,
                 diff_area_growth: (growth, growth),
                 diff_area_given: area.is_some(),
+                ntfs: volume.file_system.value == FileSystem::Ntfs,
                 virtual_disk_on: volume
                     .virtual_disk_on
                     .as_ref()

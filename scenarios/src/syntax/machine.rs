@@ -231,6 +231,9 @@ pub struct Volume {
     /// itself, without a limit.
     #[serde(default)]
     pub diff_area: Option<DiffArea>,
+    /// Its file system. It decides which shadow copies it can have; all else goes as on NTFS.
+    #[serde(default)]
+    pub file_system: At<FileSystem>,
     /// The volume with the file of the virtual disk that this volume lies in. Absent: it lies in none.
     #[serde(default)]
     pub virtual_disk_on: Option<At<Name>>,
@@ -372,6 +375,16 @@ pub struct DiffArea {
     /// What each shadow copy gets at first and by how much it grows; only where the volume is too small for what Windows gives.
     #[serde(default)]
     pub initial: Option<At<Size>>,
+}
+
+words! {
+    /// The file system of a volume.
+    FileSystem, "a file system" {
+        /// NTFS: shadow copies of every kind, and diff areas.
+        Ntfs = "ntfs",
+        /// FAT32: nonpersistent shadow copies, with their diff area on a volume with NTFS.
+        Fat32 = "fat32",
+    }
 }
 
 words! {

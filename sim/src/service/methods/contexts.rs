@@ -32,19 +32,25 @@ impl Service {
     }
 
     /// Leaves out the providers that cannot work in the object's context: client-accessible shadow copies are the system provider's
-    /// alone, and the system provider copies on write and moves nothing to other machines (CTX-012, CTX-014).
+    /// alone, and the system provider copies on write and moves nothing to other machines (CTX-012, CTX-014). Persistent shadow
+    /// copies want NTFS (CTX-003), and so does the volume that holds the diff area (SNP-025).
     pub(in crate::service) fn fit_context(&self, index: u32, mut search: Search) -> Search {
         let context = self.objects.get(index).map_or(0, |object| object.context);
         if context == u32::MAX {
             return search;
         }
         let context = Attributes(context);
+        let ntfs = |volume: u16| self.plan.volumes.get(usize::from(volume)).is_some_and(|plan| plan.ntfs);
+        let host = self.plan.volumes.get(usize::from(search.volume)).map(|plan| plan.diff_area_on);
+        if context.contains(Attributes::PERSISTENT) && !ntfs(search.volume) {
+            search.candidates.clear();
+        }
         let others = [Attributes::PLEX, Attributes::TRANSPORTABLE];
         let needs_system = context.contains(Attributes::CLIENT_ACCESSIBLE);
         let needs_other = others.iter().any(|&bit| context.contains(bit));
         search.candidates.retain(|&provider| {
             let system = self.plan.providers.get(usize::from(provider)).is_some_and(|plan| plan.system);
-            if system { !needs_other } else { !needs_system }
+            if system { !needs_other && host.is_some_and(ntfs) } else { !needs_system }
         });
         search
     }
