@@ -97,6 +97,8 @@ library! {
         "files-not-to-backup",
         "files-not-to-snapshot",
         "never-mixed",
+        "files-that-come-and-go",
+        "logs-freed-and-kept",
         "no-exclusion-without-auto-recovery",
         "no-partial-file-support",
         "partial-files",

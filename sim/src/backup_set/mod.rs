@@ -31,7 +31,7 @@ use crate::backup_store::BackupStore;
 use crate::storage::{FileId, FileTable};
 
 pub use self::ranges::{BadRanges, Range};
-pub use self::schema::effective_type;
+pub use self::schema::{effective_type, keeps_log};
 
 use self::candidates::{Candidate, Candidates, FileSets, Place, full_path, key};
 
