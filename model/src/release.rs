@@ -117,6 +117,13 @@ impl Release {
         self.from(Generation::Vista)
     }
 
+    /// Whether `VSS_BS_WRITER_SUPPORTS_PARALLEL_RESTORES` exists: since Windows Server 2008 and Vista SP1, which is the Windows
+    /// Vista here, as for `TXF_RECOVERY` (what-s-new-in-vss-in-windows-server-2008-and-windows-vista-sp1.md).
+    #[must_use]
+    pub fn has_parallel_restores(self) -> bool {
+        self.from(Generation::Vista)
+    }
+
     /// Whether the registry key FilesNotToSnapshot counts: since Windows Vista (registry-keys-for-backup-and-restore.md).
     #[must_use]
     pub fn has_files_not_to_snapshot(self) -> bool {

@@ -40,6 +40,8 @@ struct Way {
     refusal: HResult,
     /// Whether the release knows remote file shares.
     shares: bool,
+    /// Whether it knows parallel restores.
+    parallel_restores: bool,
 }
 
 impl Way {
@@ -76,6 +78,7 @@ impl Service {
             express: !call.on.is_null(),
             refusal: if of_express { HResult::E_INVALIDARG } else { HResult::VSS_E_NOT_SUPPORTED },
             shares: self.plan.release.has_remote_file_shares(),
+            parallel_restores: self.plan.release.has_parallel_restores(),
         };
         // What the first call of a handler begins is kept if the call succeeds.
         let mut begun = None;
@@ -122,7 +125,9 @@ fn perform(builder: &mut WriterMetadataBuilder, call: &MethodCall, way: Way) -> 
 
 fn set_backup_schema(builder: &mut WriterMetadataBuilder, call: &MethodCall, way: Way) -> Result<(), HResult> {
     let schema = BackupSchema(bits(call, "dwSchemaMask")?);
-    if schema.unknown_bits() != 0 {
+    // BKP-TYPE-034.
+    let unknown = schema.contains(BackupSchema::WRITER_SUPPORTS_PARALLEL_RESTORES) && !way.parallel_restores;
+    if schema.unknown_bits() != 0 || unknown {
         return Err(HResult::E_INVALIDARG);
     }
     way.refuse_express(schema.0 & !FOR_EXPRESS != 0)?;
