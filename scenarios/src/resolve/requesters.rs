@@ -263,7 +263,9 @@ impl Resolver<'_> {
         }
         for entry in &expect.event_log {
             let sources = ["VSS", "volsnap"];
-            if !sources.contains(&entry.source.as_str()) {
+            if entry.id.is_none() {
+                self.a_requester(&entry.source);
+            } else if !sources.contains(&entry.source.as_str()) {
                 let what = format!("`{}` writes no events here", shortened(&entry.source.0));
                 let problem =
                     Problem::new(ErrorKind::UnknownWord, what).expected(one_of(sources)).near(&entry.source.0, sources);

@@ -180,10 +180,11 @@ pub struct ExpectedConsistency {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedEntry {
-    /// Who wrote it: VSS or volsnap.
+    /// Who wrote it: VSS, volsnap, or a requester by its name.
     pub source: At<Name>,
-    /// The event id.
-    pub id: At<Count>,
+    /// The event id. Absent: an entry of a requester, which has none.
+    #[serde(default)]
+    pub id: Option<At<Count>>,
     /// How many times. Absent: at least once.
     #[serde(default)]
     pub count: Option<At<Count>>,
