@@ -158,9 +158,14 @@ fn without_the_schema_an_incremental_backup_is_a_full_one() {
 #[test]
 fn a_log_is_kept_after_backups_that_later_ones_do_not_build_on() {
     use BackupType::{Copy, Differential, Full, Incremental, Log, Other};
-    let kept = |schema| [Full, Incremental, Differential, Log, Copy, Other].map(|kind| keeps_log(kind, BackupSchema(schema)));
+    let kept =
+        |schema| [Full, Incremental, Differential, Log, Copy, Other].map(|kind| keeps_log(kind, BackupSchema(schema)));
     assert_eq!(kept(BackupSchema::DIFFERENTIAL.0), [false, false, true, false, true, true]);
-    assert_eq!(kept(0), [false, false, false, false, true, true], "a full backup to a writer that does not know the type");
+    assert_eq!(
+        kept(0),
+        [false, false, false, false, true, true],
+        "a full backup to a writer that does not know the type"
+    );
 }
 
 #[test]

@@ -53,7 +53,8 @@ impl World {
         let full = self.full_about(actor, index, task);
         let keeps_log = self.keeps_log(actor, task);
         let store = Arc::clone(&self.store);
-        let around = Surroundings { plan: &plan, instances: &instances, volumes: &volumes, store: &store, full, keeps_log };
+        let around =
+            Surroundings { plan: &plan, instances: &instances, volumes: &volumes, store: &store, full, keeps_log };
         let Some(process) = self.processes.get_mut(index) else { return };
         if !process.alive {
             return;
