@@ -322,8 +322,8 @@ impl Release {
         if self.from(since) { Ok(()) } else { Err(HResult::E_NOTIMPL) }
     }
 
-    /// The schemas that a writer may have: those for independent system state, roll-forward and renaming came with Windows
-    /// Vista (VER-011), all others with Windows Server 2003 and its service packs.
+    /// The schemas that a writer may have: those for independent system state, roll-forward, renaming and parallel restores came with
+    /// Windows Vista (VER-011, BKP-TYPE-034; the last with its SP1, which is the Windows Vista here), all others with Windows Server 2003 and its service packs.
     #[must_use]
     pub fn backup_schemas(self) -> BackupSchema {
         let since_vista = [
@@ -331,6 +331,7 @@ impl Release {
             BackupSchema::ROLLFORWARD_RESTORE,
             BackupSchema::RESTORE_RENAME,
             BackupSchema::AUTHORITATIVE_RESTORE,
+            BackupSchema::WRITER_SUPPORTS_PARALLEL_RESTORES,
         ];
         let newer = since_vista.iter().fold(0, |bits, schema| bits | schema.0);
         BackupSchema(if self.from(Generation::Vista) { u32::MAX } else { !newer })

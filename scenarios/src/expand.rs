@@ -207,7 +207,8 @@ fn check(backup: &Backup, steps: &mut Vec<Step>) {
 /// What the handler of an event does: what was written, or what a good writer with its application does.
 ///
 /// It stops the application at Freeze and lets it go on at Thaw or Abort, and truncates the log once the backup is
-/// complete (BKP-TYPE-009, BKP-TYPE-011). Files excluded from the shadow copy it deletes there at PostSnapshot (BKP-SET-013).
+/// complete (BKP-TYPE-009, BKP-TYPE-011), if its type is one after which that is done. Files excluded from the shadow copy
+/// it deletes there at PostSnapshot (BKP-SET-013).
 #[must_use]
 pub fn actions(writer: &Writer, event: WriterEvent) -> Vec<Action> {
     if let Some(written) = writer.handlers.of(event).and_then(|handler| handler.actions.as_ref()) {

@@ -132,6 +132,10 @@ fn outcome_of(requester: &str, trace: &Trace, calls: &Calls<'_>) -> Outcome {
     if called("AbortBackup") {
         return Outcome::Aborted;
     }
+    // Where no file has to be read from a shadow copy, none is made (BKP-ORD-035).
+    if good("BackupComplete") && !called("StartSnapshotSet") {
+        return Outcome::Succeeded;
+    }
     let created = good("DoSnapshotSet") && of_last.iter().all(|call| !call.missing);
     // Without writers there is nothing to complete (BKP-ORD-055).
     let completed = good("BackupComplete") || !called("GatherWriterMetadata");

@@ -188,6 +188,8 @@ pub struct Surroundings<'a> {
     pub store: &'a BackupStore,
     /// Whether the volume that the task is about has as many shadow copies as it may have.
     pub full: bool,
+    /// Whether the backup that a writer's task is about leaves its log as it is.
+    pub keeps_log: bool,
 }
 
 impl Process {

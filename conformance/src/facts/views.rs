@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use vssim_model::api::{BackupComponentsCall, Call, ComponentName, CreateSnapshotSetCall, Out, SoftwareProviderCall};
+use vssim_model::api::{
+    BackupComponentsCall, BackupType, Call, ComponentName, CreateSnapshotSetCall, Out, SoftwareProviderCall,
+};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{SnapshotId, SnapshotSetId, WriterClassId, WriterInstanceId};
 use vssim_model::states::{ApplicationLevel, SnapshotState, WriterEvent};
@@ -189,12 +191,24 @@ impl<'t> Object<'t> {
     /// Whether components are selected one by one, as the last SetBackupState has it.
     #[must_use]
     pub fn component_mode(&self) -> bool {
-        let states = self.calls.iter().rev().filter(|call| call.accepted()).filter_map(CallFact::request);
-        let mut states = states.filter_map(|call| match call {
+        self.backup_state(|call| match call {
             BackupComponentsCall::SetBackupState { select_components, .. } => Some(*select_components),
             _ => None,
-        });
-        states.next().unwrap_or(false)
+        })
+        .unwrap_or(false)
+    }
+
+    /// The type of the backup, as the last SetBackupState has it.
+    #[must_use]
+    pub fn backup_type(&self) -> Option<BackupType> {
+        self.backup_state(|call| match call {
+            BackupComponentsCall::SetBackupState { backup_type, .. } => Some(*backup_type),
+            _ => None,
+        })
+    }
+
+    fn backup_state<T>(&self, told: impl Fn(&BackupComponentsCall) -> Option<T>) -> Option<T> {
+        self.calls.iter().rev().filter(|call| call.accepted()).filter_map(CallFact::request).find_map(told)
     }
 
     /// The components added explicitly, each with its call.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vssim_model::api::{ApplicationCall, Call, WriterCall};
+use vssim_model::api::{ApplicationCall, BackupType, Call, WriterCall};
 use vssim_model::hresult::HResult;
 use vssim_model::ids::{Guid, WriterClassId, WriterInstanceId};
 use vssim_model::states::WriterEvent;
@@ -11,7 +11,7 @@ use vssim_model::trace::{Consistency, Role};
 use crate::catalogue::Bound::Writer;
 use crate::catalogue::Level::{Fact, Must, Should};
 use crate::catalogue::Rule;
-use crate::facts::{CallFact, Facts, Mark};
+use crate::facts::{CallFact, Facts, Mark, Object};
 use crate::metadata::Metadata;
 use crate::verdict::Findings;
 
@@ -108,10 +108,10 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         id: "log-truncated-on-complete-only",
-        requirements: &["WRT-EVT-022"],
+        requirements: &["WRT-EVT-022", "BKP-TYPE-012"],
         actor: Writer,
         level: Should,
-        sentence: "A log is truncated while BackupComplete is handled, never later or earlier.",
+        sentence: "A log is truncated while BackupComplete is handled, never later or earlier, and never after a copy backup.",
         source: "writer-role-in-backing-up-complex-stores.md",
         check: truncation,
     },
@@ -351,8 +351,12 @@ fn application_resumes(facts: &Facts<'_>, findings: &mut Findings) {
 fn truncation(facts: &Facts<'_>, findings: &mut Findings) {
     for (writer, orders) in &facts.orders {
         for (at, _) in orders.iter().filter(|(_, order)| **order == ApplicationCall::TruncateLog) {
-            let event = facts.handling(writer, *at).map(|event| event.event);
-            findings.check(event == Some(WriterEvent::BackupComplete), [at.n], || match event {
+            let handled = facts.handling(writer, *at);
+            let event = handled.map(|event| event.event);
+            let object = handled.and_then(|event| facts.objects.get(&event.object?));
+            let copied = object.and_then(Object::backup_type) == Some(BackupType::Copy);
+            findings.check(event == Some(WriterEvent::BackupComplete) && !copied, [at.n], || match event {
+                Some(WriterEvent::BackupComplete) => format!("{writer} truncated the log after a copy backup"),
                 Some(event) => format!("{writer} truncated the log while it handled {event}"),
                 None => format!("{writer} truncated the log outside of an event"),
             });

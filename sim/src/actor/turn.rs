@@ -203,6 +203,7 @@ impl Turn<'_> {
             Op::IfCode(code, target) => self.branch(self.memory.last == Some(code), target),
             Op::IfWriterFailed(target) => self.branch(self.memory.writer_failed, target),
             Op::IfNotKept(place, target) => self.branch(!self.memory.kept.contains_key(&place), target),
+            Op::IfLogKept(target) => self.branch(self.around.keeps_log, target),
             Op::Times(count, target) => self.pass(count, target),
             Op::Fail(failure) => return Some(service(Call::Writer(WriterCall::SetWriterFailure { failure }))),
             Op::MayVeto => return self.may_veto(),

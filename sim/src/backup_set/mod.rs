@@ -31,7 +31,7 @@ use crate::backup_store::BackupStore;
 use crate::storage::{FileId, FileTable};
 
 pub use self::ranges::{BadRanges, Range};
-pub use self::schema::effective_type;
+pub use self::schema::{effective_type, keeps_log};
 
 use self::candidates::{Candidate, Candidates, FileSets, Place, full_path, key};
 
@@ -264,7 +264,9 @@ impl Chooser<'_> {
         }
         candidates.files.retain(|_, file| !self.is_excluded(&file.path));
         let mut items = BTreeMap::new();
-        if matches!(backup_type, BackupType::Incremental | BackupType::Differential) {
+        let partly = matches!(backup_type, BackupType::Incremental | BackupType::Differential);
+        if partly && self.schema.contains(BackupSchema::LAST_MODIFY) {
+            // INC-014: the entries of other writers mean nothing.
             self.differenced(backup_type, &explicit, &mut candidates, &mut items);
         }
         self.partial(&explicit, &mut candidates, &mut items, into);

@@ -32,6 +32,17 @@ pub fn effective_type(
     if exclusive && mixed { BackupType::Full } else { requested }
 }
 
+/// Whether a backup leaves the log of a writer as it is: a copy backup always (BKP-TYPE-012), a differential one (BKP-TYPE-010)
+/// unless the writer does not know the type and takes it for a full one (BKP-TYPE-013). One of type "other" is no base of anything.
+#[must_use]
+pub fn keeps_log(requested: BackupType, schema: BackupSchema) -> bool {
+    match requested {
+        BackupType::Copy | BackupType::Other => true,
+        BackupType::Differential => schema.contains(BackupSchema::DIFFERENTIAL),
+        _ => false,
+    }
+}
+
 /// The bits of a file set that say, for a backup type, whether its files take part and whether they are read from a shadow copy.
 pub(super) fn mask_bits(backup_type: BackupType) -> (Mask, Mask) {
     match backup_type {

@@ -149,8 +149,23 @@ fn without_the_schema_an_incremental_backup_is_a_full_one() {
         let selection = machine.select();
         (selection.components[0].backup_type, machine.selected().len())
     };
-    assert_eq!(machine(BackupSchema::INCREMENTAL.0), (BackupType::Incremental, 1));
-    assert_eq!(machine(BackupSchema::DIFFERENTIAL.0), (BackupType::Full, 2));
+    assert_eq!(machine(0x42), (BackupType::Incremental, 1));
+    assert_eq!(machine(0x41), (BackupType::Full, 2));
+    // Without VSS_BS_LAST_MODIFY the differenced entry means nothing, and the masks decide.
+    assert_eq!(machine(BackupSchema::INCREMENTAL.0), (BackupType::Incremental, 2));
+}
+
+#[test]
+fn a_log_is_kept_after_backups_that_later_ones_do_not_build_on() {
+    use BackupType::{Copy, Differential, Full, Incremental, Log, Other};
+    let kept =
+        |schema| [Full, Incremental, Differential, Log, Copy, Other].map(|kind| keeps_log(kind, BackupSchema(schema)));
+    assert_eq!(kept(BackupSchema::DIFFERENTIAL.0), [false, false, true, false, true, true]);
+    assert_eq!(
+        kept(0),
+        [false, false, false, false, true, true],
+        "a full backup to a writer that does not know the type"
+    );
 }
 
 #[test]

@@ -206,6 +206,14 @@ impl Service {
         }
     }
 
+    /// Whether the backup whose event a writer handles leaves its log as it is.
+    pub(crate) fn keeps_log(&self, writer: u16, delivery: Option<u32>) -> bool {
+        let handling = delivery.and_then(|delivery| self.handling_of(delivery));
+        let Some(object) = handling.and_then(|handling| self.objects.get(handling.object)) else { return false };
+        let Some(metadata) = self.current_metadata(writer) else { return false };
+        crate::backup_set::keeps_log(object.backup_state.backup_type, metadata.document.backup_schema())
+    }
+
     /// The backup or restore that a writer's process works for outside of its handlers: the set that is being created,
     /// if it has a part in it; else the one whose object is the latest.
     fn foremost_session(&self, writer: u16) -> Option<u32> {

@@ -51,8 +51,10 @@ impl World {
         let plan = Arc::clone(&self.plan);
         let instances = Arc::clone(&self.instances);
         let full = self.full_about(actor, index, task);
+        let keeps_log = self.keeps_log(actor, task);
         let store = Arc::clone(&self.store);
-        let around = Surroundings { plan: &plan, instances: &instances, volumes: &volumes, store: &store, full };
+        let around =
+            Surroundings { plan: &plan, instances: &instances, volumes: &volumes, store: &store, full, keeps_log };
         let Some(process) = self.processes.get_mut(index) else { return };
         if !process.alive {
             return;
@@ -117,6 +119,12 @@ impl World {
         let ActorId::Provider(_) = actor else { return false };
         let about = self.processes.get(index).and_then(|process| process.tasks.get(task)?.about);
         about.is_some_and(|(set, volume)| volume.is_some_and(|volume| self.is_full_of_copies(set, volume)))
+    }
+
+    /// Whether the backup whose event a writer handles leaves the writer's log as it is.
+    fn keeps_log(&self, actor: ActorId, task: u32) -> bool {
+        let ActorId::Writer(writer) = actor else { return false };
+        self.service.keeps_log(writer, self.delivery_of(actor, task))
     }
 
     fn actor_calls(&mut self, actor: ActorId, task: u32, to: ActorId, request: Request, step: &mut Step<'_>) {
