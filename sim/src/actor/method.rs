@@ -70,7 +70,7 @@ impl Turn<'_> {
     }
 
     fn argument(&self, argument: &Argument) -> Value {
-        argument.value(&self.memory.saved.0, &self.around.instances)
+        argument.value(&self.memory.saved.0, self.around.instances)
     }
 
     /// Keeps what the call handed back.
