@@ -368,13 +368,14 @@ impl Writer {
             self.schema.join(", ")
         );
         if let Some(to) = &self.mapping {
-            let folders: Vec<String> = self
-                .folders()
-                .map(|folder| {
-                    format!("{{path: '{folder}', spec: '*', recursive: true, to: '{to}\\{}'}}", tail(&folder))
+            let sets = self.components.iter().flat_map(Component::file_sets);
+            let mappings: Vec<String> = sets
+                .map(|(folder, spec, recursive)| {
+                    let to = format!(r"{to}\{}", tail(folder));
+                    format!("{{path: '{folder}', spec: '{spec}', recursive: {recursive}, to: '{to}'}}")
                 })
                 .collect();
-            let _ = write!(text, ", mappings: [{}]", folders.join(", "));
+            let _ = write!(text, ", mappings: [{}]", mappings.join(", "));
         }
         text.push_str("}\n          components:\n");
         for component in &self.components {
@@ -404,6 +405,13 @@ pub(crate) fn tail(path: &str) -> &str {
 }
 
 impl Component {
+    /// Folder, file specification and recursion of each file set: a mapping has to be equal to one of them (RST-LOC-003).
+    fn file_sets(&self) -> Vec<(&str, &'static str, bool)> {
+        let own = if self.database { vec![("*.db", false), ("*.log", false)] } else { vec![("*", true)] };
+        let own = own.into_iter().map(|(spec, recursive)| (self.folder.as_str(), spec, recursive));
+        own.chain(self.sub.iter().map(|folder| (folder.as_str(), "*", true))).collect()
+    }
+
     fn text(&self, text: &mut String) {
         let mask = match self.mask {
             Mask::Default => "",
