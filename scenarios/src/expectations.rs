@@ -242,7 +242,13 @@ fn check_event_log(written: &syntax::Expectations, trace: &Trace, all: &mut Vec<
             None => (found > 0, "at least 1".to_owned()),
         };
         let detail = format!("expected {wanted}; found {found}");
-        let name = id.map_or_else(|| format!("event log {source}"), |id| format!("event log {source} {id}"));
+        let mut name = id.map_or_else(|| format!("event log {source}"), |id| format!("event log {source} {id}"));
+        if let Some(log) = &expected.log {
+            name += &format!(" in {}", log.word());
+        }
+        if let Some(words) = &expected.tells {
+            name += &format!(" with `{}`", words.0);
+        }
         all.push(Expectation::new(name, met, detail).showing(&expected.shows));
     }
 }

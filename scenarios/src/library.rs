@@ -299,7 +299,6 @@ library! {
         "backups-at-once",
         "component-calls-without-memory",
         "component-fails-alone",
-        "copies-go-before-the-shutdown",
         "damaged-backup-components",
         "failed-writer-restarted",
         "false-from-every-handler",

@@ -20,8 +20,12 @@ pub(crate) fn rules(arguments: &Rules) -> Result<Ended, BadInput> {
         let rule = vssim_conformance::catalogue::rule(id).ok_or_else(|| {
             let ids = alike(id);
             let rules = CATALOGUE.iter().map(|rule| rule.id);
+            let last = ids.iter().rfind(|known| {
+                known.rsplit_once('-').map(|(area, _)| area) == id.rsplit_once('-').map(|(area, _)| area)
+            });
+            let last = last.map(|last| format!("\n  the last one of its area is {last}")).unwrap_or_default();
             let near = super::near(id, rules.chain(ids.iter().map(String::as_str)));
-            BadInput(format!("error: no rule and no requirement is called `{id}`{near}"))
+            BadInput(format!("error: no rule and no requirement is called `{id}`{near}{last}"))
         })?;
         terminal::print(&explain(rule));
         return Ok(Ended::Well);

@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Ended, BadInput> {
         files::write(path, &vssim_reports::junit(&trace, &report, &expectations))?;
     }
     super::show(&trace, &report, &expectations, &arguments.output, true);
-    // What was written so far goes when the user breaks off.
+    // When the user breaks off, what is being written goes; what is complete stays.
     let interrupt = Interrupt::watch();
     leave(&images, &outcome.world, arguments, &interrupt)?;
     if let Some(folder) = &arguments.save {
@@ -71,8 +71,15 @@ const NO_COPIES: &str = "Shadow copies of VSS_CTX_BACKUP are deleted when their 
 fn leave(images: &[PathBuf], world: &World, arguments: &Run, interrupt: &Interrupt) -> Result<(), BadInput> {
     let mut lines = Vec::new();
     let mut copies_left = false;
+    let mut done = Vec::new();
     for ((path, volume), plan) in images.iter().zip(world.storage.volumes()).zip(&world.plan.volumes) {
-        images::write(path, volume, arguments.force, interrupt)?;
+        images::write(path, volume, arguments.force, interrupt).map_err(|BadInput(why)| {
+            let complete: Vec<String> = done.iter().map(|path: &&PathBuf| path.display().to_string()).collect();
+            let stays =
+                if complete.is_empty() { String::new() } else { format!("\n  complete: {}", complete.join(", ")) };
+            BadInput(why + &stays)
+        })?;
+        done.push(path);
         copies_left |= volume.snapshot_count() > 0;
         let copies = match volume.snapshot_count() {
             1 => "1 shadow copy".to_owned(),

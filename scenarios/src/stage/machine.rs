@@ -254,8 +254,9 @@ impl Stager<'_> {
             let value = |(name, entries): (&String, &Vec<At<Text>>)| {
                 (name.clone(), entries.iter().map(|entry| Excluded::from_backup(&entry.0, machine)).collect())
             };
+            // A value of this name counts for all but the writer of that name; no writer is without one.
             let rights = self.scenario.document.release.0.leaves_out_drm();
-            let rights = rights.then(|| ("DRM".to_owned(), vec![Excluded::from_backup(DRM, machine)]));
+            let rights = rights.then(|| (String::new(), vec![Excluded::from_backup(DRM, machine)]));
             registry.files_not_to_backup.iter().map(value).chain(rights).collect()
         })
     }

@@ -26,11 +26,12 @@ use crate::world::{Step, World};
 struct Set {
     name: ComponentName,
     document: BackupComponents,
-    metadata: Option<WriterMetadata>,
     /// The restore method, the service that it stops, the mappings.
     method: RestoreMethodKind,
     service: Option<String>,
     mappings: Vec<Mapping>,
+    /// What AddAlternativeLocationMapping is told of each mapping: path, specification, recursion, destination.
+    arguments: Vec<(String, String, bool, String)>,
 }
 
 impl World {
@@ -142,26 +143,37 @@ impl World {
             .map(ComponentView::full_name)
             .collect();
         let mut calls = Vec::new();
+        // By writer: each of its components has the same ones.
+        let mut known = BTreeMap::new();
         for name in all {
-            let metadata = of_writer(&metadata, &name).cloned();
-            let method = metadata.as_ref().and_then(WriterMetadata::restore_method);
-            let mappings = metadata.as_ref().map(WriterMetadata::mappings_of_components).unwrap_or_default();
+            let metadata = of_writer(&metadata, &name);
+            let method = metadata.and_then(WriterMetadata::restore_method);
+            let (mappings, arguments) = known
+                .entry(name.instance)
+                .or_insert_with(|| metadata.map(|metadata| self.mappings(metadata)).unwrap_or_default())
+                .clone();
             let set = Set {
                 document: document.clone(),
                 method: method.map_or(RestoreMethodKind::Undefined, vssim_model::documents::RestoreMethod::method),
                 service: method.and_then(vssim_model::documents::RestoreMethod::service).map(str::to_owned),
-                mappings: mappings
-                    .into_iter()
-                    .filter_map(|set| {
-                        self.mapping(set.path(), set.filespec(), set.recursive(), set.alternate_path().unwrap_or(""))
-                    })
-                    .collect(),
-                metadata,
+                mappings,
+                arguments,
                 name,
             };
             calls.extend(self.restore_set(who, object, &backup, &set, step));
         }
         Ok(calls)
+    }
+
+    /// The mappings of a writer that a restore can use, and what is told of each.
+    fn mappings(&self, metadata: &WriterMetadata) -> (Vec<Mapping>, Vec<(String, String, bool, String)>) {
+        let all = metadata.mappings_of_components().into_iter().filter_map(|set| {
+            let (path, filespec, recursive) = (set.path(), set.filespec(), set.recursive());
+            let to = set.alternate_path().unwrap_or("");
+            let mapping = self.mapping(path, filespec, recursive, to)?;
+            Some((mapping, (path.to_owned(), filespec.to_owned(), recursive, to.to_owned())))
+        });
+        all.unzip()
     }
 
     fn mapping(&self, path: &str, filespec: &str, recursive: bool, to: &str) -> Option<Mapping> {
@@ -330,16 +342,15 @@ fn told(
 ) -> Vec<MethodCall> {
     let mut calls = Vec::new();
     let used: BTreeSet<usize> = decision.files.iter().filter_map(|placed| placed.mapping).collect();
-    let available = set.metadata.as_ref().map(WriterMetadata::mappings_of_components).unwrap_or_default();
-    for (_, mapping) in available.into_iter().enumerate().filter(|(at, _)| used.contains(at)) {
+    for (_, (path, filespec, recursive, to)) in set.arguments.iter().enumerate().filter(|(at, _)| used.contains(at)) {
         calls.extend(about(
             "AddAlternativeLocationMapping",
             component,
             [
-                ("wszPath", Value::text(mapping.path())),
-                ("wszFilespec", Value::text(mapping.filespec())),
-                ("bRecursive", Value::Flag(mapping.recursive())),
-                ("wszDestination", Value::text(mapping.alternate_path().unwrap_or(""))),
+                ("wszPath", Value::text(path.as_str())),
+                ("wszFilespec", Value::text(filespec.as_str())),
+                ("bRecursive", Value::Flag(*recursive)),
+                ("wszDestination", Value::text(to.as_str())),
             ],
         ));
     }

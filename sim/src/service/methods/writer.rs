@@ -203,9 +203,9 @@ impl Service {
                 Value::text(level.unwrap_or(ApplicationLevel::FrontEnd).name())
             }
             "GetCurrentSnapshotSetId" => {
-                // Not to be asked once PostSnapshot is over.
+                // Not to be asked outside of the handlers, nor once PostSnapshot is over.
                 let event = self.handling(caller).map(|handling| handling.event);
-                let set = set.filter(|_| !matches!(event, Some(E::BackupComplete | E::BackupShutdown)));
+                let set = set.filter(|_| !matches!(event, None | Some(E::BackupComplete | E::BackupShutdown)));
                 Value::guid(set.map(|set| set.id.0.0).unwrap_or_default())
             }
             "GetCurrentVolumeCount" => Value::count(set.map_or(0, |set| set.shadows.len())),
