@@ -223,6 +223,12 @@ const CASES: &[(&str, ErrorKind, &str, &str)] = &[
         "{volumes: ['C:'], on_failure: continue, retries: 2}",
     ),
     (
+        "forbidden_account_with_a_step_that_needs_privileges",
+        ErrorKind::Contradiction,
+        "    script:\n",
+        "    account: 'SHOP\\guest'\n    script:\n      - privileges: backup\n",
+    ),
+    (
         "two_system_providers",
         ErrorKind::Contradiction,
         "    - name: System provider",
