@@ -11,7 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::context::Attributes;
-use crate::documents::BackupSchema;
+use crate::documents::{BackupSchema, ComponentFlags};
 use crate::hresult::HResult;
 
 /// Declares the releases, oldest first: variant, display name, generation, other spellings.
@@ -316,6 +316,7 @@ impl Release {
             | "GetDifferencedFile"
             | "GetDifferencedFilesCount"
             | "AddComponentDependency"
+            | "OnBackupShutdown"
             | "SetBackupSchema" => Generation::Server2003,
             _ => Generation::Xp,
         };
@@ -334,7 +335,31 @@ impl Release {
             BackupSchema::WRITER_SUPPORTS_PARALLEL_RESTORES,
         ];
         let newer = since_vista.iter().fold(0, |bits, schema| bits | schema.0);
-        BackupSchema(if self.from(Generation::Vista) { u32::MAX } else { !newer })
+        match self.generation() {
+            Generation::Xp => BackupSchema(0),
+            Generation::Server2003 => BackupSchema(!newer),
+            _ => BackupSchema(u32::MAX),
+        }
+    }
+
+    /// The flags that a component may have: those for auto-recovery came with Windows Server 2003 SP1, all others with Windows Vista
+    /// (ne-vswriter-vss_component_flags.md).
+    #[must_use]
+    pub fn component_flags(self) -> ComponentFlags {
+        match self.generation() {
+            Generation::Xp => ComponentFlags(0),
+            Generation::Server2003 => {
+                ComponentFlags(ComponentFlags::BACKUP_RECOVERY.0 | ComponentFlags::APP_ROLLBACK_RECOVERY.0)
+            }
+            _ => ComponentFlags(u32::MAX),
+        }
+    }
+
+    /// Whether components may depend on those of other writers, also on other computers: since Windows Server 2003, the latter
+    /// since its SP1 (VER-014, nf-vswriter-ivsscreatewritermetadata-addcomponentdependency.md).
+    #[must_use]
+    pub fn has_component_dependencies(self) -> bool {
+        self.from(Generation::Server2003)
     }
 
     /// Whether entries of the event log carry the operation and its context: since Windows Vista (LOG-003).
@@ -408,6 +433,8 @@ mod tests {
         let answer = |release: Release, interface, method| release.has_method(interface, method);
         assert_eq!(answer(Release::WindowsXp, "CVssWriter", "GetContext"), Err(HResult::E_NOTIMPL));
         assert_eq!(answer(Release::Server2003, "CVssWriter", "GetContext"), Ok(()));
+        assert_eq!(answer(Release::WindowsXp, "CVssWriter", "OnBackupShutdown"), Err(HResult::E_NOTIMPL));
+        assert_eq!(answer(Release::Server2003, "CVssWriter", "OnBackupShutdown"), Ok(()));
         assert_eq!(answer(Release::Server2003, "IVssComponentEx", "GetRollForward"), Err(HResult::E_NOINTERFACE));
         assert_eq!(
             answer(Release::Server2008R2, "IVssBackupComponentsEx4", "GetRootAndLogicalPrefixPaths"),
@@ -416,6 +443,11 @@ mod tests {
         assert_eq!(answer(Release::Windows8, "IVssBackupComponentsEx4", "GetRootAndLogicalPrefixPaths"), Ok(()));
         assert_eq!(Release::Server2003.backup_schemas().0 & 0x7600, 0x200);
         assert_eq!(Release::Vista.backup_schemas().0 & 0x7600, 0x7600);
+        let flags = |release: Release| release.component_flags().0 & 7;
+        assert_eq!((flags(Release::WindowsXp), flags(Release::Server2003), flags(Release::Vista)), (0, 3, 7));
+        let depends = |release: Release| release.has_component_dependencies();
+        assert!(!depends(Release::WindowsXp) && depends(Release::Server2003));
+        assert_eq!(Release::WindowsXp.backup_schemas().0, 0);
         assert!(!Release::WindowsXp.has_backup_shutdown() && Release::Server2003.has_backup_shutdown());
     }
 

@@ -150,6 +150,7 @@ impl Stager<'_> {
             kernel: self.kernel(),
             safe_mode: self.scenario.document.machine.safe_mode.0,
             max_shadow_copies: self.max_shadow_copies(),
+            forbidden: self.forbidden(),
             services: self.services(),
             in_use: self.in_use(),
             blocking_revert: self.blocking_revert(),

@@ -223,6 +223,12 @@ const CASES: &[(&str, ErrorKind, &str, &str)] = &[
         "{volumes: ['C:'], on_failure: continue, retries: 2}",
     ),
     (
+        "forbidden_account_with_a_step_that_needs_privileges",
+        ErrorKind::Contradiction,
+        "    script:\n",
+        "    account: 'SHOP\\guest'\n    script:\n      - privileges: backup\n",
+    ),
+    (
         "two_system_providers",
         ErrorKind::Contradiction,
         "    - name: System provider",
@@ -319,6 +325,39 @@ fn every_mistake_is_reported_at_its_place() {
     }
     assert!(wrong.is_empty(), "{wrong}");
     insta::assert_snapshot!(shown);
+}
+
+/// VER-008, VER-011, VER-014.
+#[test]
+fn what_the_release_does_not_know_is_told_with_the_first_that_does() {
+    let of = |release: &str, from: &str, to: &str| {
+        let text = GOOD.replacen("release: server-2019", &format!("release: {release}"), 1).replacen(from, to, 1);
+        let errors = Scenario::parse("small.yaml", &text).err().map(|errors| errors.0).unwrap_or_default();
+        errors.into_iter().map(|error| format!("{}: {}", error.line(), error.problem.expected)).collect::<Vec<_>>()
+    };
+    let inline = |release: &str, more: &str| of(release, "        inline:\n", &format!("        inline:\n{more}"));
+    let component = |release: &str, more: &str| of(release, "name: Orders}", &format!("name: Orders, {more}}}"));
+    let first = |line: u32, release: &str| vec![format!("{line}: {release}, which knows it first, or a later release")];
+    let (server_2003, vista) = ("Windows Server 2003", "Windows Vista");
+    let copy = "          schema: [copy]\n";
+    assert_eq!(inline("windows-xp", copy), first(35, server_2003));
+    assert_eq!(inline("server-2003", copy), [""; 0]);
+    let newer = "          schema: [rollforward-restore]\n";
+    assert_eq!(inline("windows-xp", newer), first(35, vista));
+    assert_eq!(inline("server-2003", newer), first(35, vista));
+    assert_eq!(inline("windows-vista", newer), [""; 0]);
+    let files = "          exclude_from_snapshot: [{path: 'D:\\Cache', spec: '*'}]\n";
+    assert_eq!(inline("server-2003", files), first(35, vista));
+    assert_eq!(inline("server-2008", files), [""; 0]);
+
+    let flag = "flags: [VSS_CF_NOT_SYSTEM_STATE]";
+    assert_eq!(component("windows-xp", flag), first(36, vista));
+    assert_eq!(component("server-2003", flag), first(36, vista));
+    assert_eq!(component("windows-vista", flag), [""; 0]);
+    assert_eq!(component("windows-xp", "flags: [VSS_CF_BACKUP_RECOVERY]"), first(36, server_2003));
+    let remote = r"dependencies: [{writer: Orders Writer, logical_path: '\\SERVER2', name: Settings}]";
+    assert_eq!(component("windows-xp", remote), first(36, server_2003));
+    assert_eq!(component("server-2003", remote), [""; 0]);
 }
 
 #[test]

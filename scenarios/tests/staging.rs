@@ -137,6 +137,25 @@ fn a_wrong_value_in_a_structure_is_found() {
     }
 }
 
+/// A step that a misbehaviour puts before the handler's own shifts none of them.
+#[test]
+fn a_writer_that_changes_its_document_keeps_its_log_as_before() {
+    let entry = find("logs-freed-and-kept").unwrap();
+    let good = "      application: Shop\n      metadata:";
+    let bad = "      application: Shop\n      misbehaviours: [changes_document_in: BackupComplete]\n      metadata:";
+    let text = entry.text.replacen(good, bad, 1);
+    assert_ne!(text, entry.text);
+    let orders = |text: &str| {
+        let staged = stage(&Scenario::parse(entry.name, text).unwrap(), &NoFiles).unwrap();
+        let (found, trace) = unmet(entry.name, &staged, 1);
+        assert!(found.is_empty(), "{found:#?}");
+        let truncates = |what: &What| format!("{what:?}").contains("TruncateLog");
+        trace.records.iter().filter(|record| truncates(&record.what)).count()
+    };
+    assert!(orders(entry.text) > 0);
+    assert_eq!(orders(&text), orders(entry.text));
+}
+
 const VALUES: &str = r"
 format: 1
 name: values

@@ -109,6 +109,7 @@ pub fn small(what: Small) -> Result<Plan, DocumentError> {
         },
         safe_mode: false,
         max_shadow_copies: MAX_SHADOW_COPIES,
+        forbidden: BTreeSet::new(),
         services: Vec::new(),
         in_use: BTreeSet::new(),
         blocking_revert: BTreeSet::new(),

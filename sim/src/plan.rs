@@ -57,6 +57,8 @@ pub struct Plan {
     pub safe_mode: bool,
     /// How many shadow copies of a volume may be client accessible (the registry value MaxShadowCopies).
     pub max_shadow_copies: u16,
+    /// The writers and requesters whose accounts may not be that (the registry key VssAccessControl).
+    pub forbidden: BTreeSet<ActorId>,
     /// Services that a restore may have to stop.
     pub services: Vec<ServicePlan>,
     /// Files that are in use until the machine starts anew, by full path in upper case.

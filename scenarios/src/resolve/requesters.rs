@@ -77,16 +77,21 @@ impl Resolver<'_> {
     fn script(&mut self, requester: &Requester) {
         let mut operations = BTreeMap::new();
         let mut handed = BTreeMap::new();
-        let mut privileged = self.document.machine.registry.permits(requester.account.as_ref(), 2);
+        let may = self.document.machine.registry.permits(requester.account.as_ref(), 2);
+        let mut privileged = may;
         for step in &requester.script {
             match &step.value {
-                Step::Privileges(held) => privileged = held.value == Privileges::Backup,
+                Step::Privileges(held) => privileged = may && held.value == Privileges::Backup,
                 Step::Call(_) | Step::Sleep(_) | Step::Crash(_) => {}
                 // A typed call does not say who makes it.
                 _ if !privileged => {
                     let what = "without privileges only `call` can be made to fail for want of them";
                     let problem = Problem::new(ErrorKind::Contradiction, what);
-                    self.problem(problem.expected("`call`, or `privileges: backup` before this step"), step.pos);
+                    let expected = match may {
+                        true => "`call`, or `privileges: backup` before this step",
+                        false => "`call`: the account may be no requester, whatever privileges it asks for",
+                    };
+                    self.problem(problem.expected(expected), step.pos);
                 }
                 _ => {}
             }

@@ -9,6 +9,7 @@ use crate::syntax::writer::{
     Action, Component, ComponentRef, Handlers, Inline, MainStep, Metadata, RestoreMethod, Writer,
 };
 use crate::yaml::{At, Pos};
+use vssim_model::release::Release;
 use vssim_model::states::WriterEvent;
 
 /// The name under which a component is known: its logical path, empty for the root, and its name.
@@ -90,6 +91,7 @@ impl Resolver<'_> {
                 self.problem(problem, restore.method.pos);
             }
         }
+        self.of_the_release(inline);
         // A component's path and name together are unique within a writer (C-05).
         let mut seen = BTreeSet::new();
         for component in &inline.components {
@@ -108,6 +110,44 @@ impl Resolver<'_> {
                 }
             }
         }
+    }
+
+    /// The release has what the document needs: methods, and bits of their arguments (VER-008, VER-011, VER-014).
+    fn of_the_release(&mut self, inline: &Inline) {
+        for schema in &inline.schema {
+            let bit = schema.value.bit();
+            let what = format!("the schema `{}`", schema.value.word());
+            self.known(&what, schema.pos, |release| release.backup_schemas().0 & bit != 0);
+        }
+        for component in &inline.components {
+            for flag in &component.flags {
+                let bit = flag.value.bit();
+                let what = format!("the flag `{}`", flag.value.word());
+                self.known(&what, flag.pos, |release| release.component_flags().0 & bit != 0);
+            }
+            for dependency in &component.dependencies {
+                self.known("dependencies of components", dependency.name.pos, Release::has_component_dependencies);
+            }
+        }
+        for set in &inline.exclude_from_snapshot {
+            let has = |release: Release| {
+                release.has_method("IVssCreateWriterMetadataEx", "AddExcludeFilesFromSnapshot").is_ok()
+            };
+            self.known("files that are excluded from shadow copies", set.path.pos, has);
+        }
+    }
+
+    /// Something that only newer releases may know.
+    fn known(&mut self, what: &str, pos: Pos, knows: impl Fn(Release) -> bool) {
+        let release = self.document.release.0;
+        if knows(release) {
+            return;
+        }
+        let mut problem = Problem::new(ErrorKind::Contradiction, format!("{release} does not know {what}"));
+        if let Some(first) = Release::ALL.iter().find(|release| knows(**release)) {
+            problem = problem.expected(format!("{first}, which knows it first, or a later release"));
+        }
+        self.problem(problem, pos);
     }
 
     /// A writer that exists and, where its metadata is at hand, has the component.

@@ -15,7 +15,7 @@ use crate::error::{ErrorKind, Problem, shortened};
 use crate::scalars::Text;
 use crate::syntax::sins::WriterSin;
 use crate::syntax::writer::{
-    Component, ComponentType, FileSet, Inline, Metadata, RestoreEvents, RestoreMethod, Schema, Source, Usage, Writer,
+    Component, ComponentType, FileSet, Inline, Metadata, RestoreEvents, RestoreMethod, Source, Usage, Writer,
 };
 use crate::yaml::{At, Node};
 
@@ -136,7 +136,7 @@ fn build(
         builder.set_instance(Some(&instance.0), (0, 0))?;
     }
     if !inline.schema.is_empty() {
-        builder.set_backup_schema(BackupSchema(inline.schema.iter().fold(0, |bits, bit| bits | schema(bit.value))));
+        builder.set_backup_schema(BackupSchema(inline.schema.iter().fold(0, |bits, one| bits | one.value.bit())));
     }
     if let Some(restore) = &inline.restore {
         let service = restore.service.as_ref().map(|service| service.0.as_str());
@@ -243,23 +243,4 @@ fn restore_events(events: RestoreEvents) -> WriterRestore {
         RestoreEvents::IfReplaceFails => WriterRestore::IfReplaceFails,
         RestoreEvents::Always => WriterRestore::Always,
     }
-}
-
-fn schema(schema: Schema) -> u32 {
-    let bit = match schema {
-        Schema::Differential => BackupSchema::DIFFERENTIAL,
-        Schema::Incremental => BackupSchema::INCREMENTAL,
-        Schema::ExclusiveIncrementalDifferential => BackupSchema::EXCLUSIVE_INCREMENTAL_DIFFERENTIAL,
-        Schema::Log => BackupSchema::LOG,
-        Schema::Copy => BackupSchema::COPY,
-        Schema::Timestamped => BackupSchema::TIMESTAMPED,
-        Schema::LastModify => BackupSchema::LAST_MODIFY,
-        Schema::IndependentSystemState => BackupSchema::INDEPENDENT_SYSTEM_STATE,
-        Schema::WriterSupportsNewTarget => BackupSchema::WRITER_SUPPORTS_NEW_TARGET,
-        Schema::WriterSupportsRestoreWithMove => BackupSchema::WRITER_SUPPORTS_RESTORE_WITH_MOVE,
-        Schema::RollforwardRestore => BackupSchema::ROLLFORWARD_RESTORE,
-        Schema::RestoreRename => BackupSchema::RESTORE_RENAME,
-        Schema::AuthoritativeRestore => BackupSchema::AUTHORITATIVE_RESTORE,
-    };
-    bit.0
 }

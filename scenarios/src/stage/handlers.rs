@@ -59,10 +59,10 @@ impl Stager<'_> {
             match &action {
                 Action::Call(call) => ops.extend(self.method(call, places)),
                 Action::Damage(damage) => ops.push(self.damage(damage, places)),
-                Action::TruncateLog(_) if handler.is_none_or(|handler| handler.actions.is_none()) => {
+                Action::TruncateLog(name) if handler.is_none_or(|handler| handler.actions.is_none()) => {
                     // What a good writer does by itself depends on the type of the backup.
-                    ops.push(Op::IfLogKept(u16::try_from(ops.len() + 2).unwrap_or(u16::MAX)));
-                    self.action(at, event, &action, &mut ops);
+                    let application = self.scenario.names.application(name.as_str()).map(index);
+                    ops.extend(application.map(Op::TruncateLog));
                 }
                 other => self.action(at, event, other, &mut ops),
             }

@@ -7,8 +7,8 @@ use vssim_model::ids::VolumeId;
 use vssim_model::time::Ticks;
 use vssim_sim::database::{DatabaseSpec, MAX_PAGES, RECORD};
 use vssim_sim::plan::{
-    ApplicationPlan, Content, DiskPlan, Incident, IncidentPlan, KernelPlan, MAX_SHADOW_COPIES, ServicePlan, Span,
-    VolumePlan,
+    ActorId, ApplicationPlan, Content, DiskPlan, Incident, IncidentPlan, KernelPlan, MAX_SHADOW_COPIES, ServicePlan,
+    Span, VolumePlan,
 };
 use vssim_sim::storage::CLUSTER;
 
@@ -239,6 +239,18 @@ impl Stager<'_> {
     /// Files in use, in upper case.
     pub(super) fn in_use(&self) -> BTreeSet<String> {
         self.scenario.document.machine.in_use.iter().map(|path| path.0.to_uppercase()).collect()
+    }
+
+    /// Whose account may not be a writer, or a requester.
+    pub(super) fn forbidden(&self) -> BTreeSet<ActorId> {
+        let document = &self.scenario.document;
+        let may_not = |account: Option<&At<Text>>, part| !document.machine.registry.permits(account, part);
+        let writers = document.machine.writers.iter().enumerate();
+        let writers = writers.filter(|(_, writer)| may_not(writer.account.as_ref(), 1));
+        let requesters = document.requesters.iter().enumerate();
+        let requesters = requesters.filter(|(_, requester)| may_not(requester.account.as_ref(), 2));
+        let writers = writers.map(|(at, _)| ActorId::Writer(index(at)));
+        writers.chain(requesters.map(|(at, _)| ActorId::Requester(index(at)))).collect()
     }
 
     /// The writers of WritersBlockingRevert.

@@ -22,10 +22,10 @@ const FREEZE_TIMEOUT: i64 = 60_000;
 impl Stager<'_> {
     /// The main script; none for a writer that is subscribed from the start.
     pub(super) fn main(&self, writer: &Writer, class: WriterClassId, places: &mut Places) -> Option<Script> {
-        let may = self.scenario.document.machine.registry.permits(writer.account.as_ref(), 1);
-        let mut ops = if may { Vec::new() } else { vec![Op::Privileges(false)] };
+        let mut ops = Vec::new();
         let Some(steps) = &writer.main else {
             // A writer that may not join is never subscribed.
+            let may = self.scenario.document.machine.registry.permits(writer.account.as_ref(), 1);
             return (!may).then(|| Arc::from(ops));
         };
         for step in steps {

@@ -42,9 +42,6 @@ impl Stager<'_> {
         let mut staged = StagedRequesters::default();
         for (requester, units) in scenario.document.requesters.iter().zip(&scenario.scripts) {
             let mut compiler = Compiler::new(self, writers);
-            if !scenario.document.machine.registry.permits(requester.account.as_ref(), 2) {
-                compiler.asm.push(Op::Privileges(false));
-            }
             let starts = *requester.starts_at;
             // A start that is chosen is a pause at the beginning.
             compiler.pause(Span { min: Ticks::ZERO, max: starts.max - starts.min });

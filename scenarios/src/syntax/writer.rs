@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use vssim_model::documents::{ComponentFlags, FileSpecBackupType};
+use vssim_model::documents::{BackupSchema, ComponentFlags, FileSpecBackupType};
 use vssim_model::states::WriterEvent;
 
 use super::damage::Damage;
@@ -192,6 +192,28 @@ words! {
         RestoreRename = "restore-rename",
         /// VSS_BS_AUTHORITATIVE_RESTORE.
         AuthoritativeRestore = "authoritative-restore",
+    }
+}
+
+impl Schema {
+    /// The bit.
+    #[must_use]
+    pub const fn bit(self) -> u32 {
+        match self {
+            Schema::Differential => BackupSchema::DIFFERENTIAL.0,
+            Schema::Incremental => BackupSchema::INCREMENTAL.0,
+            Schema::ExclusiveIncrementalDifferential => BackupSchema::EXCLUSIVE_INCREMENTAL_DIFFERENTIAL.0,
+            Schema::Log => BackupSchema::LOG.0,
+            Schema::Copy => BackupSchema::COPY.0,
+            Schema::Timestamped => BackupSchema::TIMESTAMPED.0,
+            Schema::LastModify => BackupSchema::LAST_MODIFY.0,
+            Schema::IndependentSystemState => BackupSchema::INDEPENDENT_SYSTEM_STATE.0,
+            Schema::WriterSupportsNewTarget => BackupSchema::WRITER_SUPPORTS_NEW_TARGET.0,
+            Schema::WriterSupportsRestoreWithMove => BackupSchema::WRITER_SUPPORTS_RESTORE_WITH_MOVE.0,
+            Schema::RollforwardRestore => BackupSchema::ROLLFORWARD_RESTORE.0,
+            Schema::RestoreRename => BackupSchema::RESTORE_RENAME.0,
+            Schema::AuthoritativeRestore => BackupSchema::AUTHORITATIVE_RESTORE.0,
+        }
     }
 }
 

@@ -18,7 +18,7 @@ impl Turn<'_> {
         call.on = op.on.as_ref().map(|on| self.argument(on)).unwrap_or_default();
         call.arguments = op.arguments.iter().map(|(name, argument)| (name.clone(), self.argument(argument))).collect();
         call.injected = op.injected;
-        call.unprivileged = self.memory.unprivileged;
+        call.unprivileged = self.unprivileged();
         call.step = op.step;
         let object = match call.on {
             Value::BackupComponents { backup_components } => backup_components,
@@ -27,6 +27,12 @@ impl Turn<'_> {
             _ => 0,
         };
         Output::Call(ActorId::Service, Request::Api { object, call: Call::Method(call) })
+    }
+
+    /// Whether its calls are made without backup privileges. No process of an account that may not has them, whatever it asks for
+    /// (SEC-001, SEC-002).
+    fn unprivileged(&self) -> bool {
+        self.memory.unprivileged || self.around.plan.forbidden.contains(&self.id)
     }
 
     /// Plants a fault.
@@ -48,7 +54,7 @@ impl Turn<'_> {
             return None;
         };
         let mut call = call.clone();
-        call.unprivileged = self.memory.unprivileged;
+        call.unprivileged = self.unprivileged();
         let object = self.memory.object.0;
         Some(Output::Call(ActorId::Service, Request::Api { object, call: Call::Method(call) }))
     }

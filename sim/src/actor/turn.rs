@@ -1,6 +1,6 @@
 //! How a task goes on: what an input changes, which instruction is next, where a script jumps.
 
-use vssim_model::api::{BackupComponentsCall, Call, Out, WriterCall};
+use vssim_model::api::{ApplicationCall, BackupComponentsCall, Call, Out, WriterCall};
 use vssim_model::hresult::HResult;
 use vssim_model::time::Ticks;
 
@@ -203,7 +203,11 @@ impl Turn<'_> {
             Op::IfCode(code, target) => self.branch(self.memory.last == Some(code), target),
             Op::IfWriterFailed(target) => self.branch(self.memory.writer_failed, target),
             Op::IfNotKept(place, target) => self.branch(!self.memory.kept.contains_key(&place), target),
-            Op::IfLogKept(target) => self.branch(self.around.keeps_log, target),
+            Op::TruncateLog(_) if self.around.keeps_log => self.step(),
+            Op::TruncateLog(application) => {
+                let order = Request::Order(ApplicationCall::TruncateLog);
+                return Some(Output::Call(ActorId::Application(application), order));
+            }
             Op::Times(count, target) => self.pass(count, target),
             Op::Fail(failure) => return Some(service(Call::Writer(WriterCall::SetWriterFailure { failure }))),
             Op::MayVeto => return self.may_veto(),

@@ -64,7 +64,7 @@ fn volume_of<'a, 'p>(given: &Given<'a>, path: &'p str) -> Option<(u16, &'a Volum
 
 impl Candidates {
     /// Adds the files of a file set. Gives back what of it cannot be copied, as a text, and why: its files would have to be read
-    /// from a shadow copy that there is not, or the one that it names is not there (CMP-DEF-017).
+    /// from a shadow copy that there is not, or the one that it names is not there, perhaps nor its volume (CMP-DEF-017).
     pub(super) fn add(
         &mut self,
         given: &Given<'_>,
@@ -76,14 +76,14 @@ impl Candidates {
         // BKP-TYPE-007: log backups are made of log files alone.
         let takes_part = backup_type != BackupType::Log || set.kind() == FileSetKind::DatabaseLogFiles;
         let wanted = takes_part && set.backup_type().contains(needed);
-        let original = expand(set.path(), given.variables).ok()?;
-        let folder = match set.alternate_path() {
-            Some(alternate) => expand(alternate, given.variables).ok()?,
-            None => original.clone(),
-        };
-        let (index, volume, rest) = volume_of(given, &folder)?;
         // What wildcards name may be nothing.
         let by_name = !set.filespec().contains(['*', '?']);
+        let nowhere =
+            |folder: &str| (wanted && by_name).then(|| (full_path(folder, set.filespec()), ProblemKind::NotThere));
+        let Ok(original) = expand(set.path(), given.variables) else { return nowhere(set.path()) };
+        let folder = set.alternate_path().map(|alternate| expand(alternate, given.variables));
+        let Ok(folder) = folder.unwrap_or_else(|| Ok(original.clone())) else { return nowhere(&original) };
+        let Some((index, volume, rest)) = volume_of(given, &folder) else { return nowhere(&original) };
         let source = if set.backup_type().contains(from_copy) { Source::Copy } else { Source::Live };
         let Some(files) = volume.files(source) else {
             let there =

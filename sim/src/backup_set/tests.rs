@@ -313,6 +313,25 @@ fn a_file_that_a_set_names_has_to_be_there() {
 }
 
 #[test]
+fn a_file_named_where_no_volume_is_has_to_be_there_too() {
+    let nowhere = |spec| FileSpec::new(r"E:\data", spec);
+    let unknown = |spec| FileSpec::new(r"%NoSuchVariable%\data", spec);
+    let elsewhere = |folder: &str| FileSpec { alternate_path: Some(folder.to_owned()), ..set("b.db") };
+    let incremental =
+        FileSpec { backup_type: Mask(Mask::INCREMENTAL_BACKUP_REQUIRED.0), ..FileSpec::new(r"F:\data", "a.db") };
+    let told = |sets: &[FileSpec]| {
+        let problems = Machine::new(0, BackupType::Full, sets, &FILES).select().problems;
+        assert!(problems.iter().all(|problem| problem.kind == ProblemKind::NotThere));
+        problems.into_iter().map(|problem| problem.path).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&[nowhere("a.db"), nowhere("*.db")]), [r"E:\data\a.db"]);
+    assert_eq!(told(&[unknown("a.db"), unknown("*.db")]), [r"%NoSuchVariable%\data\a.db"]);
+    assert_eq!(told(&[elsewhere(r"E:\data")]), [r"C:\data\b.db"]);
+    assert_eq!(told(&[elsewhere(r"%NoSuchVariable%")]), [r"C:\data\b.db"]);
+    assert_eq!(told(&[set("a.db"), incremental]), [""; 0], "no full backup wants it");
+}
+
+#[test]
 fn an_alternate_path_is_read_and_the_original_one_restored() {
     let alternate = FileSpec { alternate_path: Some(r"C:\other".to_owned()), ..set("*.db") };
     let mut machine = Machine::new(0, BackupType::Full, &[alternate], &FILES);

@@ -80,8 +80,8 @@ pub enum Op {
         /// What.
         order: ApplicationCall,
     },
-    /// Writer: goes elsewhere if a backup of the type that is under way leaves its log as it is.
-    IfLogKept(u16),
+    /// Writer: makes an application truncate its log, unless a backup of the type that is under way leaves it as it is.
+    TruncateLog(u16),
     /// Writer: overwrites the start of a file in the shadow copy of its volume.
     WriteToSnapshot {
         /// The original volume.
