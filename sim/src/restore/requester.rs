@@ -30,8 +30,17 @@ struct Set {
     method: RestoreMethodKind,
     service: Option<String>,
     mappings: Vec<Mapping>,
-    /// What AddAlternativeLocationMapping is told of each mapping: path, specification, recursion, destination.
-    arguments: Vec<(String, String, bool, String)>,
+    /// What AddAlternativeLocationMapping is told of each mapping.
+    arguments: Vec<MappingArguments>,
+}
+
+/// A mapping, as AddAlternativeLocationMapping is told of it.
+#[derive(Clone)]
+struct MappingArguments {
+    path: String,
+    filespec: String,
+    recursive: bool,
+    destination: String,
 }
 
 impl World {
@@ -166,12 +175,13 @@ impl World {
     }
 
     /// The mappings of a writer that a restore can use, and what is told of each.
-    fn mappings(&self, metadata: &WriterMetadata) -> (Vec<Mapping>, Vec<(String, String, bool, String)>) {
+    fn mappings(&self, metadata: &WriterMetadata) -> (Vec<Mapping>, Vec<MappingArguments>) {
         let all = metadata.mappings_of_components().into_iter().filter_map(|set| {
             let (path, filespec, recursive) = (set.path(), set.filespec(), set.recursive());
             let to = set.alternate_path().unwrap_or("");
             let mapping = self.mapping(path, filespec, recursive, to)?;
-            Some((mapping, (path.to_owned(), filespec.to_owned(), recursive, to.to_owned())))
+            let (path, filespec) = (path.to_owned(), filespec.to_owned());
+            Some((mapping, MappingArguments { path, filespec, recursive, destination: to.to_owned() }))
         });
         all.unzip()
     }
@@ -342,15 +352,15 @@ fn told(
 ) -> Vec<MethodCall> {
     let mut calls = Vec::new();
     let used: BTreeSet<usize> = decision.files.iter().filter_map(|placed| placed.mapping).collect();
-    for (_, (path, filespec, recursive, to)) in set.arguments.iter().enumerate().filter(|(at, _)| used.contains(at)) {
+    for (_, mapping) in set.arguments.iter().enumerate().filter(|(at, _)| used.contains(at)) {
         calls.extend(about(
             "AddAlternativeLocationMapping",
             component,
             [
-                ("wszPath", Value::text(path.as_str())),
-                ("wszFilespec", Value::text(filespec.as_str())),
-                ("bRecursive", Value::Flag(*recursive)),
-                ("wszDestination", Value::text(to.as_str())),
+                ("wszPath", Value::text(mapping.path.as_str())),
+                ("wszFilespec", Value::text(mapping.filespec.as_str())),
+                ("bRecursive", Value::Flag(mapping.recursive)),
+                ("wszDestination", Value::text(mapping.destination.as_str())),
             ],
         ));
     }
